@@ -1,0 +1,17 @@
+// SHA-256 (FIPS 180-4): pure, so it may be used below the adapters; the implementation is OpenSSL's, seen only by the .cc.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "base/hash.h"
+
+namespace bourse {
+
+Hash256 sha256(std::span<const std::byte> data);
+Hash256 sha256(std::string_view data);
+// SHA-256 over the concatenation: for chains (previous hash, then body).
+Hash256 sha256(const Hash256& previous, std::span<const std::byte> data);
+
+}  // namespace bourse

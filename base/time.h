@@ -1,0 +1,67 @@
+// Instants and durations as integers, and the Clock port through which alone they enter.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace bourse {
+
+struct Duration {
+  std::int64_t ms = 0;
+  constexpr auto operator<=>(const Duration&) const = default;
+};
+
+constexpr Duration milliseconds(std::int64_t n) { return {n}; }
+constexpr Duration seconds(std::int64_t n) { return {n * 1000}; }
+constexpr Duration minutes(std::int64_t n) { return {n * 60'000}; }
+constexpr Duration hours(std::int64_t n) { return {n * 3'600'000}; }
+
+// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds. 0 means "not set" in optional places of the wire.
+struct Instant {
+  std::int64_t unix_ms = 0;
+  constexpr auto operator<=>(const Instant&) const = default;
+};
+
+constexpr Instant operator+(Instant t, Duration d) { return {t.unix_ms + d.ms}; }
+constexpr Instant operator-(Instant t, Duration d) { return {t.unix_ms - d.ms}; }
+constexpr Duration operator-(Instant a, Instant b) { return {a.unix_ms - b.unix_ms}; }
+
+// "2026-11-21T08:30:00.250Z" (RFC 3339, always UTC; the fraction only if it isn't zero).
+std::string to_text(Instant t);
+// RFC 3339 with 'Z' or a numeric offset; at most millisecond precision is kept. Errors: invalid_argument.
+Result<Instant> parse_instant(std::string_view text);
+
+// The port for time. Implementations are safe to call from any thread.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  // Wall clock: may step. For stamps that people and other machines see.
+  virtual Instant now() const = 0;
+  // Never steps; only differences mean anything. For timeouts and measurements.
+  virtual Duration monotonic() const = 0;
+};
+
+// The machine's clocks. The only place that reads them.
+class SystemClock final : public Clock {
+ public:
+  Instant now() const override;
+  Duration monotonic() const override;
+};
+
+// A clock that stands until it is moved: for tests and the simulator. Not thread-safe.
+class ManualClock final : public Clock {
+ public:
+  explicit ManualClock(Instant start) : now_(start) {}
+  Instant now() const override { return now_; }
+  Duration monotonic() const override { return now_ - Instant{}; }
+  void advance(Duration d) { now_ = now_ + d; }
+
+ private:
+  Instant now_;
+};
+
+}  // namespace bourse

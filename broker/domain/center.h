@@ -1,0 +1,83 @@
+// Centers as the engine knows them: who they are, what they are owed, what they reported last.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "base/amount.h"
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/time.h"
+#include "pricing/rating.h"
+
+namespace bourse::broker {
+
+using PublicKey = std::array<std::uint8_t, 32>;  // Ed25519
+
+enum class CenterState : std::uint8_t { active = 1, paused = 2, quarantined = 3 };
+
+// Settlement terms, dated; the newest one valid at acceptance is locked with the plan.
+struct Contract {
+  ContractId id;
+  CenterId center;
+  Unit unit = kCny;
+  pricing::Terms terms;
+  Instant valid_from;
+  Duration cycle;  // a period is closed this long after it opened; 0 = only by hand
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.id, self.center, self.unit, self.terms, self.valid_from, self.cycle);
+  }
+};
+
+enum class PeriodState : std::uint8_t { open = 1, closing = 2, closed = 3, paid = 4 };
+
+// A center's settlement window. While open it collects; once closing its sums can't change.
+struct Period {
+  PeriodId id;
+  CenterId center;
+  Unit unit = kCny;
+  std::uint32_t number = 0;   // from 1, without gaps
+  PeriodState state = PeriodState::open;
+  Instant opened_at;
+  Instant cut_off;            // exclusive; set by closing
+  std::uint64_t captures = 0;
+  Amount gross, center_share, margin, tax;  // Σ of its captures; gross = center_share + margin + tax
+  Hash256 statement;          // set by sealing
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.id, self.center, self.unit, self.number, self.state, self.opened_at, self.cut_off, self.captures,
+          self.gross, self.center_share, self.margin, self.tax, self.statement);
+  }
+};
+
+// The receiving end of a connector's chain of reports.
+struct ReportChain {
+  std::uint64_t epoch = 0;
+  std::uint64_t seq = 0;       // newest accepted; 0 = none
+  Hash256 hash;                // of the newest accepted report's payload
+  // The newest kRecentReports accepted, to tell a repeat from an equivocation. Older repeats are acknowledged by `seq`.
+  std::vector<Hash256> recent;
+  static constexpr std::size_t kRecentReports = 256;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.epoch, self.seq, self.hash, self.recent); }
+};
+
+struct Center {
+  CenterId id;
+  std::string name;            // slug: [a-z0-9-], unique
+  CenterState state = CenterState::active;
+  ConnectorId connector;
+  PublicKey identity_key{};    // K_id
+  PublicKey billing_key{};     // K_bill
+  std::vector<Contract> contracts;  // by valid_from
+  PeriodId open_period;
+  std::uint32_t periods = 0;
+  ReportChain chain;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.id, self.name, self.state, self.connector, self.identity_key, self.billing_key, self.contracts,
+          self.open_period, self.periods, self.chain);
+  }
+};
+
+}  // namespace bourse::broker

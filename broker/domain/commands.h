@@ -1,0 +1,164 @@
+// What the market can be asked to do. Commands from outside carry a key; time, ids and random numbers come with them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "broker/domain/center.h"
+#include "broker/domain/events.h"
+#include "broker/domain/job.h"
+#include "broker/domain/routing/pool.h"
+#include "ledger/domain/ledger.h"
+
+namespace bourse::broker {
+
+struct OpenBillingAccount {
+  BillingAccountId account;
+  TenantId tenant;
+  std::string name;
+  Unit unit = kCny;
+  UserId owner;
+};
+struct AddMember {
+  BillingAccountId account;
+  UserId user;
+};
+// Finance: money that came in by bank. `reference` names the bank's entry; the transfer's id is the command's.
+struct FundAccount {
+  BillingAccountId account;
+  Amount amount;
+  TransferId transfer;
+  Uuid reference;
+};
+// Raw ledger work: opens accounts, then posts, each transfer with an id of its own. No key: the ids are.
+struct PostTransfers {
+  std::vector<ledger::AccountOpened> open;
+  std::vector<ledger::TransferRequest> transfers;
+};
+struct EnrolCenter {
+  CenterId center;
+  std::string name;
+  ConnectorId connector;
+  PublicKey identity_key{};
+  PublicKey billing_key{};
+};
+struct ChangeCenterState {
+  CenterId center;
+  CenterState state{};
+  std::string reason;
+};
+struct SetContract {
+  Contract contract;
+};
+struct PublishPrices {
+  std::vector<pricing::PriceRow> rows;
+};
+// Soft: changes what routing sees, journals nothing.
+struct ObservePools {
+  CenterId center;
+  bool online = false;
+  std::vector<routing::Pool> pools;  // empty with online = false keeps the figures and marks them offline
+};
+struct IssueQuote {
+  QuoteId quote;
+  BillingAccountId account;
+  UserId user;
+  JobSpec spec;
+  Duration validity;
+};
+// With a quote: `spec` is ignored and the quote's plans are what is accepted. Without: routed now.
+struct SubmitJob {
+  JobId job;
+  AttemptId attempt;
+  HoldId hold;
+  BillingAccountId account;
+  UserId user;
+  QuoteId quote;
+  JobSpec spec;
+};
+struct CancelJob {
+  JobId job;
+  UserId by;
+  std::string reason;
+};
+
+struct EventRecord {
+  JobId job;
+  AttemptId attempt;
+  std::uint32_t fence = 0;
+  Hash256 order_hash;
+  Happening happening{};
+  Instant at;
+  std::string scheduler_job;
+  std::int32_t exit_code = 0;
+  std::string reason;
+};
+struct UsageRecord {
+  UsageRecordId id;
+  JobId job;
+  AttemptId attempt;
+  std::uint32_t fence = 0;
+  Hash256 order_hash;
+  std::string scheduler_job;
+  Instant start, end;
+  bool final = false;
+  std::uint32_t revision = 0;  // from 1
+  pricing::Readings meters;    // cumulative
+};
+using ReportRecord = std::variant<EventRecord, UsageRecord>;
+// A report whose signature, key and addressing were verified. `next_attempts` supplies ids for re-dispatches it causes.
+struct ApplyReport {
+  CenterId center;
+  std::uint64_t epoch = 0;
+  std::uint64_t seq = 0;
+  Hash256 hash;      // of the payload
+  Hash256 previous;
+  Instant created;
+  std::vector<ReportRecord> records;
+  std::uint64_t id_seed = 0;  // random; new attempts' ids derive from it
+};
+
+// Time passes: expire holds and quotes, close periods that are due. Sent by the engine's timer.
+struct Tick {
+  std::uint64_t id_seed = 0;
+};
+struct ClosePeriod {
+  CenterId center;
+  PeriodId next;
+};
+struct SealStatement {
+  PeriodId period;
+  Hash256 statement;
+  TransferId payout;
+};
+
+using CommandBody = std::variant<OpenBillingAccount, AddMember, FundAccount, PostTransfers, EnrolCenter,
+                                 ChangeCenterState, SetContract, PublishPrices, ObservePools, IssueQuote, SubmitJob,
+                                 CancelJob, ApplyReport, Tick, ClosePeriod, SealStatement>;
+
+struct Command {
+  // The caller's idempotency key, already scoped by principal ("usr_…/key"); empty for commands that need none
+  // (ObservePools, ApplyReport, Tick, PostTransfers: they carry their own identity).
+  std::string key;
+  std::uint64_t fingerprint = 0;  // of the request as the caller sent it; same key + another fingerprint = conflict
+  Instant now;
+  CommandBody body;
+};
+
+inline constexpr std::size_t kMaxKey = 255 + 64;
+
+// The answer. `position` is the journal sequence that made it durable.
+struct CommandResult {
+  Uuid object;
+  std::uint64_t position = 0;
+  bool repeated = false;  // the key had been answered before; this is that answer
+  std::vector<ledger::TransferOutcome> transfers;  // PostTransfers
+  // ApplyReport: what to acknowledge. `seq` is the newest accepted of the chain.
+  std::uint64_t seq = 0;
+  Hash256 hash;
+  std::vector<std::pair<std::uint32_t, QuarantineCode>> quarantined;
+};
+
+}  // namespace bourse::broker

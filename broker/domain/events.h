@@ -1,0 +1,278 @@
+// What happened in the market. One journal row holds the events of a batch; replay applies them and never decides.
+//
+// Each event type has a record number for ever (kRecordOf); fields are only appended (see base/codec.h). Instants, ids and
+// random numbers that a decision used are in the event.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/codec.h"
+#include "broker/domain/center.h"
+#include "broker/domain/job.h"
+#include "ledger/domain/events.h"
+
+namespace bourse::broker {
+
+// A command from outside was answered: its key is spent. `error` 0 = success. A repeat of the key with the same
+// fingerprint gets the same answer.
+struct CommandAnswered {
+  std::string key;
+  std::uint64_t fingerprint = 0;
+  ErrorCode error{};
+  std::string detail;
+  Uuid object;      // what it made or touched
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.key, self.fingerprint, self.error, self.detail, self.object, self.at);
+  }
+};
+
+struct BillingAccountOpened {
+  BillingAccountId account;
+  TenantId tenant;
+  std::string name;
+  LedgerAccountId wallet;  // its AccountOpened precedes
+  Unit unit = kCny;
+  UserId owner;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.account, self.tenant, self.name, self.wallet, self.unit, self.owner, self.at);
+  }
+};
+
+struct MemberAdded {
+  BillingAccountId account;
+  UserId user;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.account, self.user); }
+};
+
+struct CenterEnrolled {
+  CenterId center;
+  std::string name;
+  ConnectorId connector;
+  PublicKey identity_key{};
+  PublicKey billing_key{};
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.center, self.name, self.connector, self.identity_key, self.billing_key, self.at);
+  }
+};
+
+struct CenterStateChanged {
+  CenterId center;
+  CenterState state{};
+  std::string reason;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.center, self.state, self.reason, self.at); }
+};
+
+struct ContractSet {
+  Contract contract;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.contract); }
+};
+
+struct PricesPublished {
+  std::vector<pricing::PriceRow> rows;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.rows, self.at); }
+};
+
+struct QuoteIssued {
+  QuoteId quote;
+  BillingAccountId account;
+  UserId user;
+  JobSpec spec;
+  Decision decision;
+  Instant at;
+  Instant valid_until;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.quote, self.account, self.user, self.spec, self.decision, self.at, self.valid_until);
+  }
+};
+
+struct QuoteDropped {  // expired or accepted
+  QuoteId quote;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.quote); }
+};
+
+// The job as submitted, with the decision the user accepted; its HoldPlaced precedes, its AttemptOrdered follows.
+struct JobSubmitted {
+  JobId job;
+  BillingAccountId account;
+  TenantId tenant;
+  UserId user;
+  QuoteId quote;
+  JobSpec spec;
+  Decision decision;
+  HoldId hold;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.job, self.account, self.tenant, self.user, self.quote, self.spec, self.decision, self.hold, self.at);
+  }
+};
+
+// A dispatch order exists from here on and must reach its center: the outbox is every attempt that is ordered and not
+// yet accepted, rejected or closed.
+struct AttemptOrdered {
+  JobId job;
+  AttemptId attempt;
+  std::uint32_t fence = 0;
+  std::uint32_t plan = 0;
+  Instant at;
+  Instant not_after;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.job, self.attempt, self.fence, self.plan, self.at, self.not_after);
+  }
+};
+
+// What a center may report of an attempt. The numbers are also federation.v1.JobEvent.Kind.
+enum class Happening : std::uint8_t {
+  accepted = 1,         // the order is in the spool; submission will be tried
+  queued = 2,           // the scheduler has it
+  started = 3,
+  ended = 4,            // exit code follows
+  cancelled = 5,        // ended because somebody cancelled it, there or here
+  rejected = 6,         // signed: it does not and will not run
+  never_submitted = 7,  // signed: the scheduler has never had it
+  unknown = 8,          // can't tell; nothing may follow from it
+};
+
+struct AttemptReported {
+  JobId job;
+  AttemptId attempt;
+  Happening happening{};
+  Instant at;
+  std::string scheduler_job;
+  std::int32_t exit_code = 0;
+  std::string reason;
+  Hash256 order_hash;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.job, self.attempt, self.happening, self.at, self.scheduler_job, self.exit_code, self.reason,
+          self.order_hash);
+  }
+};
+
+// Usage accepted and rated; its HoldCaptured (if anything new was due) precedes. Amounts of `lines` are cumulative over
+// the attempt, `gross` and its parts are what this capture added.
+struct UsageCaptured {
+  JobId job;
+  AttemptId attempt;
+  UsageRecordId record;
+  std::uint32_t revision = 0;
+  bool final = false;
+  pricing::Readings reported;
+  pricing::Readings charged;  // reported, less what lies inside the driver's grace
+  std::vector<pricing::RatedLine> lines;
+  Amount gross, center_share, margin, tax;
+  PeriodId period;            // stamped at booking
+  Instant start, end;         // of the usage, as the scheduler has it
+  Instant at;                 // booked
+  Hash256 report;             // the signed report that carried it
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.job, self.attempt, self.record, self.revision, self.final, self.reported, self.charged, self.lines,
+          self.gross, self.center_share, self.margin, self.tax, self.period, self.start, self.end, self.at, self.report);
+  }
+};
+
+struct CancelRequested {
+  JobId job;
+  UserId by;
+  Instant at;
+  std::string reason;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.job, self.by, self.at, self.reason); }
+};
+
+// The job is over; its HoldEnded precedes.
+struct JobClosed {
+  JobId job;
+  JobState state{};  // ended, failed or cancelled
+  std::int32_t exit_code = 0;
+  std::string reason;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.job, self.state, self.exit_code, self.reason, self.at);
+  }
+};
+
+// Why a signed record was set aside. Append only; also federation.v1.Quarantine.
+enum class QuarantineCode : std::uint8_t {
+  unknown_job = 1, other_center = 2, old_fence = 3, before_start = 4, after_final = 5, decreasing = 6, above_hold = 7,
+  above_caps = 8, bad_interval = 9, in_future = 10, too_old = 11, bad_order_hash = 12, bad_state = 13, missing_price = 14,
+  revision_skip = 15,
+};
+std::string_view name(QuarantineCode code);
+
+struct RecordQuarantined {
+  CenterId center;
+  std::uint64_t seq = 0;       // of the report
+  std::uint32_t index = 0;     // of the record in it
+  QuarantineCode code{};
+  JobId job;
+  AttemptId attempt;
+  Hash256 report;
+  std::string detail;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.center, self.seq, self.index, self.code, self.job, self.attempt, self.report, self.detail, self.at);
+  }
+};
+
+// The body of an acknowledgement, in the same journal row as what the report did.
+struct ReportAccepted {
+  CenterId center;
+  std::uint64_t epoch = 0;
+  std::uint64_t seq = 0;
+  Hash256 hash;
+  std::uint32_t records = 0;
+  std::uint32_t quarantined = 0;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.center, self.epoch, self.seq, self.hash, self.records, self.quarantined, self.at);
+  }
+};
+
+struct PeriodOpened {
+  PeriodId period;
+  CenterId center;
+  Unit unit = kCny;
+  std::uint32_t number = 0;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.period, self.center, self.unit, self.number, self.at);
+  }
+};
+
+// The cut-off: what is booked from here on belongs to the next period, whose PeriodOpened follows.
+struct PeriodClosing {
+  PeriodId period;
+  Instant cut_off;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.period, self.cut_off); }
+};
+
+// The sealed statement; the payout's Posted (center payable → payout in transit) precedes when anything is due.
+struct StatementSealed {
+  PeriodId period;
+  Hash256 statement;  // SHA-256 of the statement's bytes
+  Amount payout;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.period, self.statement, self.payout, self.at); }
+};
+
+// Alternatives in journal order: a new kind of event goes to the end, and none is ever removed.
+using Event = std::variant<ledger::AccountOpened, ledger::Posted, ledger::TransferRefused, ledger::HoldPlaced,
+                           ledger::HoldExtended, ledger::HoldCaptured, ledger::HoldEnded, CommandAnswered,
+                           BillingAccountOpened, MemberAdded, CenterEnrolled, CenterStateChanged, ContractSet,
+                           PricesPublished, QuoteIssued, QuoteDropped, JobSubmitted, AttemptOrdered, AttemptReported,
+                           UsageCaptured, CancelRequested, JobClosed, RecordQuarantined, ReportAccepted, PeriodOpened,
+                           PeriodClosing, StatementSealed>;
+
+// The record number of an event is its place in Event, from 1.
+void encode(const Event& event, std::vector<std::byte>& out);
+// All events of a journal row's body, in order. Errors: integrity (cut short, or malformed). Unknown record numbers are
+// an integrity error too: an older program must not run on a newer journal.
+Result<std::vector<Event>> decode(std::span<const std::byte> body);
+
+}  // namespace bourse::broker

@@ -1,0 +1,169 @@
+// What a user asks for, what it may cost and where it runs: job, plan, attempt.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/amount.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/time.h"
+#include "pricing/rating.h"
+
+namespace bourse::broker {
+
+enum class JobKind : std::uint8_t { batch = 0, session = 1, service = 2 };
+enum class Objective : std::uint8_t { cheapest = 0, fastest = 1, best_value = 2 };
+enum class ReleasePolicy : std::uint8_t { on_end = 0 };  // when the rest of the hold goes back
+
+// Bounds on a spec; beyond them a request is invalid_argument (checked by `validate`).
+inline constexpr std::size_t kMaxJobName = 128;
+inline constexpr std::size_t kMaxScriptBytes = 1 << 20;
+inline constexpr std::int64_t kMaxCores = 1'000'000;
+inline constexpr std::int64_t kMaxNodes = 100'000;
+inline constexpr std::int64_t kMaxMemMib = 1'000'000'000'000;
+inline constexpr Duration kMaxWalltime = hours(24 * 366);
+
+struct JobSpec {
+  std::string name;           // printable, no control characters, does not start with '-'
+  JobKind kind = JobKind::batch;
+  Hash256 script;             // SHA-256 of the script, stored as a blob before the command
+  pricing::Allocation need;   // in all; nodes >= 1
+  std::string gpu_model;      // empty = any, if gpus > 0
+  std::string arch;           // empty = any; "x86_64", "aarch64"
+  Duration walltime;          // the most it may run; the hold covers it. Whole seconds.
+  Duration expected;          // how long the user thinks it runs on a pool of speed 1000; 0 = unknown (walltime is taken)
+  Objective objective = Objective::cheapest;
+  std::optional<Amount> budget;       // the hold may not exceed it
+  std::optional<Instant> deadline;    // predicted end may not exceed it
+  CenterId center;            // nil = the market chooses
+  std::string qos;            // empty = the pool's default
+
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.name, self.kind, self.script, self.need, self.gpu_model, self.arch, self.walltime, self.expected,
+          self.objective, self.budget, self.deadline, self.center, self.qos);
+  }
+};
+
+// Errors: invalid_argument, naming the field.
+Status validate(const JobSpec& spec);
+
+// A priced way to run a job; what the user accepts. Ranked: the first is the choice, the rest are for re-routing.
+struct Plan {
+  CenterId center;
+  std::string pool;
+  pricing::Allocation allocation;        // what would be held there (whole nodes where the pool sells so)
+  std::vector<pricing::PriceRow> rows;   // locked
+  pricing::Terms terms;                  // locked
+  ContractId contract;
+  Duration wait;                         // predicted
+  Duration duration;                     // predicted
+  Amount total;                          // predicted price
+  Amount cap;                            // price of the whole walltime: what the hold must cover
+  std::int64_t score = 0;                // lower is better; what the ranking used
+
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.center, self.pool, self.allocation, self.rows, self.terms, self.contract, self.wait, self.duration,
+          self.total, self.cap, self.score);
+  }
+};
+
+// Why a pool is not among the plans. Append only.
+enum class Refusal : std::uint8_t {
+  none = 0, architecture = 1, gpu_model = 2, no_gpus = 3, cores = 4, memory = 5, nodes = 6, walltime = 7, offline = 8,
+  paused = 9, no_price = 10, over_budget = 11, past_deadline = 12, other_center_asked = 13, kind = 14, qos = 15, no_contract = 16,
+};
+std::string_view name(Refusal refusal);      // "over_budget"
+std::string_view sentence(Refusal refusal);  // for a person
+
+struct Refused {
+  CenterId center;
+  std::string pool;
+  Refusal reason{};
+  Amount needed;   // over_budget: the cap there. Else 0.
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.center, self.pool, self.reason, self.needed); }
+};
+
+// A routing decision with what explains it. At most kMaxPlans plans and kMaxRefused refusals are kept; counts are whole.
+inline constexpr std::size_t kMaxPlans = 8;
+inline constexpr std::size_t kMaxRefused = 24;
+struct Decision {
+  std::vector<Plan> plans;
+  std::vector<Refused> refused;
+  std::uint32_t considered = 0;
+  std::uint32_t fitting = 0;
+  Amount cheapest_cap;   // the least cap of any pool that fits but for the budget: "what would have been enough"; 0 = none
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.plans, self.refused, self.considered, self.fitting, self.cheapest_cap);
+  }
+};
+
+enum class JobState : std::uint8_t {
+  routed = 1,     // held and planned; its order is not yet known to have arrived
+  ordered = 2,    // the center has the order (accepted, or being submitted there)
+  queued = 3,     // in the center's queue
+  running = 4,
+  ending = 5,     // the center said it ended; the final usage is still to come
+  ended = 6,      // finished with exit code 0
+  failed = 7,     // finished otherwise, or no plan was left
+  cancelled = 8,
+};
+std::string_view name(JobState state);
+constexpr bool is_final(JobState s) { return s == JobState::ended || s == JobState::failed || s == JobState::cancelled; }
+
+// One dispatch of a job to one center. Its number is the fence: only the newest attempt of a job can charge the user.
+struct Attempt {
+  AttemptId id;
+  std::uint32_t fence = 0;            // from 1
+  std::uint32_t plan = 0;             // index into the job's plans
+  CenterId center;
+  Instant ordered_at;
+  Instant not_after;                  // the center may not start the submission later
+  Hash256 order_hash;                 // SHA-256 of the order's bytes; zero until it was built the first time
+  std::string scheduler_job;          // the scheduler's own id, once known
+  std::optional<Instant> started_at;
+  std::optional<Instant> ended_at;
+  bool closed = false;                // known not to run any more, and its usage is final (or never was)
+  pricing::Readings usage;            // newest accepted, as reported
+  std::uint32_t usage_revision = 0;
+  bool usage_final = false;
+  Amount charged;                     // Σ captured for it
+
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.id, self.fence, self.plan, self.center, self.ordered_at, self.not_after, self.order_hash,
+          self.scheduler_job, self.started_at, self.ended_at, self.closed, self.usage, self.usage_revision,
+          self.usage_final, self.charged);
+  }
+};
+
+struct Job {
+  JobId id;
+  BillingAccountId account;
+  TenantId tenant;
+  UserId user;
+  QuoteId quote;        // nil when submitted without one
+  JobSpec spec;
+  Decision decision;
+  HoldId hold;
+  Instant submitted_at;
+  JobState state = JobState::routed;
+  bool cancel_requested = false;
+  std::int32_t exit_code = 0;
+  std::string reason;   // why it failed or was cancelled, for a person
+  Instant ended_at;
+  std::vector<Attempt> attempts;  // at least one; the last is the live one
+
+  const Attempt& attempt() const { return attempts.back(); }
+  Attempt& attempt() { return attempts.back(); }
+  const Plan& plan() const { return decision.plans[attempt().plan]; }
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.id, self.account, self.tenant, self.user, self.quote, self.spec, self.decision, self.hold,
+          self.submitted_at, self.state, self.cancel_requested, self.exit_code, self.reason, self.ended_at,
+          self.attempts);
+  }
+};
+
+}  // namespace bourse::broker

@@ -1,0 +1,111 @@
+// The market's state machine: the ledger, jobs, centers, prices, periods. Pure and in memory; one thread (the engine's).
+//
+//   decide(command, emit)   checks the command against the present state and emits events, each applied as it is emitted
+//   apply(event)            makes an event so; replay is nothing else
+//
+// A command either emits everything it stands for or only its refusal (CommandAnswered with an error).
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/domain/commands.h"
+#include "broker/domain/events.h"
+#include "broker/domain/routing/router.h"
+#include "ledger/domain/ledger.h"
+#include "pricing/price_book.h"
+
+namespace bourse::broker {
+
+struct BillingAccount {
+  BillingAccountId id;
+  TenantId tenant;
+  std::string name;
+  LedgerAccountId wallet;
+  Unit unit = kCny;
+  std::vector<UserId> members;  // the owner first
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.id, self.tenant, self.name, self.wallet, self.unit, self.members);
+  }
+};
+
+struct Quote {
+  QuoteId id;
+  BillingAccountId account;
+  UserId user;
+  JobSpec spec;
+  Decision decision;
+  Instant valid_until;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.id, self.account, self.user, self.spec, self.decision, self.valid_until);
+  }
+};
+
+// How a run that a connector holds stands with us; its answer at reconnect.
+enum class Verdict : std::uint8_t { keep = 1, cancel = 2 };
+
+struct Limits {
+  std::size_t ended_jobs = 200'000;   // kept after their end for late corrections; older ones live in the projections
+  std::size_t answered_keys = 1'000'000;
+  std::size_t quotes = 100'000;       // open at once; beyond: overloaded
+  Duration order_validity = hours(1); // not_after of an order
+  Duration hold_slack = hours(24 * 40);  // a hold outlives queue and walltime by this
+};
+
+class Market {
+ public:
+  explicit Market(Limits limits = {});
+
+  using Emit = std::function<void(const Event&)>;
+  // `emit` receives each event after it was applied. Returns what the caller is to be told; errors are also journaled
+  // (as CommandAnswered) when the command carried a key.
+  Result<CommandResult> decide(const Command& command, const Emit& emit);
+  void apply(const Event& event);
+
+  // Reading. Pointers are valid until the next decide or apply.
+  const ledger::Ledger& ledger() const { return ledger_; }
+  const pricing::PriceBook& prices() const { return prices_; }
+  const routing::Router& router() const { return router_; }
+  const BillingAccount* account(BillingAccountId id) const;
+  std::vector<const BillingAccount*> accounts_of(UserId user) const;
+  const Center* center(CenterId id) const;
+  const Center* center_named(std::string_view name) const;
+  std::vector<const Center*> centers() const;  // by name
+  const Job* job(JobId id) const;
+  const Quote* quote(QuoteId id) const;
+  const Period* period(PeriodId id) const;
+  std::vector<const Period*> periods(CenterId center) const;  // by number
+  // The outbox of a center: live attempts whose order may not have arrived (`ordered`), and attempts to cancel there.
+  struct Outbox {
+    std::vector<JobId> orders;
+    std::vector<JobId> cancels;
+  };
+  Outbox outbox(CenterId center) const;
+  Verdict verdict(CenterId center, JobId job, std::uint32_t fence) const;
+  std::size_t live_jobs() const;
+
+  // The platform's ledger accounts are derived from code, unit and owner, so every replica names them alike.
+  static LedgerAccountId platform_account(ledger::AccountCode code, Unit unit, Uuid owner = {});
+
+  // Snapshot of everything durable (pools are not). `load` into a fresh Market only. Errors: integrity.
+  void save(std::vector<std::byte>& out) const;
+  Status load(std::span<const std::byte> in);
+  // A hash over the durable state, the same for equal states: replicas and replays compare it.
+  Hash256 digest() const;
+
+ private:
+  friend class Decider;  // decide's handlers, in decide_*.cc
+  ledger::Ledger ledger_;
+  pricing::PriceBook prices_;
+  routing::Router router_;
+  Limits limits_;
+  // …the implementer's containers…
+};
+
+}  // namespace bourse::broker

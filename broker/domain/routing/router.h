@@ -1,0 +1,61 @@
+// Routing: filter → predict → price → score → choose → explain. Pure; one thread.
+//
+// All scores are integers. Pools are kept as arrays by field so that filtering thousands of them is a few linear passes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/time.h"
+#include "broker/domain/job.h"
+#include "broker/domain/routing/pool.h"
+#include "pricing/price_book.h"
+
+namespace bourse::broker::routing {
+
+// The settlement terms of a center at an instant; nullopt = it has no contract and can't sell.
+struct TermsAt {
+  ContractId contract;
+  pricing::Terms terms;
+  Unit unit = kCny;
+};
+using TermsLookup = std::function<std::optional<TermsAt>(CenterId, Instant)>;
+
+struct Request {
+  const JobSpec* spec = nullptr;
+  TenantId tenant;
+  Unit unit = kCny;   // of the wallet that pays
+  Instant now;
+};
+
+class Router {
+ public:
+  Router();
+  ~Router();
+
+  // Replaces what is known of a center's pools. An empty list forgets the center.
+  void observe(CenterId center, const std::vector<Pool>& pools);
+  void set_online(CenterId center, bool online);
+  // Work promised to a pool since its last observation, so that a burst spreads; `observe` for the center starts over.
+  void promise(CenterId center, std::string_view pool, const pricing::Allocation& allocation, Duration duration);
+
+  const std::vector<Pool>& pools() const;  // by center and name
+  // Bumps whenever prices or contracts change, so cached per-pool prices are dropped.
+  void prices_changed();
+
+  // Never fails: a decision without plans says why in `refused` (and `cheapest_cap` when only the budget was too small).
+  // Score: cheapest = total, then end; fastest = predicted end, then total; best_value = total × end. Ties go to the
+  // center with the least work promised, then in turn.
+  Decision decide(const Request& request, const pricing::PriceBook& prices, const TermsLookup& terms);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Predicted wait of a pool for an allocation, from its queue: 0 when it fits in what is free and not promised, else the
+// queue's work over the pool's width, at least a scheduling interval. In the header's .cc with its reasoning.
+Duration predicted_wait(const Pool& pool, const pricing::Allocation& need, std::int64_t promised_core_ms, std::int64_t promised_cores, std::int64_t promised_gpus);
+
+}  // namespace bourse::broker::routing

@@ -1,0 +1,127 @@
+// What happened in the ledger. Events are what the journal keeps; applying them, in order, is all of replay.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/amount.h"
+#include "base/error.h"
+#include "base/id.h"
+#include "base/time.h"
+#include "base/unit.h"
+
+namespace bourse::ledger {
+
+// The chart of accounts. Numbers are journaled: append only.
+enum class AccountCode : std::uint16_t {
+  wallet = 1,             // what a billing account may spend; the platform owes it
+  holds = 2,              // the other side of pending debits of wallets; one a unit
+  center_payable = 3,     // what a center is owed; one a center and unit
+  platform_revenue = 4,
+  tax_payable = 5,
+  deferred_revenue = 6,
+  grants = 7,
+  dispute_escrow = 8,
+  bank_clearing = 9,      // money that came in by bank, as an asset: its debits
+  payout_in_transit = 10, // ordered payments that the bank has not confirmed; one a center and unit
+  rounding = 11,
+  platform_risk = 12,     // usage that must not debit the user
+};
+
+// Why a transfer was made. Append only.
+enum class TransferCode : std::uint16_t {
+  other = 0,
+  top_up = 1,           // bank clearing → wallet
+  hold = 2,             // pending: wallet → holds
+  capture_center = 3,   // wallet → center payable
+  capture_margin = 4,   // wallet → platform revenue
+  capture_tax = 5,      // wallet → tax payable
+  release = 6,          // pending, back
+  payout = 7,           // center payable → payout in transit
+  reversal = 8,
+  risk = 9,             // platform risk → center payable
+};
+
+// Accounts whose posted credits less posted debits less pending debits may not fall below −credit_limit (wallets).
+enum class Limit : std::uint8_t { none = 0, credit_balance = 1 };
+
+struct AccountOpened {
+  LedgerAccountId account;
+  Unit unit;
+  AccountCode code{};
+  Limit limit{};
+  Amount credit_limit;  // how far below zero a limited account may go; 0 for prepaid
+  Uuid owner;           // billing account, center or nil (platform)
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.account, self.unit, self.code, self.limit, self.credit_limit, self.owner);
+  }
+};
+
+// A posted transfer: debit's debits and credit's credits grow by amount.
+struct Posted {
+  TransferId transfer;  // the caller's, and its idempotency id
+  LedgerAccountId debit;
+  LedgerAccountId credit;
+  Amount amount;
+  TransferCode code{};
+  Uuid reference;       // business id: a job, a period, a bank entry…
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.transfer, self.debit, self.credit, self.amount, self.code, self.reference);
+  }
+};
+
+// A refusal is kept so that a retry of the same transfer gets the same answer for ever.
+struct TransferRefused {
+  TransferId transfer;
+  std::uint64_t fingerprint = 0;  // of the payload
+  ErrorCode error{};
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.transfer, self.fingerprint, self.error); }
+};
+
+// Pending wallet → holds, by `amount`.
+struct HoldPlaced {
+  HoldId hold;
+  LedgerAccountId wallet;
+  LedgerAccountId holds;
+  Amount amount;
+  Instant expires_at;
+  Uuid reference;  // the job
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.hold, self.wallet, self.holds, self.amount, self.expires_at, self.reference);
+  }
+};
+
+// The hold grows by `extra` (may be zero) and lives until expires_at.
+struct HoldExtended {
+  HoldId hold;
+  Amount extra;
+  Instant expires_at;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.hold, self.extra, self.expires_at); }
+};
+
+struct CaptureLeg {
+  LedgerAccountId credit;
+  Amount amount;  // > 0
+  TransferCode code{};
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.credit, self.amount, self.code); }
+};
+
+// The pending pair falls by the sum of the legs and the wallet is debited for each leg: linked, all or none.
+struct HoldCaptured {
+  HoldId hold;
+  std::vector<CaptureLeg> legs;
+  Uuid reference;  // the usage record
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.hold, self.legs, self.reference); }
+};
+
+enum class HoldEnd : std::uint8_t { released = 1, expired = 2 };
+
+// What was left goes back; the hold takes no more captures.
+struct HoldEnded {
+  HoldId hold;
+  Amount released;
+  HoldEnd reason{};
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.hold, self.released, self.reason); }
+};
+
+}  // namespace bourse::ledger

@@ -1,0 +1,74 @@
+// Price rows: immutable, dated, exact; the newest valid row of the most specific scope wins.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/decimal.h"
+#include "base/id.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "base/unit.h"
+#include "pricing/meter.h"
+
+namespace bourse::pricing {
+
+// Whom and what a row is for; what is empty (nil id, empty text) matches everything.
+struct Scope {
+  TenantId tenant;
+  CenterId center;
+  std::string pool;
+  std::string qos;
+
+  bool operator==(const Scope&) const = default;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.tenant, self.center, self.pool, self.qos); }
+};
+
+struct PriceRow {
+  PriceRowId id;
+  Scope scope;
+  Meter meter = Meter::core_ms;
+  Decimal price;              // units of `unit` per `per`; zero is allowed and means "included", negative is not
+  std::int64_t per = 1;       // meter ticks that `price` buys: 3'600'000 for a core-hour, 3'686'400 for a GiB-hour of memory
+  Unit unit = kCny;
+  Instant valid_from;
+  Instant valid_until;        // exclusive; unix_ms 0 = open
+
+  bool operator==(const PriceRow&) const = default;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.id, self.scope, self.meter, self.price, self.per, self.unit, self.valid_from, self.valid_until);
+  }
+};
+
+// Ticks of `meter` in a named quantity: "core-hour", "gpu-hour", "node-hour", "gib-hour" and the same with "-second",
+// "-day". Errors: invalid_argument when the quantity is unknown or not one of this meter's.
+Result<std::int64_t> ticks_per(Meter meter, std::string_view quantity);
+
+class PriceBook {
+ public:
+  // Errors: conflict (the id exists with other content), invalid_argument (negative price, per < 1, no valid_from, empty
+  // window). Adding the same row again changes nothing.
+  Status check(const PriceRow& row) const;
+  void add(PriceRow row);  // after check
+
+  // The row for `meter` at `at`. Specificity is a binary number
+  // (tenant 8, center 4, pool 2, qos 1: a tenant's row beats a default one); among equals the newest valid_from, then the newest id.
+  const PriceRow* find(const Scope& what, Meter meter, Instant at) const;
+
+  // Rows for every meter that `allocation` moves (cores, memory, nodes and, if any, gpus): what a plan locks.
+  // Errors: no_price, naming the meter.
+  Result<std::vector<PriceRow>> lock(const Scope& what, const Allocation& allocation, Instant at) const;
+
+  const std::unordered_map<PriceRowId, PriceRow>& rows() const { return rows_; }
+
+ private:
+  std::unordered_map<PriceRowId, PriceRow> rows_;
+  // Candidates by meter and center (nil = any center), so that find looks at a center's few rows and the defaults only.
+  std::unordered_map<Uuid, std::vector<const PriceRow*>> by_center_[kMeterCount];
+};
+
+}  // namespace bourse::pricing
