@@ -26,7 +26,7 @@ find_package(rapidcheck REQUIRED CONFIG)
 add_library(bourse_options INTERFACE)
 target_include_directories(bourse_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(bourse_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough
-                       -Wno-missing-field-initializers)
+                       -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
 target_link_libraries(bourse_options INTERFACE Threads::Threads)
 
 if(BOURSE_SANITIZE)
