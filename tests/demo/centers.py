@@ -1,0 +1,134 @@
+"""The three compute centers of the demo: two real Slurm clusters and one machine without a scheduler."""
+
+import json
+import os
+import shutil
+
+from lib import process, users, workdir
+from lib.mariadb import MariaDb
+from lib.slurm_cluster import NodeGroup, SlurmCluster
+
+JOB_USERS = 4
+
+
+class Center:
+    """A center: its scheduler, its connector, its prices. `prices` maps a meter to (price, per)."""
+
+    def __init__(self, market, directory, name, pool, speed_milli, prices, margin_bps):
+        self.market, self.name, self.pool = market, name, pool
+        self.speed_milli, self.prices, self.margin_bps = speed_milli, prices, margin_bps
+        self.dir = f"{directory}/{name}"
+        self.connector_dir = f"{self.dir}/connector"
+        self.connector = None
+        self.id = None
+
+    driver_toml = ""  # the [driver] table's body
+
+    def start_scheduler(self):
+        pass
+
+    def stop_scheduler(self):
+        pass
+
+    def kill_scheduler(self):
+        pass
+
+    def revive_scheduler(self):
+        pass
+
+    # ── joining ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def join(self, operator):
+        """init here, enrol there, install here: the private keys never leave the connector's folder."""
+        workdir.make_dir(self.dir)
+        program = f"{self.market.programs}/bourse-connector"
+        process.run([program, "init", "--dir", self.connector_dir, "--name", self.name])
+        bundle = f"{self.dir}/bundle.json"
+        operator.run("center", "enrol", "--request", f"{self.connector_dir}/request.json", "--output", bundle)
+        process.run([program, "install", bundle, "--dir", self.connector_dir])
+        with open(bundle, encoding="utf-8") as file:
+            self.id = json.load(file)["center"]
+        job_users = ", ".join(f'"{name}"' for name in users.job_users(JOB_USERS))
+        with open(f"{self.connector_dir}/connector.toml", "w", encoding="utf-8") as file:
+            file.write(f"""[driver]
+{self.driver_toml}
+
+[identity]
+pool = [{job_users}]
+scheduler_account = "market"
+
+[sell.{self.pool}]
+speed_milli = {self.speed_milli}
+""")
+
+    def start_connector(self):
+        # It must outlive a killed harness no more than the market does, but its jobs outlive it.
+        self.connector = process.Process([f"{self.market.programs}/bourse-connector", "run", "--dir", self.connector_dir],
+                                         f"{self.dir}/connector.log", name=f"connector of {self.name}")
+        return self.connector
+
+    def wait_joined(self):
+        self.connector.wait_for_line(r"bourse-connector ready", 30)
+
+    def kill(self):
+        """A crash: connector and scheduler at once. What runs there goes on."""
+        self.connector.kill()
+        self.kill_scheduler()
+
+    def revive(self):
+        self.revive_scheduler()
+        self.start_connector()
+
+    def stop(self):
+        if self.connector:
+            self.connector.terminate()
+        self.stop_scheduler()
+
+    def price_rows(self):
+        return [{"center": self.id, "pool": self.pool, "meter": meter, "price": price, "per": per, "unit": "CNY",
+                 "valid_from": "2026-01-01T00:00:00Z"} for meter, (price, per) in self.prices.items()]
+
+
+class SlurmCenter(Center):
+    def __init__(self, market, directory, name, group, database, speed_milli, prices, margin_bps):
+        super().__init__(market, directory, name, group.partition, speed_milli, prices, margin_bps)
+        self.cluster = SlurmCluster(f"{directory}/{name}/slurm", name, database, [group],
+                                    {"market": users.job_users(JOB_USERS)})
+        self.driver_toml = f'kind = "slurm"\nslurm_conf = "{self.cluster.conf}"'
+
+    def start_scheduler(self):
+        workdir.make_dir(self.dir)
+        self.cluster.start()
+
+    def stop_scheduler(self):
+        self.cluster.stop()
+
+    def kill_scheduler(self):
+        self.cluster.kill_daemon("slurmctld")
+
+    def revive_scheduler(self):
+        self.cluster.start_daemon("slurmctld")
+
+
+class LocalCenter(Center):
+    def __init__(self, market, directory, name, cores, speed_milli, prices, margin_bps):
+        super().__init__(market, directory, name, "local", speed_milli, prices, margin_bps)
+        self.driver_toml = f'kind = "local"\npool = "local"\ncores = {cores}\nmem_mib = 4096'
+
+
+def three_centers(market, directory):
+    """Dear and fast, with cards, and cheap: together they make the market's choices visible."""
+    database = MariaDb(f"{directory}/mariadb")
+    free = {"node_ms": ("0", "node-hour"), "mem_mib_s": ("0", "gib-hour")}  # included in the price of cores
+    return database, [
+        SlurmCenter(market, directory, "alpha", NodeGroup("cpu", nodes=2, cores=8, mem_mib=8000), database, 2000,
+                    {"core_ms": ("0.62", "core-hour"), **free}, 800),
+        SlurmCenter(market, directory, "beta", NodeGroup("gpu", nodes=1, cores=16, mem_mib=16000, gpus=4, gpu_model="a100"),
+                    database, 1200, {"core_ms": ("0.45", "core-hour"), "gpu_ms": ("18.40", "gpu-hour"), **free}, 1000),
+        LocalCenter(market, directory, "gamma", 4, 900, {"core_ms": ("0.18", "core-hour"), **free}, 500),
+    ]
+
+
+def remove(directory):
+    if not os.environ.get("BOURSE_KEEP"):
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,130 @@
+"""Everything that must hold after the trade, each checked from what the market itself gives out."""
+
+import collections
+import decimal
+import json
+import os
+import subprocess
+
+Decimal = decimal.Decimal
+
+
+def text(amount):
+    return f"{amount.normalize():f}" if amount else "0"
+
+
+class Checks:
+    """Collects what held and what did not."""
+
+    def __init__(self, story):
+        self.story, self.failures = story, []
+
+    def that(self, held, what):
+        self.story.say(("ok   " if held else "FAIL ") + what)
+        if not held:
+            self.failures.append(what)
+        return bool(held)
+
+
+def program(argv):
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode == 0, (done.stdout + done.stderr).strip()
+
+
+def check_jobs(checks, centers, trade):
+    states = collections.Counter(job["state"] for job in trade.final.values())
+    states["refused"] = len(trade.refusals)
+    by_center = collections.Counter(job["center_name"] for job in trade.final.values())
+    checks.that(len(trade.jobs) + len(trade.refusals) >= 24, "at least 24 jobs were traded")
+    checks.that(set(by_center) == {c.name for c in centers}, f"jobs landed on all three centers: {dict(by_center)}")
+    checks.that(states["ended"] == len(trade.jobs) - 1, f"all but the cancelled one ended well: {dict(states)}")
+    checks.that(all(job["center_name"] == "beta" for i, job in trade.final.items() if trade.jobs[i].kind == "gpu"),
+                "jobs that need a card ran where the cards are")
+    checks.that(all(w.kind == "refused" and "CNY" in r.problem for w, r in trade.refusals) and trade.refusals,
+                "a budget too small is refused, with what would have been enough")
+    cancelled = trade.final[trade.cancelled]
+    charged, held = (Decimal(cancelled[field]["amount"]) for field in ("charged", "held"))
+    checks.that(cancelled["state"] == "cancelled" and 0 < charged < held, "the cancelled job paid for what it used, and no more")
+    survivors = [job for i, job in trade.final.items() if trade.jobs[i].kind == "survivor"]
+    checks.that(survivors and all(job["state"] == "ended" and job["attempts"] == 1 for job in survivors),
+                "the crashed center's jobs went on and were dispatched once")
+    return {"by_state": dict(states), "by_center": dict(by_center)}
+
+
+def check_receipts(checks, trade):
+    """Held, captured and released, summed over the receipts; each receipt must agree with its job and with its own lines."""
+    held = captured = released = Decimal(0)
+    agree = True
+    for job_id, job in trade.final.items():
+        receipt = trade.owner(trade.jobs[job_id]).ask("receipt", job_id)
+        amounts = {field: Decimal(receipt[field]["amount"]) for field in ("held", "charged", "released")}
+        lines = sum((Decimal(line["amount"]["amount"]) for line in receipt.get("lines", [])), Decimal(0))
+        agree &= amounts["charged"] == lines == Decimal(job["charged"]["amount"])
+        agree &= amounts["held"] == amounts["charged"] + amounts["released"]
+        held, captured, released = held + amounts["held"], captured + amounts["charged"], released + amounts["released"]
+    checks.that(agree, "every receipt equals its job's charge and the sum of its lines, and held = charged + released")
+    return held, captured, released, agree
+
+
+def check_wallets(checks, people, captured):
+    spent = Decimal(0)
+    clear = True
+    for name in ("alice", "bob"):
+        wallet = people[name].ask("wallet")["wallets"][0]
+        spent += Decimal("50.00") - Decimal(wallet["balance"])
+        clear &= Decimal(wallet["held"]) == 0
+    checks.that(clear, "no hold is left on any wallet")
+    return checks.that(spent == captured, f"the wallets paid exactly what the receipts say: {text(spent)} CNY")
+
+
+def check_statements(checks, root, statements, bourse):
+    settlements, gross = [], collections.Counter()
+    for center, reply, path in statements:
+        ours, said = program([bourse, "verify", path])
+        independent, objection = program(["/usr/bin/python3", f"{root}/tests/independent/verify_statement.py", path])
+        checks.that(ours, f"{center.name}: bourse verify accepts the statement" + ("" if ours else f": {said}"))
+        checks.that(independent, f"{center.name}: an independent program accepts it" + ("" if independent else f": {objection}"))
+        statement = reply["statement"]
+        for field in ("gross", "center_share", "margin", "tax"):
+            gross[field] += Decimal(statement[field]["amount"])
+        settlements.append({"center": center.name, "total": statement["center_share"]["amount"], "verified": ours and independent})
+    return settlements, gross
+
+
+def check_ledger(checks, fiona, out):
+    verdict = fiona.ask("ledger", "verify")
+    balanced = bool(verdict.get("balanced")) and bool(verdict.get("chain_ok"))
+    match = bool(verdict.get("projections_match")) and bool(verdict.get("state_match"))
+    checks.that(balanced, f"the journal's chain of {verdict.get('rows')} rows verifies and Σ debits = Σ credits")
+    checks.that(match, "replayed state and all projections match" + ("" if match else f": {verdict.get('differences')}"))
+    path = f"{out}/ledger.journal"
+    fiona.run("ledger", "export", "--format", "hledger", "--output", path)
+    accepted, said = program(["hledger", "-f", path, "check", "--strict"])
+    checks.that(accepted, "hledger check --strict accepts the exported ledger" + ("" if accepted else f": {said}"))
+    return balanced, match, accepted
+
+
+def check_everything(story, root, people, centers, trade, statements, out):
+    """Returns the summary and whether everything held."""
+    checks = Checks(story)
+    jobs = check_jobs(checks, centers, trade)
+    held, captured, released, receipts_agree = check_receipts(checks, trade)
+    wallets_agree = check_wallets(checks, people, captured)
+    settlements, sums = check_statements(checks, root, statements, os.path.join(root, "build/bin/bourse"))
+    statements_agree = checks.that(sums["gross"] == captured, "the statements' gross is what the users paid")
+    checks.that(sums["gross"] == sums["center_share"] + sums["margin"] + sums["tax"], "gross = centers + margin + tax, to the last micro")
+    balanced, match, hledger_ok = check_ledger(checks, people["fiona"], out)
+    summary = {
+        "jobs": jobs,
+        "money": {"currency": "CNY", "held": text(held), "captured": text(captured), "released": text(released),
+                  "platform_margin": text(sums["margin"])},
+        "settlements": settlements,
+        "ledger": {"balanced": balanced},
+        "projections": {"match": match},
+        "hledger": {"ok": hledger_ok},
+        "charges_equal_receipts": receipts_agree and wallets_agree and statements_agree,
+        "statements_verified": all(s["verified"] for s in settlements),
+        "failures": checks.failures,
+    }
+    story.say(json.dumps(summary["money"]))
+    return summary, not checks.failures

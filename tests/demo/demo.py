@@ -1,0 +1,193 @@
+"""The whole market, once around: sign-in, three centers, a trade of real jobs, settlement, verification.
+
+    demo.py          runs it, prints its story, and keeps the market open until Ctrl-C
+    demo.py --once   runs it and exits 0 only if everything held
+
+Leaves .run/demo/summary.json. Needs root (it switches users as a center does).
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+
+import demo.centers as centers  # noqa: E402
+from demo.checks import check_everything  # noqa: E402
+from demo.market import CommandError, Market  # noqa: E402
+from demo.story import Story  # noqa: E402
+from demo.trade import Trade  # noqa: E402
+from lib import process  # noqa: E402
+
+PEOPLE = {"alice": ("alice-demo", ["researchers"]), "bob": ("bob-demo", ["researchers"]),
+          "fiona": ("fiona-demo", ["finance-office"]), "otto": ("otto-demo", ["operators"])}
+
+
+class Demo:
+    def __init__(self, story, directory, out, programs):
+        self.story, self.dir, self.out = story, directory, out
+        self.market = Market(programs, directory, os.environ.get("BOURSE_NODE", "/usr/bin/node"),
+                             os.path.join(ROOT, "tests/idp"), PEOPLE)
+        self.database, self.centers = centers.three_centers(self.market, directory)
+        self.people = {name: self.market.person(name) for name in PEOPLE}
+        self.seconds = {}
+
+    def timed(self, what, action):
+        began = time.monotonic()
+        result = action()
+        self.seconds[what] = round(time.monotonic() - began, 1)
+        return result
+
+    # ── chapters ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self):
+        self.story.chapter("Opening the market")
+        self.market.start_identity_provider()
+        self.story.say(f"an identity provider (OpenID Connect) answers at http://127.0.0.1:{self.market.idp_port}")
+        self.story.say(self.market.up().strip())
+        self.story.chapter("Signing in: OpenID Connect with PKCE, in a browser, for the command line")
+        for person in self.people.values():
+            person.login()
+            me = person.ask("whoami")
+            self.story.say(f"{person.name:<6} {', '.join(me.get('roles', [])):<10} {me['user']}")
+        self.join_centers()
+
+    def join_centers(self):
+        self.story.chapter("Three centers join")
+        self.database.start()
+        otto = self.people["otto"]
+        for center in self.centers:
+            center.start_scheduler()
+            center.join(otto)
+            otto.run("contract", "set", center.name, "--margin-bps", center.margin_bps, "--tax-bps", 600)
+            center.start_connector()
+        for center in self.centers:
+            center.wait_joined()
+            self.story.say(f"{center.name}: {type(center).__name__}, pool {center.pool}, the platform keeps {center.margin_bps / 100:g} %")
+        prices = f"{self.dir}/prices.json"
+        with open(prices, "w", encoding="utf-8") as file:
+            json.dump({"rows": [row for center in self.centers for row in center.price_rows()]}, file)
+        otto.run("prices", "publish", prices)
+        self.wait_offers()
+
+    def wait_offers(self):
+        alice = self.people["alice"]
+        wanted = {center.name for center in self.centers}
+        process.wait_until(lambda: {o["center_name"] for o in alice.ask("offers")["offers"] if o.get("online")} >= wanted,
+                           30, "offers of all centers", interval_s=0.2)
+        self.story.say(alice.run("offers").rstrip())
+
+    def fund(self):
+        self.story.chapter("Finance books what came in by bank")
+        fiona = self.people["fiona"]
+        for name, amount in (("alice", "50.00"), ("bob", "50.00")):
+            account = self.people[name].ask("wallet")["wallets"][0]["account"]
+            fiona.run("account", "fund", account, amount, "--bank-reference", f"DEMO-{name.upper()}-1")
+            self.story.say(f"{name}: {amount} CNY, bank clearing → wallet")
+
+    def trade(self):
+        trade = Trade(self.story, self.market, self.people, {c.name: c for c in self.centers}, self.dir)
+        trade.run()
+        return trade
+
+    def settle(self):
+        self.story.chapter("Settling the centers")
+        fiona = self.people["fiona"]
+        statements = []
+        for center in self.centers:
+            reply = fiona.ask("settle", center.name)
+            path = f"{self.out}/statement-{center.name}.json"
+            fiona.run("statement", "get", reply["period"], "--output", path)
+            statements.append((center, reply, path))
+            share = reply["statement"]["center_share"]
+            self.story.say(f"{center.name}: {share['amount']} {share['currency']} to be paid out, statement {path}")
+        return statements
+
+    # ── whole ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def run(self, build_seconds):
+        self.seconds["build"] = build_seconds
+        self.timed("start", self.start)
+        self.fund()
+        trade = self.timed("trade", self.trade)
+        statements = self.timed("settle", self.settle)
+        self.story.chapter("Verifying")
+        summary, held = check_everything(self.story, ROOT, self.people, self.centers, trade, statements, self.out)
+        summary["seconds"] = self.seconds
+        with open(f"{self.out}/summary.json", "w", encoding="utf-8") as file:
+            json.dump(summary, file, indent=2)
+        self.story.say(f"summary: {self.out}/summary.json")
+        return held
+
+    def stop(self):
+        for center in self.centers:
+            center.stop()
+        self.market.down()
+        self.database.stop()
+
+    def save_logs(self):
+        logs = f"{self.out}/logs"
+        shutil.rmtree(logs, ignore_errors=True)
+        os.makedirs(logs)
+        for folder, _, names in os.walk(self.dir):
+            for name in names:
+                if name.endswith(".log") or name.endswith(".out"):
+                    flat = os.path.relpath(os.path.join(folder, name), self.dir).replace("/", "_")
+                    shutil.copy(os.path.join(folder, name), f"{logs}/{flat}")
+
+
+def keep_open(demo):
+    demo.story.chapter("The market stays open; Ctrl-C ends it")
+    demo.story.say(f"browser           {demo.market.url}/   (trust anchor {demo.market.ca})")
+    demo.story.say("people            " + ", ".join(f"{name}/{password}" for name, (password, _) in PEOPLE.items()))
+    demo.story.say(f"command line      BOURSE_URL={demo.market.url} BOURSE_CA={demo.market.ca} "
+                   f"BOURSE_CONFIG_DIR={demo.people['alice'].config} build/bin/bourse offers")
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        print()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--once", action="store_true", help="stop when the story is told")
+    parser.add_argument("--build-seconds", type=int, default=0, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if os.geteuid() != 0:
+        os.execvp("sudo", ["sudo", "--preserve-env=BOURSE_NODE,BOURSE_KEEP", sys.executable, *sys.argv])
+    process.end_on_signals()
+    out = os.path.join(ROOT, ".run/demo")
+    os.makedirs(out, exist_ok=True)
+    # Outside the checkout: the servers' users must be able to reach it.
+    directory = tempfile.mkdtemp(prefix="bourse-demo-", dir="/tmp")
+    os.chmod(directory, 0o755)
+    story = Story()
+    demo = Demo(story, directory, out, os.path.join(ROOT, "build/bin"))
+    held = False
+    try:
+        held = demo.run(arguments.build_seconds)
+        if not arguments.once:
+            keep_open(demo)
+    except (CommandError, process.StartError, TimeoutError, RuntimeError, subprocess.TimeoutExpired) as error:
+        story.chapter("The demo failed")
+        story.say(str(error))
+        story.say(f"logs: {out}/logs")
+    except KeyboardInterrupt:
+        print()
+    finally:
+        demo.save_logs()
+        demo.stop()
+        centers.remove(directory)
+    story.chapter("Everything held" if held else "NOT everything held")
+    return 0 if held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
