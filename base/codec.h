@@ -32,9 +32,23 @@ static_assert(std::endian::native == std::endian::little, "the codec copies inte
 template <class T>
 concept Scalar = std::is_arithmetic_v<T> || std::is_enum_v<T>;
 
-class Writer {
+// The type's fields, when it names them.
+template <class T>
+concept Struct = requires(const T& value) { T::fields(value, [](const auto&...) {}); };
+
+// Amount, Instant, Id, Uuid, Hash256, Unit: small values without padding, copied as they lie in memory.
+template <class T>
+concept Plain = !Scalar<T> && !Struct<T> && std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T>;
+
+// Elements that lie in a vector as they lie in a record.
+template <class T>
+concept Bulk = (Scalar<T> && !std::is_same_v<T, bool>) || Plain<T>;
+
+// Walks a value and hands its bytes to `Sink::append`, piece by piece.
+template <class Sink>
+class Encoder {
  public:
-  explicit Writer(std::vector<std::byte>& out) : out_(out) {}
+  explicit Encoder(Sink& sink) : sink_(sink) {}
 
   template <class... T>
   void operator()(const T&... values) { (write(values), ...); }
@@ -42,19 +56,22 @@ class Writer {
   template <Scalar T>
   void write(const T& value) {
     static_assert(!std::is_floating_point_v<T>, "no floating point in the journal");
-    append(&value, sizeof value);
+    sink_.append(&value, sizeof value);
   }
-  void write(const __int128& value) { append(&value, sizeof value); }
+  void write(const __int128& value) { sink_.append(&value, sizeof value); }
   void write(const std::string& value) {
     write(static_cast<std::uint32_t>(value.size()));
-    append(value.data(), value.size());
+    sink_.append(value.data(), value.size());
   }
   template <Scalar T, std::size_t N>
-  void write(const std::array<T, N>& value) { append(value.data(), sizeof value); }
+  void write(const std::array<T, N>& value) { sink_.append(value.data(), sizeof value); }
   template <class T>
   void write(const std::vector<T>& values) {
     write(static_cast<std::uint32_t>(values.size()));
-    for (const T& value : values) write(value);
+    if constexpr (Bulk<T>)
+      sink_.append(values.data(), values.size() * sizeof(T));
+    else
+      for (const T& value : values) write(value);
   }
   template <class K, class V>
   void write(const std::map<K, V>& values) {
@@ -66,21 +83,60 @@ class Writer {
     write(value.has_value());
     if (value) write(*value);
   }
-  template <class T>
-    requires requires(const T& v, Writer& w) { T::fields(v, w); }
+  template <Struct T>
   void write(const T& value) { T::fields(value, *this); }
-  template <class T>
-    requires(!Scalar<T>) && std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T> &&
-            (!requires(const T& v, Writer& w) { T::fields(v, w); })
-  void write(const T& value) { append(&value, sizeof value); }  // Amount, Instant, Id, Uuid, Hash256, Unit
+  template <Plain T>
+  void write(const T& value) { sink_.append(&value, sizeof value); }
 
-  void append(const void* data, std::size_t size) {
-    const auto* bytes = static_cast<const std::byte*>(data);
-    out_.insert(out_.end(), bytes, bytes + size);
-  }
+ private:
+  Sink& sink_;
+};
+
+// Appends values to a vector. Each is measured first (for a struct of fixed size that is a constant), so that the vector
+// grows once and the bytes are copied without further checks.
+class Writer {
+ public:
+  explicit Writer(std::vector<std::byte>& out) : out_(out) {}
+
+  template <class... T>
+  void operator()(const T&... values) { write_all([&](auto& encoder) { encoder(values...); }); }
+  template <class T>
+  void write(const T& value) { write_all([&](auto& encoder) { encoder.write(value); }); }
+  // The fields of `value` as the body of a record.
+  template <class T>
+  void write_fields(const T& value) { write_all([&](auto& encoder) { T::fields(value, encoder); }); }
+
+  void append(const void* data, std::size_t size) { Cursor{grow(size)}.append(data, size); }
   std::vector<std::byte>& out() { return out_; }
 
  private:
+  struct Measure {
+    std::size_t size = 0;
+    void append(const void*, std::size_t more) { size += more; }
+  };
+  struct Cursor {
+    std::byte* at;
+    void append(const void* data, std::size_t size) {
+      if (size != 0) std::memcpy(at, data, size);  // an empty vector's data may be null, which memcpy may not see
+      at += size;
+    }
+  };
+
+  template <class Write>
+  void write_all(Write write) {
+    Measure measure;
+    Encoder<Measure> measuring(measure);
+    write(measuring);
+    Cursor cursor{grow(measure.size)};
+    Encoder<Cursor> copying(cursor);
+    write(copying);
+  }
+  std::byte* grow(std::size_t size) {
+    const std::size_t old = out_.size();
+    out_.resize(old + size);
+    return out_.data() + old;
+  }
+
   std::vector<std::byte>& out_;
 };
 
@@ -109,17 +165,21 @@ class Reader {
   }
   void read(__int128& value) { take(&value, sizeof value); }
   void read(std::string& value) {
-    const std::uint32_t size = count(1);
-    value.assign(reinterpret_cast<const char*>(in_.data()), size);
-    in_ = in_.subspan(size);
+    value.resize(count(1));
+    take(value.data(), value.size());
   }
   template <Scalar T, std::size_t N>
   void read(std::array<T, N>& value) { take(value.data(), sizeof value); }
   template <class T>
   void read(std::vector<T>& values) {
-    const std::uint32_t size = count(1);
     values.clear();
-    for (std::uint32_t i = 0; i < size && ok_; ++i) read(values.emplace_back());
+    if constexpr (Bulk<T>) {
+      values.resize(count(sizeof(T)));
+      take(values.data(), values.size() * sizeof(T));
+    } else {
+      const std::uint32_t size = count(1);
+      for (std::uint32_t i = 0; i < size && ok_; ++i) read(values.emplace_back());
+    }
   }
   template <class K, class V>
   void read(std::map<K, V>& values) {
@@ -138,16 +198,13 @@ class Reader {
     value.reset();
     if (present) read(value.emplace());
   }
-  template <class T>
-    requires requires(T& v, Reader& r) { T::fields(v, r); }
+  template <Struct T>
   void read(T& value) {
     const bool outer = std::exchange(in_record_, false);  // only a record's own fields may be missing at its end
     T::fields(value, *this);
     in_record_ = outer;
   }
-  template <class T>
-    requires(!Scalar<T>) && std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T> &&
-            (!requires(T& v, Reader& r) { T::fields(v, r); })
+  template <Plain T>
   void read(T& value) { take(&value, sizeof value); }
 
   // The fields of a record's body; those that an older writer did not know keep their defaults.
@@ -170,7 +227,7 @@ class Reader {
       in_ = {};
       return;
     }
-    std::memcpy(out, in_.data(), size);
+    if (size != 0) std::memcpy(out, in_.data(), size);
     in_ = in_.subspan(size);
   }
   // A count of elements of at least `least` bytes each, which can't exceed what is left: so no input can make us reserve
@@ -178,7 +235,7 @@ class Reader {
   std::uint32_t count(std::size_t least) {
     std::uint32_t n = 0;
     take(&n, sizeof n);
-    if (n * least > in_.size()) {
+    if (in_.size() / least < n) {
       ok_ = false;
       in_ = {};
       return 0;
@@ -195,12 +252,11 @@ class Reader {
 template <class T>
 void write_record(std::vector<std::byte>& out, std::uint16_t type, const T& value) {
   Writer writer(out);
-  writer.write(type);
-  const std::size_t length_at = out.size();
-  writer.write(std::uint32_t{0});
-  T::fields(value, writer);
-  const auto length = static_cast<std::uint32_t>(out.size() - length_at - sizeof(std::uint32_t));
-  std::memcpy(out.data() + length_at, &length, sizeof length);
+  writer(type, std::uint32_t{0});
+  const std::size_t body_at = out.size();
+  writer.write_fields(value);
+  const auto length = static_cast<std::uint32_t>(out.size() - body_at);
+  std::memcpy(out.data() + body_at - sizeof length, &length, sizeof length);
 }
 
 struct RecordView {

@@ -23,9 +23,10 @@ struct Uuid {
   constexpr auto operator<=>(const Uuid&) const = default;
 };
 
+// `now` from 1970 to 10889. The random bits come from `rng`, so two ids of one millisecond have no order.
 Uuid make_uuid_v7(Instant now, Rng& rng);
 std::string to_crockford(Uuid uuid);                    // 26 characters
-Result<Uuid> parse_crockford(std::string_view text);    // errors: invalid_argument
+Result<Uuid> parse_crockford(std::string_view text);    // either case, no look-alikes; errors: invalid_argument
 std::string to_hyphenated(Uuid uuid);                   // 8-4-4-4-12, as PostgreSQL writes it
 Result<Uuid> parse_hyphenated(std::string_view text);
 
@@ -79,9 +80,10 @@ BOURSE_ID(UsageRecordId, "usg");
 
 template <>
 struct std::hash<bourse::Uuid> {
-  // The low half of a UUIDv7 is random; the high half is mixed in for derived ids.
+  // One multiplication spreads every bit over the result, so ids made by counting hash as well as random ones.
   std::size_t operator()(const bourse::Uuid& u) const noexcept {
-    return static_cast<std::size_t>(u.low ^ (u.high * 0x9E3779B97F4A7C15ULL));
+    const auto product = static_cast<unsigned __int128>(u.low ^ 0x9E3779B97F4A7C15) * (u.high ^ 0xD1B54A32D192ED03);
+    return static_cast<std::size_t>(product) ^ static_cast<std::size_t>(product >> 64) ^ u.low ^ u.high;
   }
 };
 template <class Kind>

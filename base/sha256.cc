@@ -47,4 +47,10 @@ Hash256 sha256(const Hash256& previous, std::span<const std::byte> data) {
   return digest.finish();
 }
 
+Hash256 sha256(std::span<const std::span<const std::byte>> pieces) {
+  Digest digest;
+  for (const auto piece : pieces) digest.update(piece.data(), piece.size());
+  return digest.finish();
+}
+
 }  // namespace bourse

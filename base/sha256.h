@@ -13,5 +13,6 @@ Hash256 sha256(std::span<const std::byte> data);
 Hash256 sha256(std::string_view data);
 // SHA-256 over the concatenation: for chains (previous hash, then body).
 Hash256 sha256(const Hash256& previous, std::span<const std::byte> data);
+Hash256 sha256(std::span<const std::span<const std::byte>> pieces);
 
 }  // namespace bourse

@@ -29,10 +29,14 @@ struct Instant {
 constexpr Instant operator+(Instant t, Duration d) { return {t.unix_ms + d.ms}; }
 constexpr Instant operator-(Instant t, Duration d) { return {t.unix_ms - d.ms}; }
 constexpr Duration operator-(Instant a, Instant b) { return {a.unix_ms - b.unix_ms}; }
+constexpr Duration operator+(Duration a, Duration b) { return {a.ms + b.ms}; }
+constexpr Duration operator-(Duration a, Duration b) { return {a.ms - b.ms}; }
 
-// "2026-11-21T08:30:00.250Z" (RFC 3339, always UTC; the fraction only if it isn't zero).
+// "2026-11-21T08:30:00.250Z" (RFC 3339, always UTC; the fraction only if it isn't zero). Outside the years 0001 to 9999 the
+// year has a sign and six digits or more, which parse_instant refuses.
 std::string to_text(Instant t);
-// RFC 3339 with 'Z' or a numeric offset; at most millisecond precision is kept. Errors: invalid_argument.
+// RFC 3339 with 'Z' or a numeric offset, years 0001 to 9999; finer than milliseconds is cut off; no leap seconds.
+// Errors: invalid_argument.
 Result<Instant> parse_instant(std::string_view text);
 
 // The port for time. Implementations are safe to call from any thread.

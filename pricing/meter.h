@@ -41,7 +41,7 @@ struct Allocation {
   bool operator==(const Allocation&) const = default;
 };
 
-// Readings of `allocation` held for `running`. The caller bounds both (see kMaxReading).
+// Readings of `allocation` held for `running`. What leaves the range stops at its end, where rating refuses it.
 Readings readings_of(const Allocation& allocation, Duration running);
 
 // No honest reading reaches this (a million cores for thirty years); rating refuses anything above, so its 128-bit products can't overflow.

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -48,10 +49,15 @@ struct PriceRow {
 // "-day". Errors: invalid_argument when the quantity is unknown or not one of this meter's.
 Result<std::int64_t> ticks_per(Meter meter, std::string_view quantity);
 
+// One thread. Rows are never changed or removed, so pointers to them hold as long as the book; it can be moved, not copied.
 class PriceBook {
  public:
+  PriceBook() = default;
+  PriceBook(PriceBook&&) = default;
+  PriceBook& operator=(PriceBook&&) = default;
+
   // Errors: conflict (the id exists with other content), invalid_argument (negative price, per < 1, no valid_from, empty
-  // window). Adding the same row again changes nothing.
+  // window, unknown meter or unit). Adding the same row again changes nothing.
   Status check(const PriceRow& row) const;
   void add(PriceRow row);  // after check
 
@@ -60,15 +66,32 @@ class PriceBook {
   const PriceRow* find(const Scope& what, Meter meter, Instant at) const;
 
   // Rows for every meter that `allocation` moves (cores, memory, nodes and, if any, gpus): what a plan locks.
-  // Errors: no_price, naming the meter.
+  // Errors: no_price, naming the meter that has none, or one that is priced in another unit than the rest.
   Result<std::vector<PriceRow>> lock(const Scope& what, const Allocation& allocation, Instant at) const;
 
   const std::unordered_map<PriceRowId, PriceRow>& rows() const { return rows_; }
 
  private:
+  // Rows are shelved by meter and exact scope, so find looks once for each kind of scope that the shelf holds.
+  struct Key {  // a Scope whose names lie in a row or in the question
+    TenantId tenant;
+    CenterId center;
+    std::string_view pool;
+    std::string_view qos;
+    bool operator==(const Key&) const = default;
+    struct Hash {
+      std::size_t operator()(const Key& key) const noexcept;
+    };
+  };
+  struct Shelf {
+    std::uint16_t specificities = 0;                                        // bit n: a row of specificity n is here
+    std::unordered_map<Key, std::vector<const PriceRow*>, Key::Hash> rows;  // newest first
+  };
+  // Of `scope`, the fields that the specificity `fields` names.
+  static Key key_of(const Scope& scope, unsigned fields);
+
   std::unordered_map<PriceRowId, PriceRow> rows_;
-  // Candidates by meter and center (nil = any center), so that find looks at a center's few rows and the defaults only.
-  std::unordered_map<Uuid, std::vector<const PriceRow*>> by_center_[kMeterCount];
+  Shelf shelves_[kMeterCount];
 };
 
 }  // namespace bourse::pricing

@@ -5,18 +5,20 @@
 // applied is a bug or a damaged journal, and stops the process). One thread.
 #pragma once
 
+#include <absl/container/btree_set.h>
 #include <absl/container/flat_hash_map.h>
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "base/codec.h"
 #include "base/result.h"
+#include "ledger/domain/decided.h"
 #include "ledger/domain/events.h"
 
 namespace bourse::ledger {
@@ -27,16 +29,21 @@ struct Account {
   AccountCode code{};
   Limit limit{};
   Amount credit_limit;
-  Uuid owner;
   Amount debits_pending;   // rise with a hold, fall with its capture, release or expiry
   Amount debits_posted;    // only grow
   Amount credits_pending;
   Amount credits_posted;   // only grow
+  Uuid owner;              // last, so that what posting touches lies together
 
   // What it may still spend when limited; its net credit balance less pending debits otherwise.
   Amount available() const;
   // credits_posted − debits_posted.
   Amount balance() const;
+  // Is a further debit within its limit?
+  bool covers(Amount debit) const { return limit == Limit::none || available() >= debit; }
+  // Can the counters take it, with all that is pending posted one day?
+  bool has_debit_room(Amount more) const;
+  bool has_credit_room(Amount more) const;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.unit, self.code, self.limit, self.credit_limit, self.owner, self.debits_pending,
           self.debits_posted, self.credits_pending, self.credits_posted);
@@ -61,7 +68,8 @@ struct Hold {
   }
 };
 
-// A request to post. `linked` ties it to the next one of the batch: a chain succeeds or fails together.
+// A request to post. `linked` ties it to the next one of the batch (the last one's ties it to nothing): a chain succeeds or
+// fails together.
 struct TransferRequest {
   TransferId id;
   LedgerAccountId debit;
@@ -73,7 +81,7 @@ struct TransferRequest {
 };
 
 // Of one request of a batch: `posted`, `existed` (the same id and payload were posted before; nothing was done), or the
-// error, which is frozen.
+// error, which is frozen: the same request gets it again for ever.
 struct TransferOutcome {
   enum class Kind : std::uint8_t { posted, existed, refused } kind{};
   ErrorCode error{};  // when refused
@@ -85,23 +93,38 @@ struct UnitTotals {
   bool balanced() const { return debits_pending == credits_pending && debits_posted == credits_posted; }
 };
 
+// How much of the past is remembered here; what is older lives on in the projections.
+struct Retention {
+  std::size_t decided_transfers = 4'000'000;  // how ids were decided: 48 bytes each
+  std::size_t ended_holds = 1'000'000;        // to tell a closed hold from an unknown one: 250 bytes each
+};
+
 class Ledger {
  public:
-  // Errors: account_exists (with other properties). Opening the same account again gives an event that changes nothing.
+  explicit Ledger(Retention retention = {}) : retention_(retention) {}
+
+  // Takes and touches memory for that many now, so that no batch has to wait while a table grows.
+  void reserve(std::size_t accounts, std::size_t transfers, std::size_t holds);
+
+  // Errors: account_exists (with other properties), invalid_argument (nil id, negative credit limit). Opening the same
+  // account again gives an event that changes nothing.
   Result<AccountOpened> open(const AccountOpened& request) const;
 
-  // Decides and applies a batch in order, appending one event for each new outcome (Posted, TransferRefused) to `events`
-  // through `emit(event)`, already applied. One outcome a request, in order. Errors inside: account_not_found,
-  // unit_mismatch, same_account, amount_not_positive, amount_overflow, insufficient_funds, linked_failed, conflict
-  // (the id was used with another payload; not frozen, since the first stays).
+  // Decides and applies a batch in order, and passes the event of each new outcome (Posted, TransferRefused), in order, to
+  // `emit(event)`; they are already applied. `outcomes` becomes one outcome a request. Errors inside: account_not_found,
+  // unit_mismatch, same_account, amount_not_positive, amount_overflow, insufficient_funds, linked_failed; and two that are
+  // not frozen: conflict (the id was used with another payload, and the first stays), invalid_argument (nil id).
+  // In a chain, a request that was posted before stays posted; one that was refused before fails the chain.
   template <class Emit>
   void post(std::span<const TransferRequest> batch, std::vector<TransferOutcome>& outcomes, Emit&& emit);
 
-  // Errors: account_not_found, unit_mismatch, amount_not_positive, amount_overflow, insufficient_funds, conflict.
+  // Errors: account_not_found, same_account, unit_mismatch, amount_not_positive, amount_overflow, insufficient_funds,
+  // conflict (the id is taken, even by an equal hold), invalid_argument (nil id).
   Result<HoldPlaced> place(const HoldPlaced& request) const;
   // Errors: hold_not_found, hold_closed, insufficient_funds, amount_overflow, invalid_argument (negative extra).
   Result<HoldExtended> extend(const HoldExtended& request) const;
-  // Errors: hold_not_found, hold_closed, exceeds_hold, account_not_found, unit_mismatch, amount_not_positive.
+  // Errors: hold_not_found, hold_closed, exceeds_hold, account_not_found, same_account, unit_mismatch,
+  // amount_not_positive, amount_overflow, invalid_argument (no legs).
   Result<HoldCaptured> capture(const HoldCaptured& request) const;
   // Errors: hold_not_found, hold_closed.
   Result<HoldEnded> release(HoldId hold, HoldEnd reason) const;
@@ -116,29 +139,75 @@ class Ledger {
   void apply(const HoldCaptured& event);
   void apply(const HoldEnded& event);
 
+  // Valid until the next open, place or post is applied.
   const Account* account(LedgerAccountId id) const;
   const Hold* hold(HoldId id) const;
   std::map<Unit, UnitTotals> totals() const;
   // Every account, in the order they were opened.
   const std::vector<Account>& accounts() const { return accounts_; }
 
-  // Snapshot. A hold that ended more than `kEndedHolds` ends ago is forgotten here and lives on in the projections.
+  // Snapshot: equal bytes for equal ledgers. load replaces everything. Errors: integrity (then the ledger is empty).
   void save(codec::Writer& out) const;
   Status load(codec::Reader& in);
 
  private:
-  // How an id was decided; bounded, oldest out first (older ids are looked up in the projections before the engine).
-  struct Decided {
-    std::uint64_t fingerprint = 0;
-    ErrorCode error{};  // 0 = posted
+  // What one request came to. `fresh`: decided now, so there is an event to emit.
+  struct Decision {
+    TransferOutcome outcome;
+    bool fresh = false;
   };
-  std::optional<ErrorCode> check(const TransferRequest& request) const;
+  // A request with its accounts looked up; null where there is none.
+  struct Sides {
+    Account* debit = nullptr;
+    Account* credit = nullptr;
+  };
+  // Decides and applies the batch into decisions_, one each. The others take a part of it that begins at `first`.
+  void decide(std::span<const TransferRequest> batch);
+  Decision decide_one(const TransferRequest& request, Sides sides);
+  void decide_chain(std::span<const TransferRequest> chain, std::size_t first);
+  void refuse_chain(std::span<const TransferRequest> chain, std::size_t culprit, ErrorCode error);
+  std::optional<Decision> decided_before(const TransferRequest& request, std::uint64_t fingerprint) const;
+  // The error that refuses the request, whatever its id, or nothing.
+  static std::optional<ErrorCode> check(const TransferRequest& request, Sides sides);
+  void forget_old_transfers();
 
+  Account* find_account(LedgerAccountId id);
+  Account& known_account(LedgerAccountId id);
+  Hold& live_hold(HoldId id);
+  Result<const Hold*> open_hold(HoldId id) const;
+  void clear();
+  Status load_accounts(codec::Reader& in);
+  Status load_holds(codec::Reader& in);
+  Status load_transfers(codec::Reader& in);
+
+  Retention retention_;
   std::vector<Account> accounts_;
-  absl::flat_hash_map<Uuid, std::uint32_t> account_index_;
-  absl::flat_hash_map<Uuid, Decided> transfers_;
-  absl::flat_hash_map<Uuid, Hold> holds_;
-  std::set<std::pair<Instant, HoldId>> expiry_;
+  absl::flat_hash_map<LedgerAccountId, std::uint32_t> account_index_;
+  DecidedTransfers decided_;
+  absl::flat_hash_map<HoldId, Hold> holds_;
+  absl::btree_set<std::pair<Instant, HoldId>> expiry_;  // of the holds that haven't ended
+  std::deque<HoldId> ended_holds_;                      // oldest first
+  std::vector<Sides> sides_;                            // decide's, one a request; kept to save allocations
+  std::vector<Decision> decisions_;                     // the same
 };
+
+// What identifies a payload: debit, credit, amount, code and reference. Journaled, so this function never changes.
+std::uint64_t fingerprint(const TransferRequest& request);
+
+template <class Emit>
+void Ledger::post(std::span<const TransferRequest> batch, std::vector<TransferOutcome>& outcomes, Emit&& emit) {
+  decide(batch);
+  outcomes.clear();
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const TransferRequest& request = batch[i];
+    const auto& [outcome, fresh] = decisions_[i];
+    outcomes.push_back(outcome);
+    if (!fresh) continue;
+    if (outcome.kind == TransferOutcome::Kind::posted)
+      emit(Posted{request.id, request.debit, request.credit, request.amount, request.code, request.reference});
+    else
+      emit(TransferRefused{request.id, fingerprint(request), outcome.error});
+  }
+}
 
 }  // namespace bourse::ledger

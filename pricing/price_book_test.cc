@@ -1,0 +1,229 @@
+#include "pricing/price_book.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <tuple>
+
+namespace bourse::pricing {
+namespace {
+
+constexpr Instant kStart{1'000'000};
+constexpr TenantId kTenant{{1, 1}};
+constexpr CenterId kCenter{{2, 2}};
+const Scope kWhat{.tenant = kTenant, .center = kCenter, .pool = "cpu", .qos = "high"};
+
+PriceRow row(std::uint64_t id, Scope scope = {}) {
+  return {.id = PriceRowId{{0, id}},
+          .scope = std::move(scope),
+          .meter = Meter::core_ms,
+          .price = {10, 2},
+          .per = 3'600'000,
+          .unit = kCny,
+          .valid_from = kStart,
+          .valid_until = {}};
+}
+
+TEST(TicksPer, KnowsTheQuantitiesOfEachMeter) {
+  EXPECT_EQ(ticks_per(Meter::core_ms, "core-hour"), 3'600'000);
+  EXPECT_EQ(ticks_per(Meter::core_ms, "core-second"), 1'000);
+  EXPECT_EQ(ticks_per(Meter::core_ms, "core-day"), 86'400'000);
+  EXPECT_EQ(ticks_per(Meter::gpu_ms, "gpu-hour"), 3'600'000);
+  EXPECT_EQ(ticks_per(Meter::node_ms, "node-hour"), 3'600'000);
+  EXPECT_EQ(ticks_per(Meter::mem_mib_s, "gib-hour"), 3'686'400);
+  EXPECT_EQ(ticks_per(Meter::mem_mib_s, "gib-second"), 1'024);
+  EXPECT_EQ(ticks_per(Meter::mem_mib_s, "gib-day"), 88'473'600);
+}
+
+TEST(TicksPer, RefusesOtherQuantities) {
+  for (const char* quantity : {"", "core", "core-", "core-year", "gpu-hour", "corehour", "core_hour", "core-hours", "Core-hour", "core--hour"}) {
+    const auto ticks = ticks_per(Meter::core_ms, quantity);
+    ASSERT_FALSE(ticks) << quantity;
+    EXPECT_EQ(ticks.error().code, ErrorCode::invalid_argument);
+    EXPECT_NE(ticks.error().detail.find("core-hour"), std::string::npos);
+  }
+}
+
+TEST(PriceBook, ChecksRows) {
+  PriceBook book;
+  const auto refused = [&book](auto change) {
+    PriceRow changed = row(1);
+    change(changed);
+    const Status status = book.check(changed);
+    return !status && status.error().code == ErrorCode::invalid_argument;
+  };
+  EXPECT_TRUE(book.check(row(1)));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.id = {}; }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.price.coefficient = -1; }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.price.scale = 13; }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.per = 0; }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.per = -5; }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.valid_from = {}; }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.valid_until = r.valid_from; }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.meter = static_cast<Meter>(kMeterCount); }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.unit = Unit{}; }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.scope.pool = std::string(256, 'x'); }));
+  EXPECT_FALSE(refused([](PriceRow& r) { r.price.coefficient = 0; })) << "a price of zero means included";
+}
+
+TEST(PriceBook, RowsNeverChange) {
+  PriceBook book;
+  book.add(row(1));
+  EXPECT_TRUE(book.check(row(1)));
+  book.add(row(1));
+  EXPECT_EQ(book.rows().size(), 1U);
+  PriceRow dearer = row(1);
+  dearer.price = {11, 2};
+  EXPECT_EQ(book.check(dearer).error().code, ErrorCode::conflict);
+  dearer.price = {100, 3};  // the same number, written otherwise
+  EXPECT_EQ(book.check(dearer).error().code, ErrorCode::conflict);
+}
+
+TEST(PriceBook, TheMostSpecificScopeWins) {
+  PriceBook book;
+  // In the order of specificity, so each added row takes over.
+  std::uint64_t id = 0;
+  for (unsigned fields = 0; fields < 16; ++fields) {
+    Scope scope;
+    if (fields & 8) scope.tenant = kTenant;
+    if (fields & 4) scope.center = kCenter;
+    if (fields & 2) scope.pool = "cpu";
+    if (fields & 1) scope.qos = "high";
+    book.add(row(++id, scope));
+    const PriceRow* found = book.find(kWhat, Meter::core_ms, kStart);
+    ASSERT_NE(found, nullptr);
+    EXPECT_EQ(found->id, (PriceRowId{{0, id}})) << fields;
+  }
+}
+
+TEST(PriceBook, OtherScopesDoNotMatch) {
+  PriceBook book;
+  book.add(row(1, {.tenant = TenantId{{9, 9}}, .center = {}, .pool = {}, .qos = {}}));
+  book.add(row(2, {.tenant = {}, .center = CenterId{{9, 9}}, .pool = {}, .qos = {}}));
+  book.add(row(3, {.tenant = {}, .center = {}, .pool = "gpu", .qos = {}}));
+  book.add(row(4, {.tenant = {}, .center = {}, .pool = {}, .qos = "low"}));
+  EXPECT_EQ(book.find(kWhat, Meter::core_ms, kStart), nullptr);
+  EXPECT_EQ(book.find({}, Meter::core_ms, kStart), nullptr);
+  book.add(row(5));
+  EXPECT_EQ(book.find(kWhat, Meter::core_ms, kStart)->id, (PriceRowId{{0, 5}}));
+  EXPECT_EQ(book.find({}, Meter::core_ms, kStart)->id, (PriceRowId{{0, 5}}));
+  EXPECT_EQ(book.find(kWhat, Meter::gpu_ms, kStart), nullptr);
+}
+
+TEST(PriceBook, TheNewestValidRowWins) {
+  PriceBook book;
+  PriceRow old = row(1);
+  PriceRow summer = row(2);
+  summer.valid_from = kStart + seconds(10);
+  summer.valid_until = kStart + seconds(20);
+  book.add(summer);
+  book.add(old);
+  const auto at = [&book](Instant t) {
+    const PriceRow* found = book.find(kWhat, Meter::core_ms, t);
+    return found == nullptr ? 0 : found->id.uuid.low;
+  };
+  EXPECT_EQ(at(kStart - milliseconds(1)), 0U);
+  EXPECT_EQ(at(kStart), 1U);
+  EXPECT_EQ(at(summer.valid_from - milliseconds(1)), 1U);
+  EXPECT_EQ(at(summer.valid_from), 2U);
+  EXPECT_EQ(at(summer.valid_until - milliseconds(1)), 2U);
+  EXPECT_EQ(at(summer.valid_until), 1U);
+  book.add(row(3));  // as old as the first: the newer id wins
+  EXPECT_EQ(at(kStart), 3U);
+}
+
+TEST(PriceBook, LocksARowForEachMeterThatMoves) {
+  PriceBook book;
+  std::uint64_t id = 0;
+  for (const Meter meter : kMeters) {
+    PriceRow priced = row(++id);
+    priced.meter = meter;
+    book.add(priced);
+  }
+  EXPECT_EQ(book.lock(kWhat, {.cores = 1, .gpus = 1, .nodes = 1, .mem_mib = 1}, kStart)->size(), 4U);
+  const auto without_gpu = book.lock(kWhat, {.cores = 1, .gpus = 0, .nodes = 1, .mem_mib = 1}, kStart);
+  ASSERT_EQ(without_gpu->size(), 3U);
+  for (const PriceRow& locked : *without_gpu) EXPECT_NE(locked.meter, Meter::gpu_ms);
+}
+
+TEST(PriceBook, LockNamesTheMeterWithoutAPrice) {
+  PriceBook book;
+  book.add(row(1));
+  const auto locked = book.lock(kWhat, {.cores = 1, .gpus = 1, .nodes = 0, .mem_mib = 0}, kStart);
+  ASSERT_FALSE(locked);
+  EXPECT_EQ(locked.error().code, ErrorCode::no_price);
+  EXPECT_NE(locked.error().detail.find("gpu_ms"), std::string::npos);
+}
+
+TEST(PriceBook, LockRefusesToMixUnits) {
+  PriceBook book;
+  book.add(row(1));
+  PriceRow in_du = row(2);
+  in_du.meter = Meter::gpu_ms;
+  in_du.unit = kDu;
+  book.add(in_du);
+  const auto locked = book.lock(kWhat, {.cores = 1, .gpus = 1, .nodes = 0, .mem_mib = 0}, kStart);
+  ASSERT_FALSE(locked);
+  EXPECT_EQ(locked.error().code, ErrorCode::no_price);
+}
+
+TEST(PriceBook, KeepsItsRowsWhenMoved) {
+  PriceBook book;
+  book.add(row(1, kWhat));
+  const PriceBook moved = std::move(book);
+  EXPECT_EQ(moved.find(kWhat, Meter::core_ms, kStart)->scope.pool, "cpu");
+}
+
+// The definition of `find`, word for word.
+const PriceRow* obvious_find(const std::vector<PriceRow>& rows, const Scope& what, Meter meter, Instant at) {
+  const auto matches = [](const auto& of_row, const auto& asked) {
+    return of_row == std::decay_t<decltype(of_row)>{} || of_row == asked;
+  };
+  const auto rank = [](const PriceRow& r) {
+    const int specificity = (r.scope.tenant.is_nil() ? 0 : 8) + (r.scope.center.is_nil() ? 0 : 4) +
+                            (r.scope.pool.empty() ? 0 : 2) + (r.scope.qos.empty() ? 0 : 1);
+    return std::tuple(specificity, r.valid_from, r.id);
+  };
+  const PriceRow* best = nullptr;
+  for (const PriceRow& r : rows) {
+    if (r.meter != meter || r.valid_from > at || (r.valid_until != Instant{} && r.valid_until <= at)) continue;
+    if (!matches(r.scope.tenant, what.tenant) || !matches(r.scope.center, what.center) ||
+        !matches(r.scope.pool, what.pool) || !matches(r.scope.qos, what.qos))
+      continue;
+    if (best == nullptr || rank(*best) < rank(r)) best = &r;
+  }
+  return best;
+}
+
+Scope any_scope() {
+  const auto id = [] { return *rc::gen::inRange<std::uint64_t>(0, 3); };
+  const auto name = [] { return *rc::gen::element<std::string>("", "a", "b"); };
+  return {.tenant = TenantId{{0, id()}}, .center = CenterId{{0, id()}}, .pool = name(), .qos = name()};
+}
+
+RC_GTEST_PROP(PriceBookProperty, FindsWhatTheDefinitionSays, ()) {
+  PriceBook book;
+  std::vector<PriceRow> rows;
+  const auto count = *rc::gen::inRange<std::uint64_t>(0, 40);
+  for (std::uint64_t id = 1; id <= count; ++id) {
+    PriceRow added = row(id, any_scope());
+    added.meter = *rc::gen::elementOf(kMeters);
+    added.valid_from = Instant{*rc::gen::inRange<std::int64_t>(1, 6)};
+    if (*rc::gen::arbitrary<bool>()) added.valid_until = added.valid_from + Duration{*rc::gen::inRange<std::int64_t>(1, 4)};
+    book.add(added);
+    rows.push_back(added);
+  }
+  for (int i = 0; i < 20; ++i) {
+    const Scope what = any_scope();
+    const Meter meter = *rc::gen::elementOf(kMeters);
+    const Instant at{*rc::gen::inRange<std::int64_t>(0, 10)};
+    const PriceRow* found = book.find(what, meter, at);
+    const PriceRow* expected = obvious_find(rows, what, meter, at);
+    RC_ASSERT((found == nullptr) == (expected == nullptr));
+    if (found != nullptr) RC_ASSERT(found->id == expected->id);
+  }
+}
+
+}  // namespace
+}  // namespace bourse::pricing
