@@ -1,4 +1,7 @@
 // The BlobStore port: content-addressed bytes, stored before the command whose events name their hash.
+//
+// A blob is found by the SHA-256 of its bytes; but a report (its bytes are a serialized federation.v1.Envelope) by the
+// SHA-256 of its payload, for that is the hash by which the chain, the journal and the statements name it.
 #pragma once
 
 #include <cstdint>

@@ -57,7 +57,8 @@ class Engine {
   Status submit(Command command, Completion completion);
   // Submits and waits. Errors: as decided, or timeout (the outcome is unknown).
   Result<CommandResult> execute(Command command, Duration timeout = seconds(30));
-  // Runs `reader` between two batches, on durable state only. Errors: overloaded, unavailable.
+  // Runs `reader` between two batches, on durable state only: it sees all that was answered before, and not necessarily
+  // what was only submitted. Errors: overloaded, unavailable.
   Status read(std::move_only_function<void(const Market&)> reader);
   // Runs `reader` and waits for it. Errors: unavailable, timeout.
   Status read_wait(std::move_only_function<void(const Market&)> reader, Duration timeout = seconds(30));

@@ -3,8 +3,8 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/amount.h"
@@ -18,6 +18,7 @@ namespace bourse::broker {
 using PublicKey = std::array<std::uint8_t, 32>;  // Ed25519
 
 enum class CenterState : std::uint8_t { active = 1, paused = 2, quarantined = 3 };
+std::string_view name(CenterState state);  // "active"
 
 // Settlement terms, dated; the newest one valid at acceptance is locked with the plan.
 struct Contract {
@@ -33,6 +34,7 @@ struct Contract {
 };
 
 enum class PeriodState : std::uint8_t { open = 1, closing = 2, closed = 3, paid = 4 };
+std::string_view name(PeriodState state);  // "closing"
 
 // A center's settlement window. While open it collects; once closing its sums can't change.
 struct Period {
@@ -51,6 +53,9 @@ struct Period {
           self.gross, self.center_share, self.margin, self.tax, self.statement);
   }
 };
+
+// Of a connector's chain when its center is enrolled. It rises only by a signed join state.
+inline constexpr std::uint64_t kFirstEpoch = 1;
 
 // The receiving end of a connector's chain of reports.
 struct ReportChain {

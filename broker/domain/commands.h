@@ -80,7 +80,7 @@ struct SubmitJob {
 };
 struct CancelJob {
   JobId job;
-  UserId by;
+  UserId by;   // a member of the job's account; nil = the platform
   std::string reason;
 };
 
@@ -108,7 +108,7 @@ struct UsageRecord {
   pricing::Readings meters;    // cumulative
 };
 using ReportRecord = std::variant<EventRecord, UsageRecord>;
-// A report whose signature, key and addressing were verified. `next_attempts` supplies ids for re-dispatches it causes.
+// A report whose signature, key and addressing were verified. Attempts that it causes get ids derived from their job.
 struct ApplyReport {
   CenterId center;
   std::uint64_t epoch = 0;
@@ -117,13 +117,11 @@ struct ApplyReport {
   Hash256 previous;
   Instant created;
   std::vector<ReportRecord> records;
-  std::uint64_t id_seed = 0;  // random; new attempts' ids derive from it
 };
 
 // Time passes: expire holds and quotes, close periods that are due. Sent by the engine's timer.
-struct Tick {
-  std::uint64_t id_seed = 0;
-};
+struct Tick {};
+// Cuts the open period off and opens the next one, under `next` or, when that is nil, under a derived id.
 struct ClosePeriod {
   CenterId center;
   PeriodId next;
@@ -148,6 +146,11 @@ struct Command {
 };
 
 inline constexpr std::size_t kMaxKey = 255 + 64;
+inline constexpr std::size_t kMaxTransfers = 16'384;     // of one PostTransfers, and as many accounts
+inline constexpr std::size_t kMaxRecords = 1'000;        // of one report
+inline constexpr std::size_t kMaxPriceRows = 10'000;     // of one PublishPrices
+inline constexpr std::size_t kMaxPools = 1'000;          // of one center
+inline constexpr Duration kMaxQuoteValidity = hours(24);
 
 // The answer. `position` is the journal sequence that made it durable.
 struct CommandResult {

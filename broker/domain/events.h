@@ -128,18 +128,6 @@ struct AttemptOrdered {
   }
 };
 
-// What a center may report of an attempt. The numbers are also federation.v1.JobEvent.Kind.
-enum class Happening : std::uint8_t {
-  accepted = 1,         // the order is in the spool; submission will be tried
-  queued = 2,           // the scheduler has it
-  started = 3,
-  ended = 4,            // exit code follows
-  cancelled = 5,        // ended because somebody cancelled it, there or here
-  rejected = 6,         // signed: it does not and will not run
-  never_submitted = 7,  // signed: the scheduler has never had it
-  unknown = 8,          // can't tell; nothing may follow from it
-};
-
 struct AttemptReported {
   JobId job;
   AttemptId attempt;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/amount.h"
@@ -111,8 +112,24 @@ enum class JobState : std::uint8_t {
   failed = 7,     // finished otherwise, or no plan was left
   cancelled = 8,
 };
-std::string_view name(JobState state);
+std::string_view name(JobKind kind);            // "batch"
+std::string_view name(Objective objective);      // "cheapest"
+std::string_view name(JobState state);           // "running"
 constexpr bool is_final(JobState s) { return s == JobState::ended || s == JobState::failed || s == JobState::cancelled; }
+
+// What a center may report of an attempt. The numbers are also federation.v1.JobEvent.Kind.
+enum class Happening : std::uint8_t {
+  accepted = 1,         // the order is in the spool; submission will be tried
+  queued = 2,           // the scheduler has it
+  started = 3,
+  ended = 4,            // exit code follows
+  cancelled = 5,        // ended because somebody cancelled it, there or here
+  rejected = 6,         // signed: it does not and will not run
+  never_submitted = 7,  // signed: the scheduler has never had it
+  unknown = 8,          // can't tell; nothing may follow from it
+};
+
+std::string_view name(Happening happening);
 
 // One dispatch of a job to one center. Its number is the fence: only the newest attempt of a job can charge the user.
 struct Attempt {
@@ -126,6 +143,7 @@ struct Attempt {
   std::string scheduler_job;          // the scheduler's own id, once known
   std::optional<Instant> started_at;
   std::optional<Instant> ended_at;
+  std::optional<Happening> happened;  // how far it came, by the center's word; nothing before the first
   bool closed = false;                // known not to run any more, and its usage is final (or never was)
   pricing::Readings usage;            // newest accepted, as reported
   std::uint32_t usage_revision = 0;
@@ -134,7 +152,7 @@ struct Attempt {
 
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.fence, self.plan, self.center, self.ordered_at, self.not_after, self.order_hash,
-          self.scheduler_job, self.started_at, self.ended_at, self.closed, self.usage, self.usage_revision,
+          self.scheduler_job, self.started_at, self.ended_at, self.happened, self.closed, self.usage, self.usage_revision,
           self.usage_final, self.charged);
   }
 };

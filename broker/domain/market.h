@@ -6,13 +6,18 @@
 // A command either emits everything it stands for or only its refusal (CommandAnswered with an error).
 #pragma once
 
+#include <absl/container/btree_set.h>
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
+#include <absl/container/node_hash_map.h>
 
+#include <deque>
 #include <functional>
 #include <map>
-#include <set>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "broker/domain/commands.h"
@@ -61,10 +66,11 @@ struct Limits {
 class Market {
  public:
   explicit Market(Limits limits = {});
+  ~Market();
 
-  using Emit = std::function<void(const Event&)>;
-  // `emit` receives each event after it was applied. Returns what the caller is to be told; errors are also journaled
-  // (as CommandAnswered) when the command carried a key.
+  // `emit` receives each event after it was applied, and may move from it. Returns what the caller is to be told;
+  // refusals are also journaled (as CommandAnswered) when the command carried a key. Transient errors never are.
+  using Emit = std::function<void(Event&&)>;
   Result<CommandResult> decide(const Command& command, const Emit& emit);
   void apply(const Event& event);
 
@@ -73,25 +79,32 @@ class Market {
   const pricing::PriceBook& prices() const { return prices_; }
   const routing::Router& router() const { return router_; }
   const BillingAccount* account(BillingAccountId id) const;
-  std::vector<const BillingAccount*> accounts_of(UserId user) const;
+  std::vector<const BillingAccount*> accounts() const;                  // by id
+  std::vector<const BillingAccount*> accounts_of(UserId user) const;    // by id
   const Center* center(CenterId id) const;
   const Center* center_named(std::string_view name) const;
   std::vector<const Center*> centers() const;  // by name
+  bool online(CenterId center) const { return online_.contains(center); }  // as last observed
   const Job* job(JobId id) const;
   const Quote* quote(QuoteId id) const;
   const Period* period(PeriodId id) const;
   std::vector<const Period*> periods(CenterId center) const;  // by number
   // The outbox of a center: live attempts whose order may not have arrived (`ordered`), and attempts to cancel there.
+  // A job may be in both: its order goes first, so that the center can sign what became of it.
   struct Outbox {
     std::vector<JobId> orders;
     std::vector<JobId> cancels;
   };
   Outbox outbox(CenterId center) const;
   Verdict verdict(CenterId center, JobId job, std::uint32_t fence) const;
-  std::size_t live_jobs() const;
+  std::size_t live_jobs() const { return live_jobs_; }
 
   // The platform's ledger accounts are derived from code, unit and owner, so every replica names them alike.
   static LedgerAccountId platform_account(ledger::AccountCode code, Unit unit, Uuid owner = {});
+
+  // Takes over what another market observed of pools (not durable): after a reload, so that routing need not wait for
+  // the next heartbeat of each center.
+  void adopt_pools(const Market& other);
 
   // Snapshot of everything durable (pools are not). `load` into a fresh Market only. Errors: integrity.
   void save(std::vector<std::byte>& out) const;
@@ -101,11 +114,52 @@ class Market {
 
  private:
   friend class Decider;  // decide's handlers, in decide_*.cc
+  friend struct Applier; // apply's handlers, in apply_*.cc
+
+  // How a key was answered.
+  struct Answer {
+    std::uint64_t fingerprint = 0;
+    ErrorCode error{};
+    std::string detail;
+    Uuid object;
+    static constexpr void fields(auto& self, auto&& visit) {
+      visit(self.fingerprint, self.error, self.detail, self.object);
+    }
+  };
+  // What must reach a center; derived from its jobs' attempts. Sorted, so the oldest go first.
+  struct Due {
+    absl::btree_set<JobId> orders;
+    absl::btree_set<JobId> cancels;
+  };
+
+  Status load_records(codec::Reader& in);
+  Status load_trade(codec::Reader& in);
+  void index(const BillingAccount& account);
+  void index(const Center& center);
+  void index(const Period& period);
+  void index(const Quote& quote);
+  void index(const Job& job);
+
   ledger::Ledger ledger_;
   pricing::PriceBook prices_;
   routing::Router router_;
   Limits limits_;
-  // …the implementer's containers…
+
+  absl::flat_hash_map<BillingAccountId, BillingAccount> accounts_;
+  absl::flat_hash_map<UserId, absl::btree_set<BillingAccountId>> accounts_of_;
+  absl::flat_hash_map<CenterId, Center> centers_;
+  std::map<std::string, CenterId, std::less<>> center_names_;
+  absl::flat_hash_map<PeriodId, Period> periods_;
+  absl::flat_hash_map<CenterId, std::vector<PeriodId>> periods_of_;
+  absl::flat_hash_map<QuoteId, std::unique_ptr<Quote>> quotes_;
+  absl::btree_set<std::pair<Instant, QuoteId>> quote_expiry_;
+  absl::flat_hash_map<JobId, std::unique_ptr<Job>> jobs_;
+  std::deque<JobId> ended_jobs_;  // in the order they ended; the oldest are forgotten
+  std::size_t live_jobs_ = 0;
+  absl::flat_hash_map<CenterId, Due> due_;
+  absl::flat_hash_set<CenterId> online_;  // soft, as the router's pools
+  absl::node_hash_map<std::string, Answer> answers_;
+  std::deque<const std::string*> answered_;  // keys of answers_, oldest first
 };
 
 }  // namespace bourse::broker

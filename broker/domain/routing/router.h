@@ -5,6 +5,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "base/time.h"
@@ -29,6 +31,9 @@ struct Request {
   Instant now;
 };
 
+inline constexpr std::size_t kPlansPerCenter = 3;
+inline constexpr std::size_t kMaxPoolsPerCenter = 10'000;  // what is observed beyond is left out
+
 class Router {
  public:
   Router();
@@ -37,6 +42,9 @@ class Router {
   // Replaces what is known of a center's pools. An empty list forgets the center.
   void observe(CenterId center, const std::vector<Pool>& pools);
   void set_online(CenterId center, bool online);
+  // A center that the market has paused or quarantined: its pools are refused with `paused` until it is lifted, whatever
+  // its connector reports. Remembered for centers whose pools aren't known yet.
+  void set_paused(CenterId center, bool paused);
   // Work promised to a pool since its last observation, so that a burst spreads; `observe` for the center starts over.
   void promise(CenterId center, std::string_view pool, const pricing::Allocation& allocation, Duration duration);
 
@@ -44,18 +52,20 @@ class Router {
   // Bumps whenever prices or contracts change, so cached per-pool prices are dropped.
   void prices_changed();
 
+  // `request.spec` has passed validate. `prices` stays the same object, and changes only together with prices_changed().
   // Never fails: a decision without plans says why in `refused` (and `cheapest_cap` when only the budget was too small).
   // Score: cheapest = total, then end; fastest = predicted end, then total; best_value = total × end. Ties go to the
-  // center with the least work promised, then in turn.
+  // center with the least work promised, then in turn. At most kPlansPerCenter plans are of one center where three or
+  // more could run the job, so that losing a center leaves somewhere to go.
   Decision decide(const Request& request, const pricing::PriceBook& prices, const TermsLookup& terms);
 
  private:
-  struct Impl;
+  class Impl;
   std::unique_ptr<Impl> impl_;
 };
 
 // Predicted wait of a pool for an allocation, from its queue: 0 when it fits in what is free and not promised, else the
-// queue's work over the pool's width, at least a scheduling interval. In the header's .cc with its reasoning.
+// queue's work over the pool's width, at least a scheduling interval. predicted_wait.cc has the reasoning.
 Duration predicted_wait(const Pool& pool, const pricing::Allocation& need, std::int64_t promised_core_ms, std::int64_t promised_cores, std::int64_t promised_gpus);
 
 }  // namespace bourse::broker::routing

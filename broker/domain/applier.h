@@ -1,0 +1,46 @@
+// Makes events so. One overload for each alternative of Event; an event that doesn't fit the state is a bug or a damaged
+// journal and stops the process.
+#pragma once
+
+#include "broker/domain/market.h"
+
+namespace bourse::broker {
+
+struct Applier {
+  Market& market;
+
+  template <class LedgerEvent>
+    requires requires(ledger::Ledger& l, const LedgerEvent& e) { l.apply(e); }
+  void operator()(const LedgerEvent& event) const { market.ledger_.apply(event); }
+
+  void operator()(const CommandAnswered& event) const;
+  void operator()(const BillingAccountOpened& event) const;
+  void operator()(const MemberAdded& event) const;
+  void operator()(const CenterEnrolled& event) const;
+  void operator()(const CenterStateChanged& event) const;
+  void operator()(const ContractSet& event) const;
+  void operator()(const PricesPublished& event) const;
+  void operator()(const PeriodOpened& event) const;
+  void operator()(const PeriodClosing& event) const;
+  void operator()(const StatementSealed& event) const;
+  void operator()(const ReportAccepted& event) const;
+  void operator()(const RecordQuarantined&) const {}  // evidence only: it changes nothing here
+
+  void operator()(const QuoteIssued& event) const;
+  void operator()(const QuoteDropped& event) const;
+  void operator()(const JobSubmitted& event) const;
+  void operator()(const AttemptOrdered& event) const;
+  void operator()(const AttemptReported& event) const;
+  void operator()(const UsageCaptured& event) const;
+  void operator()(const CancelRequested& event) const;
+  void operator()(const JobClosed& event) const;
+
+ private:
+  BillingAccount& account(BillingAccountId id) const;
+  Center& center(CenterId id) const;
+  Period& period(PeriodId id) const;
+  Job& job(JobId id) const;
+  Attempt& newest_attempt(Job& job, AttemptId id) const;
+};
+
+}  // namespace bourse::broker

@@ -1,0 +1,126 @@
+// Events of accounts, centers, prices, periods and answers.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "broker/domain/applier.h"
+
+namespace bourse::broker {
+
+void Market::apply(const Event& event) { std::visit(Applier{*this}, event); }
+
+BillingAccount& Applier::account(BillingAccountId id) const {
+  const auto it = market.accounts_.find(id);
+  BOURSE_ASSERT(it != market.accounts_.end());
+  return it->second;
+}
+
+Center& Applier::center(CenterId id) const {
+  const auto it = market.centers_.find(id);
+  BOURSE_ASSERT(it != market.centers_.end());
+  return it->second;
+}
+
+Period& Applier::period(PeriodId id) const {
+  const auto it = market.periods_.find(id);
+  BOURSE_ASSERT(it != market.periods_.end());
+  return it->second;
+}
+
+void Applier::operator()(const CommandAnswered& event) const {
+  const auto [it, fresh] = market.answers_.try_emplace(
+      event.key, Market::Answer{event.fingerprint, event.error, event.detail, event.object});
+  BOURSE_ASSERT(fresh);
+  market.answered_.push_back(&it->first);
+  if (market.answered_.size() <= market.limits_.answered_keys) return;
+  market.answers_.erase(*market.answered_.front());
+  market.answered_.pop_front();
+}
+
+void Applier::operator()(const BillingAccountOpened& event) const {
+  const auto [it, fresh] = market.accounts_.try_emplace(
+      event.account, BillingAccount{event.account, event.tenant, event.name, event.wallet, event.unit, {event.owner}});
+  BOURSE_ASSERT(fresh);
+  market.index(it->second);
+}
+
+void Applier::operator()(const MemberAdded& event) const {
+  account(event.account).members.push_back(event.user);
+  market.accounts_of_[event.user].insert(event.account);
+}
+
+void Applier::operator()(const CenterEnrolled& event) const {
+  Center center{.id = event.center, .name = event.name, .connector = event.connector, .identity_key = event.identity_key,
+                .billing_key = event.billing_key};
+  center.chain.epoch = kFirstEpoch;
+  const auto [it, fresh] = market.centers_.try_emplace(event.center, std::move(center));
+  BOURSE_ASSERT(fresh);
+  market.index(it->second);
+}
+
+void Applier::operator()(const CenterStateChanged& event) const {
+  Center& changed = center(event.center);
+  changed.state = event.state;
+  market.router_.set_paused(event.center, event.state != CenterState::active);
+}
+
+void Applier::operator()(const ContractSet& event) const {
+  auto& contracts = center(event.contract.center).contracts;
+  contracts.insert(std::ranges::upper_bound(contracts, event.contract.valid_from, {}, &Contract::valid_from), event.contract);
+  market.router_.prices_changed();
+}
+
+void Applier::operator()(const PricesPublished& event) const {
+  for (const pricing::PriceRow& row : event.rows) market.prices_.add(row);
+  market.router_.prices_changed();
+}
+
+void Applier::operator()(const PeriodOpened& event) const {
+  const auto [it, fresh] = market.periods_.try_emplace(
+      event.period, Period{.id = event.period, .center = event.center, .unit = event.unit, .number = event.number,
+                           .opened_at = event.at});
+  BOURSE_ASSERT(fresh);
+  Center& owner = center(event.center);
+  owner.open_period = event.period;
+  owner.periods = event.number;
+  market.index(it->second);
+}
+
+void Applier::operator()(const PeriodClosing& event) const {
+  Period& closing = period(event.period);
+  BOURSE_ASSERT(closing.state == PeriodState::open);
+  closing.state = PeriodState::closing;
+  closing.cut_off = event.cut_off;
+}
+
+void Applier::operator()(const StatementSealed& event) const {
+  Period& sealed = period(event.period);
+  BOURSE_ASSERT(sealed.state == PeriodState::closing);
+  sealed.state = PeriodState::closed;
+  sealed.statement = event.statement;
+}
+
+void Applier::operator()(const ReportAccepted& event) const {
+  ReportChain& chain = center(event.center).chain;
+  BOURSE_ASSERT(event.seq == chain.seq + 1);
+  chain.seq = event.seq;
+  chain.hash = event.hash;
+  if (chain.recent.size() == ReportChain::kRecentReports) chain.recent.erase(chain.recent.begin());
+  chain.recent.push_back(event.hash);
+}
+
+void Market::index(const BillingAccount& account) {
+  for (const UserId member : account.members) accounts_of_[member].insert(account.id);
+}
+
+void Market::index(const Center& center) {
+  center_names_.emplace(center.name, center.id);
+  router_.set_paused(center.id, center.state != CenterState::active);
+}
+
+void Market::index(const Period& period) {
+  auto& of_center = periods_of_[period.center];
+  BOURSE_ASSERT(of_center.size() + 1 == period.number);
+  of_center.push_back(period.id);
+}
+
+}  // namespace bourse::broker

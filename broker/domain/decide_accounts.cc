@@ -1,0 +1,96 @@
+// Wallets: opening, sharing and funding them; raw ledger work.
+#include <algorithm>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "base/assert.h"
+#include "broker/domain/decider.h"
+#include "broker/domain/text.h"
+
+namespace bourse::broker {
+namespace {
+
+constexpr std::size_t kMaxMembers = 10'000;
+
+bool same(const ledger::AccountOpened& a, const ledger::AccountOpened& b) {
+  return a.unit == b.unit && a.code == b.code && a.limit == b.limit && a.credit_limit == b.credit_limit && a.owner == b.owner;
+}
+
+Status check_openings(const std::vector<ledger::AccountOpened>& requests, const ledger::Ledger& ledger) {
+  absl::flat_hash_map<LedgerAccountId, const ledger::AccountOpened*> seen;
+  for (const ledger::AccountOpened& request : requests) {
+    CHECK_OK(ledger.open(request));
+    const auto [it, fresh] = seen.try_emplace(request.account, &request);
+    if (!fresh && !same(*it->second, request)) return fail(ErrorCode::account_exists, to_text(request.account));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<CommandResult> Decider::on(const OpenBillingAccount& command) {
+  if (command.account.is_nil() || command.tenant.is_nil() || command.owner.is_nil())
+    return fail(ErrorCode::invalid_argument, "account, tenant and owner must be given");
+  if (!is_label(command.name)) return fail(ErrorCode::invalid_argument, "name must be 1 to 128 printable bytes");
+  CHECK_OK(parse_unit(command.unit.text()));
+  if (const BillingAccount* known = market_.account(command.account)) {
+    const bool same = known->tenant == command.tenant && known->name == command.name && known->unit == command.unit &&
+                      known->members.front() == command.owner;
+    if (!same) return fail(ErrorCode::account_exists, to_text(command.account));
+    return made(command.account.uuid);
+  }
+  const LedgerAccountId wallet =
+      Market::platform_account(ledger::AccountCode::wallet, command.unit, command.account.uuid);
+  TRY(auto opened, market_.ledger_.open({.account = wallet,
+                                         .unit = command.unit,
+                                         .code = ledger::AccountCode::wallet,
+                                         .limit = ledger::Limit::credit_balance,
+                                         .owner = command.account.uuid}));
+  // What every wallet is traded against, so that a refused hold or funding emits nothing but its refusal.
+  platform_account(ledger::AccountCode::bank_clearing, command.unit);
+  platform_account(ledger::AccountCode::holds, command.unit);
+  emit(std::move(opened));
+  emit(BillingAccountOpened{command.account, command.tenant, command.name, wallet, command.unit, command.owner, now_});
+  return made(command.account.uuid);
+}
+
+Result<CommandResult> Decider::on(const AddMember& command) {
+  const BillingAccount* account = market_.account(command.account);
+  if (account == nullptr) return fail(ErrorCode::not_found, "billing account " + to_text(command.account));
+  if (command.user.is_nil()) return fail(ErrorCode::invalid_argument, "user must be given");
+  if (contains(account->members, command.user)) return made(command.account.uuid);
+  if (account->members.size() >= kMaxMembers) return fail(ErrorCode::too_large, "the account has 10,000 members already");
+  emit(MemberAdded{command.account, command.user});
+  return made(command.account.uuid);
+}
+
+Result<CommandResult> Decider::on(const FundAccount& command) {
+  const BillingAccount* account = market_.account(command.account);
+  if (account == nullptr) return fail(ErrorCode::not_found, "billing account " + to_text(command.account));
+  if (command.transfer.is_nil()) return fail(ErrorCode::invalid_argument, "transfer must be given");
+  if (!command.amount.is_positive()) return fail(ErrorCode::amount_not_positive);
+  CHECK_OK(post({.id = command.transfer,
+                 .debit = platform_account(ledger::AccountCode::bank_clearing, account->unit),
+                 .credit = account->wallet,
+                 .amount = command.amount,
+                 .code = ledger::TransferCode::top_up,
+                 .reference = command.reference}));
+  return made(command.transfer.uuid);
+}
+
+Result<CommandResult> Decider::on(const PostTransfers& command) {
+  if (command.transfers.size() > kMaxTransfers || command.open.size() > kMaxTransfers)
+    return fail(ErrorCode::too_large, "at most " + std::to_string(kMaxTransfers) + " transfers at once");
+  CHECK_OK(check_openings(command.open, market_.ledger_));
+  for (const ledger::AccountOpened& request : command.open) {
+    if (market_.ledger_.account(request.account) != nullptr) continue;
+    emit(request);
+  }
+  CommandResult result;
+  result.transfers.reserve(command.transfers.size());
+  market_.ledger_.post(command.transfers, result.transfers, [&](auto event) { forward_(Event(std::move(event))); });
+  BOURSE_ASSERT(result.transfers.size() == command.transfers.size());
+  return result;
+}
+
+}  // namespace bourse::broker

@@ -1,0 +1,137 @@
+// Centers: who may sell, on what terms, at what prices, and what they have.
+#include <algorithm>
+#include <optional>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include "broker/domain/decider.h"
+#include "broker/domain/derive.h"
+#include "broker/domain/text.h"
+
+namespace bourse::broker {
+namespace {
+
+constexpr std::size_t kMaxContracts = 1'000;
+constexpr std::int32_t kMaxBps = 10'000;
+
+// What a pool may claim in all. A whole year of any of it stays below pricing::kMaxReading.
+constexpr std::int64_t kMaxPoolCores = 30'000'000;
+constexpr std::int64_t kMaxPoolMemMib = 30'000'000'000;
+constexpr std::int64_t kMaxFigure = 1'000'000'000;  // jobs in a queue
+
+std::unexpected<Error> invalid(std::string what) { return fail(ErrorCode::invalid_argument, std::move(what)); }
+std::unexpected<Error> no_center(CenterId id) { return fail(ErrorCode::not_found, "center " + to_text(id)); }
+
+bool between(std::int64_t value, std::int64_t least, std::int64_t most) { return value >= least && value <= most; }
+
+Status check_pool(const routing::Pool& pool) {
+  const auto wrong = [&](std::string_view field) {
+    return invalid("pool " + shown(pool.name) + ": " + std::string(field) + " is out of bounds");
+  };
+  if (!is_token(pool.name)) return invalid("a pool's name must be a word of letters, digits and . _ + : @ -");
+  if (!pool.arch.empty() && !is_token(pool.arch)) return wrong("arch");
+  if (!pool.gpu_model.empty() && !is_token(pool.gpu_model)) return wrong("gpu_model");
+  if (!between(pool.nodes, 0, kMaxNodes)) return wrong("nodes");
+  const std::int64_t nodes = std::max<std::int64_t>(pool.nodes, 1);
+  if (!between(pool.cores_per_node, 0, kMaxPoolCores / nodes)) return wrong("cores_per_node");
+  if (!between(pool.gpus_per_node, 0, kMaxPoolCores / nodes)) return wrong("gpus_per_node");
+  if (!between(pool.mem_mib_per_node, 0, kMaxPoolMemMib / nodes)) return wrong("mem_mib_per_node");
+  if (!between(pool.speed_milli, 1, 1'000'000)) return wrong("speed_milli");
+  if (!between(pool.max_walltime.ms, 0, hours(24 * 3'660).ms)) return wrong("max_walltime");
+  if (!between(pool.free_cores, 0, kMaxPoolCores)) return wrong("free_cores");
+  if (!between(pool.free_gpus, 0, kMaxPoolCores)) return wrong("free_gpus");
+  if (!between(pool.pending_jobs, 0, kMaxFigure)) return wrong("pending_jobs");
+  if (!between(pool.running_jobs, 0, kMaxFigure)) return wrong("running_jobs");
+  if (!between(pool.pending_core_ms, 0, pricing::kMaxReading)) return wrong("pending_core_ms");
+  return {};
+}
+
+Status check_row(const pricing::PriceRow& row) {
+  if (row.id.is_nil()) return invalid("a price row needs an id");
+  for (const std::string* text : {&row.scope.pool, &row.scope.qos})
+    if (!text->empty() && !is_token(*text)) return invalid("price row " + to_text(row.id) + ": pool and qos must be words");
+  CHECK_OK(parse_unit(row.unit.text()));
+  return {};
+}
+
+}  // namespace
+
+Result<CommandResult> Decider::on(const EnrolCenter& command) {
+  if (command.center.is_nil() || command.connector.is_nil()) return invalid("center and connector must be given");
+  if (!is_slug(command.name)) return invalid("name must be 1 to 63 of a-z, 0-9 and -");
+  if (command.identity_key == command.billing_key) return invalid("identity and billing key must differ");
+  if (command.identity_key == PublicKey{} || command.billing_key == PublicKey{}) return invalid("a key is missing");
+  if (market_.center_named(command.name) != nullptr)
+    return fail(ErrorCode::failed_precondition, "there is a center named " + command.name);
+  for (const auto& [id, other] : market_.centers_) {
+    if (id == command.center || other.connector == command.connector)
+      return fail(ErrorCode::failed_precondition, "the id belongs to center " + other.name);
+    for (const PublicKey& key : {command.identity_key, command.billing_key})
+      if (key == other.identity_key || key == other.billing_key)
+        return fail(ErrorCode::failed_precondition, "a key is known from another center");
+  }
+  emit(CenterEnrolled{command.center, command.name, command.connector, command.identity_key, command.billing_key, now_});
+  emit(PeriodOpened{derive_period(command.center, 1, now_), command.center, kCny, 1, now_});
+  return made(command.center.uuid);
+}
+
+Result<CommandResult> Decider::on(const ChangeCenterState& command) {
+  const Center* center = market_.center(command.center);
+  if (center == nullptr) return no_center(command.center);
+  if (command.state < CenterState::active || command.state > CenterState::quarantined) return invalid("state is unknown");
+  if (center->state != command.state)
+    emit(CenterStateChanged{command.center, command.state, shown(command.reason), now_});
+  return made(command.center.uuid);
+}
+
+Result<CommandResult> Decider::on(const SetContract& command) {
+  const Contract& contract = command.contract;
+  const Center* center = market_.center(contract.center);
+  if (center == nullptr) return no_center(contract.center);
+  if (contract.id.is_nil()) return invalid("a contract needs an id");
+  if (!between(contract.terms.tax_bps, 0, kMaxBps) || !between(contract.terms.margin_bps, 0, kMaxBps))
+    return invalid("tax and margin must be between 0 and 10000 basis points");
+  if (contract.valid_from.unix_ms <= 0) return invalid("valid_from must be given");
+  if (!between(contract.cycle.ms, 0, kMaxWalltime.ms)) return invalid("cycle must be between 0 and 366 days");
+  const Period* open = market_.period(center->open_period);
+  if (open->unit != contract.unit)
+    return fail(ErrorCode::unit_mismatch, "the center is settled in " + std::string(open->unit.text()));
+  if (center->contracts.size() >= kMaxContracts) return fail(ErrorCode::too_large, "the center has too many contracts");
+  if (contains(center->contracts, contract.id, &Contract::id))
+    return fail(ErrorCode::failed_precondition, "contract " + to_text(contract.id) + " is known and can't be changed");
+  emit(ContractSet{contract});
+  return made(contract.id.uuid);
+}
+
+Result<CommandResult> Decider::on(const PublishPrices& command) {
+  if (command.rows.empty()) return invalid("no price rows");
+  if (command.rows.size() > kMaxPriceRows) return fail(ErrorCode::too_large, "at most 10,000 price rows at once");
+  absl::flat_hash_map<PriceRowId, const pricing::PriceRow*> seen;
+  for (const pricing::PriceRow& row : command.rows) {
+    CHECK_OK(check_row(row));
+    CHECK_OK(market_.prices_.check(row));
+    if (!row.scope.center.is_nil() && market_.center(row.scope.center) == nullptr) return no_center(row.scope.center);
+    const auto [it, fresh] = seen.try_emplace(row.id, &row);
+    if (!fresh && *it->second != row) return invalid("two price rows have the id " + to_text(row.id));
+  }
+  emit(PricesPublished{command.rows, now_});
+  return made(command.rows.front().id.uuid);
+}
+
+Result<CommandResult> Decider::on(const ObservePools& command) {
+  if (market_.center(command.center) == nullptr) return no_center(command.center);
+  if (command.pools.size() > kMaxPools) return fail(ErrorCode::too_large, "at most 1,000 pools a center");
+  absl::flat_hash_set<std::string_view> names;
+  for (const routing::Pool& pool : command.pools) {
+    CHECK_OK(check_pool(pool));
+    if (!names.insert(pool.name).second) return invalid("two pools are named " + pool.name);
+  }
+  if (command.online) market_.online_.insert(command.center); else market_.online_.erase(command.center);
+  const bool keeps_figures = command.pools.empty() && !command.online;
+  if (!keeps_figures) market_.router_.observe(command.center, command.pools);
+  market_.router_.set_online(command.center, command.online);
+  return made(command.center.uuid);
+}
+
+}  // namespace bourse::broker

@@ -1,0 +1,97 @@
+// Time passing, and the closing and sealing of periods. A Tick does a bounded piece of work; what is left waits for the next.
+#include "base/assert.h"
+#include "broker/domain/decider.h"
+#include "broker/domain/derive.h"
+
+namespace bourse::broker {
+namespace {
+
+constexpr std::size_t kMaxPerTick = 1'000;
+
+}  // namespace
+
+Result<CommandResult> Decider::on(const Tick&) {
+  expire_quotes();
+  expire_holds();
+  close_due_periods();
+  return CommandResult{};
+}
+
+void Decider::expire_quotes() {
+  for (std::size_t i = 0; i < kMaxPerTick && !market_.quote_expiry_.empty(); ++i) {
+    const auto [valid_until, quote] = *market_.quote_expiry_.begin();
+    if (valid_until > now_) return;
+    emit(QuoteDropped{quote});
+  }
+}
+
+// A hold outlives its job's queue and walltime by far, so one that runs out means that the center went silent. The money
+// goes back to the user and the attempt is cancelled; usage that still comes is set aside as above the hold.
+void Decider::expire_holds() {
+  for (const HoldId hold : market_.ledger_.expired(now_, kMaxPerTick)) {
+    const Job* job = market_.job(JobId{market_.ledger_.hold(hold)->reference});
+    if (job != nullptr && job->hold == hold && !is_final(job->state) && !job->cancel_requested)
+      emit(CancelRequested{job->id, {}, now_, "Its hold has expired."});
+    auto ended = market_.ledger_.release(hold, ledger::HoldEnd::expired);
+    BOURSE_ASSERT(ended.has_value());
+    emit(std::move(*ended));
+  }
+}
+
+void Decider::close_due_periods() {
+  std::size_t closed = 0;
+  for (const Center* center : market_.centers()) {
+    const Contract* valid = nullptr;
+    for (const Contract& contract : center->contracts)
+      if (contract.valid_from <= now_) valid = &contract;
+    if (valid == nullptr || valid->cycle.ms == 0) continue;
+    if (now_ < market_.period(center->open_period)->opened_at + valid->cycle) continue;
+    close_period(*center, {});
+    if (++closed == kMaxPerTick) return;
+  }
+}
+
+void Decider::close_period(const Center& center, PeriodId next) {
+  const std::uint32_t number = center.periods + 1;
+  const Period& open = *market_.period(center.open_period);
+  const Unit unit = open.unit;
+  if (next.is_nil()) next = derive_period(center.id, number, now_);
+  emit(PeriodClosing{open.id, now_});
+  emit(PeriodOpened{next, center.id, unit, number, now_});
+}
+
+Result<CommandResult> Decider::on(const ClosePeriod& command) {
+  const Center* center = market_.center(command.center);
+  if (center == nullptr) return fail(ErrorCode::not_found, "center " + to_text(command.center));
+  if (!command.next.is_nil() && market_.period(command.next) != nullptr)
+    return fail(ErrorCode::invalid_argument, "the next period's id must be new");
+  const PeriodId closed = center->open_period;
+  close_period(*center, command.next);
+  return made(closed.uuid);
+}
+
+Result<CommandResult> Decider::on(const SealStatement& command) {
+  const Period* period = market_.period(command.period);
+  if (period == nullptr) return fail(ErrorCode::not_found, "period " + to_text(command.period));
+  if (command.statement.is_zero()) return fail(ErrorCode::invalid_argument, "the statement's hash is missing");
+  if (period->state == PeriodState::open) return fail(ErrorCode::failed_precondition, "The period is open.");
+  if (period->state != PeriodState::closing) {
+    if (period->statement == command.statement) return made(command.period.uuid);
+    return fail(ErrorCode::period_closed, "It was sealed with another statement.");
+  }
+  const Amount payout = period->center_share;
+  if (payout.is_positive()) {
+    if (command.payout.is_nil()) return fail(ErrorCode::invalid_argument, "the payout's transfer id is missing");
+    const Uuid owner = period->center.uuid;
+    CHECK_OK(post({.id = command.payout,
+                   .debit = platform_account(ledger::AccountCode::center_payable, period->unit, owner),
+                   .credit = platform_account(ledger::AccountCode::payout_in_transit, period->unit, owner),
+                   .amount = payout,
+                   .code = ledger::TransferCode::payout,
+                   .reference = command.period.uuid}));
+  }
+  emit(StatementSealed{command.period, command.statement, payout, now_});
+  return made(command.period.uuid);
+}
+
+}  // namespace bourse::broker

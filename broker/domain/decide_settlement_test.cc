@@ -1,0 +1,89 @@
+#include "broker/domain/market_fixture.h"
+
+namespace bourse::broker {
+namespace {
+
+using ledger::AccountCode;
+
+class Settlement : public MarketFixture {
+ protected:
+  void SetUp() override { open_market(); }
+  PeriodId open_period(CenterId center) const { return market.center(center)->open_period; }
+};
+
+TEST_F(Settlement, APeriodClosesIsSealedAndPaid) {
+  run(submit(), hours(1));
+  const PeriodId first_period = open_period(north);
+  const PeriodId next = id_of<PeriodId>(77);
+  EXPECT_EQ(ok(ClosePeriod{north, next}, "s/1").object, first_period.uuid);
+  EXPECT_EQ(open_period(north), next);
+  const Period& closing = *market.period(first_period);
+  EXPECT_EQ(closing.state, PeriodState::closing);
+  EXPECT_EQ(closing.cut_off, now);
+  const Amount due = closing.center_share;
+  EXPECT_EQ(due, balance(AccountCode::center_payable, north.uuid));
+
+  // What comes now belongs to the next period.
+  run(submit(), minutes(30));
+  EXPECT_EQ(market.period(first_period)->center_share, due);
+  EXPECT_EQ(market.period(next)->captures, 1U);
+
+  const SealStatement seal{first_period, hash_of("statement"), id_of<TransferId>(500)};
+  ok(seal);
+  EXPECT_EQ(first<ledger::Posted>().code, ledger::TransferCode::payout);
+  EXPECT_EQ(first<StatementSealed>().payout, due);
+  EXPECT_EQ(balance(AccountCode::payout_in_transit, north.uuid), due);
+  EXPECT_EQ(balance(AccountCode::center_payable, north.uuid), market.period(next)->center_share);
+  EXPECT_EQ(market.period(first_period)->state, PeriodState::closed);
+  ok(seal);
+  EXPECT_TRUE(emitted.empty());
+  EXPECT_EQ(error(SealStatement{first_period, hash_of("another"), id_of<TransferId>(501)}), ErrorCode::period_closed);
+  EXPECT_EQ(market.periods(north).size(), 2U);
+}
+
+TEST_F(Settlement, AnEmptyPeriodIsSealedWithoutAPayout) {
+  const PeriodId period = open_period(south);
+  EXPECT_EQ(error(SealStatement{period, hash_of("s"), {}}), ErrorCode::failed_precondition);
+  ok(ClosePeriod{south, {}});
+  ok(SealStatement{period, hash_of("s"), {}});
+  EXPECT_EQ(count<ledger::Posted>(), 0U);
+  EXPECT_EQ(market.period(open_period(south))->number, 2U);
+}
+
+TEST_F(Settlement, BadOnesAreRefused) {
+  EXPECT_EQ(error(ClosePeriod{id_of<CenterId>(9), {}}), ErrorCode::not_found);
+  EXPECT_EQ(error(ClosePeriod{north, open_period(south)}), ErrorCode::invalid_argument);
+  EXPECT_EQ(error(SealStatement{id_of<PeriodId>(9), hash_of("s"), {}}), ErrorCode::not_found);
+  run(submit(), hours(1));
+  const PeriodId period = open_period(north);
+  ok(ClosePeriod{north, {}});
+  EXPECT_EQ(error(SealStatement{period, {}, id_of<TransferId>(1)}), ErrorCode::invalid_argument);
+  EXPECT_EQ(error(SealStatement{period, hash_of("s"), {}}), ErrorCode::invalid_argument);
+}
+
+TEST_F(Settlement, ATickClosesWhatIsDueByContract) {
+  ok(SetContract{{id_of<ContractId>(1), north, kCny, {}, now, hours(24)}});
+  const PeriodId before = open_period(north);
+  advance(milliseconds(hours(24).ms - 1));
+  ok(Tick{});
+  EXPECT_TRUE(emitted.empty());
+  advance(milliseconds(1));
+  ok(Tick{});
+  EXPECT_EQ(count<PeriodClosing>(), 1U);
+  EXPECT_NE(open_period(north), before);
+  EXPECT_EQ(market.periods(south).size(), 1U);
+  ok(Tick{});
+  EXPECT_TRUE(emitted.empty());
+}
+
+TEST_F(Settlement, ATickDoesABoundedPieceOfWork) {
+  for (std::uint64_t i = 0; i < 1'500; ++i) ok(IssueQuote{id_of<QuoteId>(10'000 + i), account, user, spec(), minutes(1)});
+  advance(minutes(1));
+  ok(Tick{});
+  EXPECT_EQ(count<QuoteDropped>(), 1'000U);
+  ok(Tick{});
+  EXPECT_EQ(count<QuoteDropped>(), 500U);
+}
+
+}  // namespace
+}  // namespace bourse::broker

@@ -1,0 +1,134 @@
+// Quote, submit, cancel.
+#include <algorithm>
+
+#include "broker/domain/decider.h"
+#include "broker/domain/text.h"
+
+namespace bourse::broker {
+namespace {
+
+std::string money(Amount amount, Unit unit) { return to_text(amount) + " " + std::string(unit.text()); }
+
+bool refused_for(const Decision& decision, Refusal reason) {
+  return contains(decision.refused, reason, &Refused::reason);
+}
+
+// How many pools were looked at and, each once, why they are out.
+std::string reasons(const Decision& decision) {
+  std::string text = std::to_string(decision.considered) + (decision.considered == 1 ? " pool was" : " pools were") + " looked at.";
+  std::vector<Refusal> told;
+  for (const Refused& refused : decision.refused) {
+    if (contains(told, refused.reason)) continue;
+    told.push_back(refused.reason);
+    text.append(" ").append(refused.pool).append(": ").append(sentence(refused.reason));
+  }
+  return text.substr(0, kMaxReason);
+}
+
+// The hold covers the dearest plan, so that re-routing inside the list never needs more. A free job holds one micro-unit:
+// the chain from quote to capture has no gap for it either.
+Amount hold_for(const Decision& decision) {
+  Amount most = Amount::of_micros(1);
+  for (const Plan& plan : decision.plans) most = std::max(most, plan.cap);
+  return most;
+}
+
+}  // namespace
+
+Error Decider::why_no_plan(const JobSpec& spec, Unit unit, const Decision& decision) const {
+  if (spec.budget && decision.cheapest_cap > *spec.budget)
+    return {ErrorCode::budget_too_small, "The cheapest fitting plan needs " + money(decision.cheapest_cap, unit) + "."};
+  if (refused_for(decision, Refusal::past_deadline)) return {ErrorCode::deadline_unreachable, reasons(decision)};
+  if (refused_for(decision, Refusal::no_price)) return {ErrorCode::no_price, reasons(decision)};
+  if (refused_for(decision, Refusal::offline)) return {ErrorCode::center_unavailable, reasons(decision)};
+  if (decision.considered == 0 && !market_.centers_.empty())
+    return {ErrorCode::center_unavailable, "No center has shown its pools yet."};
+  return {ErrorCode::no_fitting_pool, reasons(decision)};
+}
+
+Result<Decision> Decider::route(const JobSpec& spec, const BillingAccount& account) {
+  CHECK_OK(validate(spec));
+  const auto terms = [this](CenterId id, Instant at) -> std::optional<routing::TermsAt> {
+    const Center* center = market_.center(id);
+    if (center == nullptr) return std::nullopt;
+    const auto after = std::ranges::upper_bound(center->contracts, at, {}, &Contract::valid_from);
+    if (after == center->contracts.begin()) return std::nullopt;
+    const Contract& valid = *std::prev(after);
+    return routing::TermsAt{valid.id, valid.terms, valid.unit};
+  };
+  const routing::Request request{.spec = &spec, .tenant = account.tenant, .unit = account.unit, .now = now_};
+  Decision decision = market_.router_.decide(request, market_.prices_, terms);
+  if (decision.plans.empty()) {
+    Error error = why_no_plan(spec, account.unit, decision);
+    return fail(error.code, std::move(error.detail));
+  }
+  return decision;
+}
+
+Result<CommandResult> Decider::on(const IssueQuote& command) {
+  TRY(const BillingAccount* account, usable_account(command.account, command.user));
+  if (command.quote.is_nil() || market_.quote(command.quote) != nullptr)
+    return fail(ErrorCode::invalid_argument, "the quote's id must be new");
+  if (command.validity.ms <= 0 || command.validity > kMaxQuoteValidity)
+    return fail(ErrorCode::invalid_argument, "validity must be between zero and 24 hours");
+  if (market_.quotes_.size() >= market_.limits_.quotes) return fail(ErrorCode::overloaded, "too many quotes are open");
+  TRY(Decision decision, route(command.spec, *account));
+  emit(QuoteIssued{command.quote, command.account, command.user, command.spec, std::move(decision), now_,
+                   now_ + command.validity});
+  return made(command.quote.uuid);
+}
+
+Result<CommandResult> Decider::on(const SubmitJob& command) {
+  TRY(const BillingAccount* account, usable_account(command.account, command.user));
+  if (command.job.is_nil() || command.attempt.is_nil() || market_.job(command.job) != nullptr)
+    return fail(ErrorCode::invalid_argument, "the job's and the attempt's ids must be new");
+
+  JobSubmitted submitted{.job = command.job, .account = account->id, .tenant = account->tenant, .user = command.user,
+                         .quote = command.quote, .hold = command.hold, .at = now_};
+  if (command.quote.is_nil()) {
+    TRY(submitted.decision, route(command.spec, *account));
+    submitted.spec = command.spec;
+  } else {
+    const Quote* quote = market_.quote(command.quote);
+    if (quote != nullptr && quote->account != account->id)
+      return fail(ErrorCode::not_found, "quote " + to_text(command.quote));
+    if (quote == nullptr || quote->valid_until <= now_)
+      return fail(ErrorCode::quote_expired, "It has expired, was accepted before, or never was.");
+    submitted.decision = quote->decision;
+    submitted.spec = quote->spec;
+  }
+  const auto plan = next_plan(submitted.decision, {}, true);
+  if (!plan) return fail(ErrorCode::center_unavailable, "No center of the plans takes work now.");
+
+  const LedgerAccountId holds = Market::platform_account(ledger::AccountCode::holds, account->unit);
+  auto placed = market_.ledger_.place({.hold = command.hold,
+                                       .wallet = account->wallet,
+                                       .holds = holds,
+                                       .amount = hold_for(submitted.decision),
+                                       .expires_at = now_ + submitted.spec.walltime + market_.limits_.hold_slack,
+                                       .reference = command.job.uuid});
+  if (!placed) {
+    if (placed.error().code != ErrorCode::insufficient_funds) return fail(placed.error().code, placed.error().detail);
+    const Amount available = market_.ledger_.account(account->wallet)->available();
+    return fail(ErrorCode::insufficient_funds, "The hold is " + money(hold_for(submitted.decision), account->unit) +
+                                                   "; " + money(available, account->unit) + " is available.");
+  }
+  if (!command.quote.is_nil()) emit(QuoteDropped{command.quote});
+  emit(std::move(*placed));
+  emit(std::move(submitted));
+  const Job* job = market_.job(command.job);
+  order(command.job, command.attempt, 1, *plan, job->decision);
+  return made(command.job.uuid);
+}
+
+Result<CommandResult> Decider::on(const CancelJob& command) {
+  const Job* job = market_.job(command.job);
+  if (job == nullptr) return fail(ErrorCode::not_found, "job " + to_text(command.job));
+  if (!command.by.is_nil() && !usable_account(job->account, command.by))
+    return fail(ErrorCode::not_found, "job " + to_text(command.job));
+  if (is_final(job->state)) return fail(ErrorCode::job_ended, "It is " + std::string(name(job->state)) + ".");
+  if (!job->cancel_requested) emit(CancelRequested{command.job, command.by, now_, shown(command.reason)});
+  return made(command.job.uuid);
+}
+
+}  // namespace bourse::broker

@@ -1,0 +1,132 @@
+// Signed usage: what a center may charge for. A record that fails any check is set aside and changes nothing.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "broker/domain/decider.h"
+
+namespace bourse::broker {
+namespace {
+
+constexpr Duration kAhead = minutes(5);    // how far a center's clock may be before ours, or ours before its
+constexpr Duration kGrace = minutes(2);    // beyond walltime: schedulers round to minutes and take their time to kill
+constexpr Duration kRounding = seconds(1); // an interval may have been cut to whole seconds at both ends
+
+std::string reading(pricing::Meter meter, std::int64_t value, std::string_view relation, std::int64_t bound) {
+  return std::string(pricing::name(meter)) + " " + std::to_string(value) + " " + std::string(relation) + " " + std::to_string(bound);
+}
+
+// Readings less what lies beyond the walltime: recorded, and not charged.
+pricing::Readings within_walltime(const pricing::Readings& reported, const pricing::Allocation& allocation, Duration walltime) {
+  const pricing::Readings most = pricing::readings_of(allocation, walltime);
+  pricing::Readings charged;
+  for (const pricing::Meter meter : pricing::kMeters) charged[meter] = std::min(reported[meter], most[meter]);
+  return charged;
+}
+
+pricing::Split operator-(const pricing::Split& a, const pricing::Split& b) {
+  return {a.center - b.center, a.margin - b.margin, a.tax - b.tax};
+}
+
+}  // namespace
+
+std::optional<Decider::SetAside> Decider::check_usage(const Job& job, const UsageRecord& record) const {
+  const Attempt& attempt = job.attempt();
+  const auto aside = [](QuarantineCode code, std::string detail) { return SetAside{code, std::move(detail)}; };
+  if (attempt.usage_final) return aside(QuarantineCode::after_final, {});
+  // Of an attempt that never started, a center may still state that nothing was used.
+  const bool states_nothing = record.final && record.meters == pricing::Readings{};
+  if (!attempt.started_at && !(attempt.ended_at && (states_nothing || attempt.happened == Happening::ended)))
+    return aside(QuarantineCode::before_start, {});
+  if (attempt.closed && !states_nothing) return aside(QuarantineCode::after_final, "the attempt is closed");
+  if (record.revision != attempt.usage_revision + 1)
+    return aside(QuarantineCode::revision_skip, "expected revision " + std::to_string(attempt.usage_revision + 1));
+  if (record.start > record.end) return aside(QuarantineCode::bad_interval, "it starts after its end");
+  if (record.start < attempt.ordered_at - kAhead && !states_nothing)
+    return aside(QuarantineCode::bad_interval, "it starts before it was ordered");
+  return check_readings(job, record);
+}
+
+std::optional<Decider::SetAside> Decider::check_readings(const Job& job, const UsageRecord& record) const {
+  const Duration interval = record.end - record.start;
+  const Duration longest{interval.ms == 0 ? 0 : std::min(interval.ms + kRounding.ms, job.spec.walltime.ms + kGrace.ms)};
+  const pricing::Readings most = pricing::readings_of(job.plan().allocation, longest);
+  for (const pricing::Meter meter : pricing::kMeters) {
+    const std::int64_t value = record.meters[meter];
+    const std::int64_t before = job.attempt().usage[meter];
+    if (value < before) return SetAside{QuarantineCode::decreasing, reading(meter, value, "after", before)};
+    if (value > 0 && interval.ms == 0) return SetAside{QuarantineCode::bad_interval, "no time passed"};
+    if (value > most[meter]) return SetAside{QuarantineCode::above_caps, reading(meter, value, "above", most[meter])};
+  }
+  return std::nullopt;
+}
+
+Decider::Judged<Decider::Charge> Decider::charge(const Job& job, const UsageRecord& record) const {
+  const Plan& plan = job.plan();
+  const Amount before = job.attempt().charged;
+  Charge charge;
+  charge.charged = within_walltime(record.meters, plan.allocation, job.spec.walltime);
+  auto rating = pricing::rate(charge.charged, plan.rows);
+  if (!rating) {
+    const bool unpriced = rating.error().code == ErrorCode::no_price;
+    return set_aside(unpriced ? QuarantineCode::missing_price : QuarantineCode::above_caps, rating.error().detail);
+  }
+  charge.rating = std::move(*rating);
+  charge.gross = charge.rating.total - before;
+  BOURSE_ASSERT(!charge.gross.is_negative());  // readings don't decrease, and neither do their amounts
+  charge.parts = pricing::split(charge.rating.total, plan.terms) - pricing::split(before, plan.terms);
+  if (charge.gross.is_zero()) return charge;
+  const ledger::Hold* hold = market_.ledger_.hold(job.hold);
+  if (hold == nullptr || hold->ended) return set_aside(QuarantineCode::above_hold, "the hold has ended");
+  if (charge.gross > hold->remaining())
+    return set_aside(QuarantineCode::above_hold, to_text(charge.gross) + " of " + to_text(hold->remaining()) + " left");
+  return charge;
+}
+
+void Decider::capture(const Job& job, const Charge& charge, const UsageRecord& record) {
+  const Unit unit = market_.account(job.account)->unit;
+  const CenterId center = job.attempt().center;
+  ledger::HoldCaptured request{.hold = job.hold, .reference = record.id.uuid};
+  const auto leg = [&](Amount amount, ledger::AccountCode account, Uuid owner, ledger::TransferCode code) {
+    if (amount.is_positive()) request.legs.push_back({platform_account(account, unit, owner), amount, code});
+  };
+  leg(charge.parts.center, ledger::AccountCode::center_payable, center.uuid, ledger::TransferCode::capture_center);
+  leg(charge.parts.margin, ledger::AccountCode::platform_revenue, {}, ledger::TransferCode::capture_margin);
+  leg(charge.parts.tax, ledger::AccountCode::tax_payable, {}, ledger::TransferCode::capture_tax);
+  if (request.legs.empty()) return;
+  auto captured = market_.ledger_.capture(request);
+  BOURSE_ASSERT(captured.has_value());
+  emit(std::move(*captured));
+}
+
+std::optional<Decider::SetAside> Decider::on_record(const ApplyReport& report, const UsageRecord& record) {
+  const auto located = locate(report, record.job, record.attempt, record.fence, record.order_hash, false);
+  if (!located) return located.error();
+  const Job& job = **located;
+  if (auto aside = check_time(report, record.end)) return aside;
+  if (auto aside = check_usage(job, record)) return aside;
+  const auto due = charge(job, record);
+  if (!due) return due.error();
+
+  capture(job, *due, record);
+  emit(UsageCaptured{.job = job.id,
+                     .attempt = record.attempt,
+                     .record = record.id,
+                     .revision = record.revision,
+                     .final = record.final,
+                     .reported = record.meters,
+                     .charged = due->charged,
+                     .lines = due->rating.lines,
+                     .gross = due->gross,
+                     .center_share = due->parts.center,
+                     .margin = due->parts.margin,
+                     .tax = due->parts.tax,
+                     .period = market_.center(report.center)->open_period,
+                     .start = record.start,
+                     .end = record.end,
+                     .at = now_,
+                     .report = report.hash});
+  follow_up(job);
+  return std::nullopt;
+}
+
+}  // namespace bourse::broker

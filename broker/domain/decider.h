@@ -1,0 +1,116 @@
+// Decides one command: checks it against the market and emits what follows. Lives as long as the command's decision.
+//
+// A handler first checks everything, then emits; after its first emission it can't refuse any more.
+#pragma once
+
+#include <algorithm>
+#include <expected>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "broker/domain/market.h"
+
+namespace bourse::broker {
+
+template <class Range, class Value, class Field = std::identity>
+bool contains(const Range& range, const Value& value, Field field = {}) {
+  return std::ranges::find(range, value, field) != std::ranges::end(range);
+}
+
+class Decider {
+ public:
+  Decider(Market& market, const Command& command, const Market::Emit& emit)
+      : market_(market), command_(command), now_(command.now), forward_(emit) {}
+
+  Result<CommandResult> run();
+
+ private:
+  // Why a signed record is set aside.
+  struct SetAside {
+    QuarantineCode code{};
+    std::string detail;
+  };
+  template <class T>
+  using Judged = std::expected<T, SetAside>;
+  static std::unexpected<SetAside> set_aside(QuarantineCode code, std::string detail = {}) {
+    return std::unexpected<SetAside>(SetAside{code, std::move(detail)});
+  }
+  // What a usage record that stands up adds.
+  struct Charge {
+    pricing::Readings charged;
+    pricing::Rating rating;  // cumulative over the attempt
+    Amount gross;            // of it not yet captured
+    pricing::Split parts;    // of gross
+  };
+
+  static CommandResult made(Uuid object) {
+    CommandResult result;
+    result.object = object;
+    return result;
+  }
+
+  // decide.cc
+  Result<CommandResult> answer_again(std::uint64_t fingerprint, const Market::Answer& answer) const;
+  void emit(Event event);
+  // The platform's account for that, opened if it wasn't yet.
+  LedgerAccountId platform_account(ledger::AccountCode code, Unit unit, Uuid owner = {});
+  // Posts one transfer. Errors: as the ledger's.
+  Status post(const ledger::TransferRequest& request);
+  // The account if the user may use it. Errors: not_found, also when it exists but is somebody else's.
+  Result<const BillingAccount*> usable_account(BillingAccountId account, UserId user) const;
+
+  // decide_accounts.cc
+  Result<CommandResult> on(const OpenBillingAccount& command);
+  Result<CommandResult> on(const AddMember& command);
+  Result<CommandResult> on(const FundAccount& command);
+  Result<CommandResult> on(const PostTransfers& command);
+  // decide_centers.cc
+  Result<CommandResult> on(const EnrolCenter& command);
+  Result<CommandResult> on(const ChangeCenterState& command);
+  Result<CommandResult> on(const SetContract& command);
+  Result<CommandResult> on(const PublishPrices& command);
+  Result<CommandResult> on(const ObservePools& command);
+  // decide_trading.cc
+  Result<CommandResult> on(const IssueQuote& command);
+  Result<CommandResult> on(const SubmitJob& command);
+  Result<CommandResult> on(const CancelJob& command);
+  Result<Decision> route(const JobSpec& spec, const BillingAccount& account);
+  Error why_no_plan(const JobSpec& spec, Unit unit, const Decision& decision) const;
+  // dispatch.cc
+  // The best plan not tried yet whose center takes work, those with a live link first.
+  std::optional<std::uint32_t> next_plan(const Decision& decision, const std::vector<Attempt>& tried, bool must_be_online) const;
+  void order(JobId job, AttemptId attempt, std::uint32_t fence, std::uint32_t plan, const Decision& decision);
+  // Closes the job, or orders its next attempt, when its newest attempt is closed. Else does nothing.
+  void follow_up(const Job& job);
+  void close(const Job& job, JobState state, std::string reason);
+  // decide_report.cc
+  Result<CommandResult> on(const ApplyReport& command);
+  Result<bool> check_chain(const ApplyReport& report, const Center& center);
+  std::optional<SetAside> on_record(const ApplyReport& report, const EventRecord& record);
+  Judged<const Job*> locate(const ApplyReport& report, JobId job, AttemptId attempt, std::uint32_t fence,
+                            const Hash256& order_hash, bool hash_may_miss) const;
+  std::optional<SetAside> check_time(const ApplyReport& report, Instant at) const;
+  std::optional<SetAside> check_event(const Attempt& attempt, const EventRecord& record) const;
+  // decide_usage.cc
+  std::optional<SetAside> on_record(const ApplyReport& report, const UsageRecord& record);
+  std::optional<SetAside> check_usage(const Job& job, const UsageRecord& record) const;
+  std::optional<SetAside> check_readings(const Job& job, const UsageRecord& record) const;
+  Judged<Charge> charge(const Job& job, const UsageRecord& record) const;
+  void capture(const Job& job, const Charge& charge, const UsageRecord& record);
+  // decide_settlement.cc
+  Result<CommandResult> on(const Tick& command);
+  Result<CommandResult> on(const ClosePeriod& command);
+  Result<CommandResult> on(const SealStatement& command);
+  void expire_quotes();
+  void expire_holds();
+  void close_due_periods();
+  void close_period(const Center& center, PeriodId next);
+
+  Market& market_;
+  const Command& command_;
+  const Instant now_;
+  const Market::Emit& forward_;
+};
+
+}  // namespace bourse::broker

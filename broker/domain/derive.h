@@ -1,0 +1,18 @@
+// Ids that follow from what they are for, so that a decision needs no random number and every replica names them alike.
+#pragma once
+
+#include <cstdint>
+
+#include "base/id.h"
+#include "base/unit.h"
+#include "ledger/domain/events.h"
+
+namespace bourse::broker {
+
+// UUIDv8 from code, unit and owner.
+LedgerAccountId derive_account(ledger::AccountCode code, Unit unit, Uuid owner);
+// UUIDv7 of `at` whose other bits follow from the job and fence, or the center and number.
+AttemptId derive_attempt(JobId job, std::uint32_t fence, Instant at);
+PeriodId derive_period(CenterId center, std::uint32_t number, Instant at);
+
+}  // namespace bourse::broker

@@ -1,0 +1,108 @@
+#include "broker/domain/market.h"
+
+#include <algorithm>
+
+#include "base/sha256.h"
+#include "broker/domain/derive.h"
+
+namespace bourse::broker {
+namespace {
+
+template <class Map, class Key>
+auto* find_or_null(Map& map, const Key& key) {
+  const auto it = map.find(key);
+  return it == map.end() ? nullptr : &it->second;
+}
+
+}  // namespace
+
+Market::Market(Limits limits) : limits_(limits) {}
+Market::~Market() = default;
+
+const BillingAccount* Market::account(BillingAccountId id) const { return find_or_null(accounts_, id); }
+const Center* Market::center(CenterId id) const { return find_or_null(centers_, id); }
+const Period* Market::period(PeriodId id) const { return find_or_null(periods_, id); }
+
+const Job* Market::job(JobId id) const {
+  const auto* job = find_or_null(jobs_, id);
+  return job == nullptr ? nullptr : job->get();
+}
+
+const Quote* Market::quote(QuoteId id) const {
+  const auto* quote = find_or_null(quotes_, id);
+  return quote == nullptr ? nullptr : quote->get();
+}
+
+const Center* Market::center_named(std::string_view name) const {
+  const auto it = center_names_.find(name);
+  return it == center_names_.end() ? nullptr : center(it->second);
+}
+
+std::vector<const Center*> Market::centers() const {
+  std::vector<const Center*> all;
+  for (const auto& [name, id] : center_names_) all.push_back(center(id));
+  return all;
+}
+
+std::vector<const BillingAccount*> Market::accounts() const {
+  std::vector<const BillingAccount*> all;
+  for (const auto& [id, account] : accounts_) all.push_back(&account);
+  std::ranges::sort(all, {}, &BillingAccount::id);
+  return all;
+}
+
+std::vector<const BillingAccount*> Market::accounts_of(UserId user) const {
+  std::vector<const BillingAccount*> found;
+  if (const auto* ids = find_or_null(accounts_of_, user))
+    for (const BillingAccountId id : *ids) found.push_back(account(id));
+  return found;
+}
+
+std::vector<const Period*> Market::periods(CenterId center) const {
+  std::vector<const Period*> found;
+  if (const auto* ids = find_or_null(periods_of_, center))
+    for (const PeriodId id : *ids) found.push_back(period(id));
+  return found;
+}
+
+Market::Outbox Market::outbox(CenterId center) const {
+  Outbox out;
+  if (const auto* due = find_or_null(due_, center)) {
+    out.orders.assign(due->orders.begin(), due->orders.end());
+    out.cancels.assign(due->cancels.begin(), due->cancels.end());
+  }
+  return out;
+}
+
+Verdict Market::verdict(CenterId center, JobId id, std::uint32_t fence) const {
+  const Job* found = job(id);
+  if (found == nullptr || found->cancel_requested) return Verdict::cancel;
+  const Attempt& attempt = found->attempt();
+  const bool newest = attempt.fence == fence && attempt.center == center;
+  const bool may_run = !is_final(found->state) && !attempt.closed;
+  // Of a job that is over only the report may be outstanding, and that is to be kept.
+  return newest && (may_run || attempt.usage_final) ? Verdict::keep : Verdict::cancel;
+}
+
+LedgerAccountId Market::platform_account(ledger::AccountCode code, Unit unit, Uuid owner) {
+  return derive_account(code, unit, owner);
+}
+
+void Market::adopt_pools(const Market& other) {
+  const std::vector<routing::Pool>& pools = other.router_.pools();  // by center
+  for (auto first = pools.begin(); first != pools.end();) {
+    const auto last = std::find_if(first, pools.end(), [&](const routing::Pool& p) { return p.center != first->center; });
+    if (centers_.contains(first->center)) router_.observe(first->center, {first, last});
+    first = last;
+  }
+  for (const CenterId id : other.online_)
+    if (centers_.contains(id)) online_.insert(id);
+}
+
+Hash256 Market::digest() const {
+  std::vector<std::byte> state;
+  save(state);
+  return sha256(state);
+}
+
+}  // namespace bourse::broker

@@ -1,0 +1,69 @@
+// The words for enumerators, as they go over the wire and onto screens.
+#include <array>
+
+#include "base/assert.h"
+#include "broker/domain/center.h"
+#include "broker/domain/events.h"
+#include "broker/domain/job.h"
+
+namespace bourse::broker {
+namespace {
+
+struct Word {
+  std::string_view name;
+  std::string_view sentence;
+};
+
+constexpr auto kRefusals = std::to_array<Word>({
+    {"none", "Nothing is against it."},
+    {"architecture", "Its processors are of another architecture."},
+    {"gpu_model", "Its accelerators are of another model."},
+    {"no_gpus", "It has no accelerators, or too few."},
+    {"cores", "It has too few cores."},
+    {"memory", "It has too little memory."},
+    {"nodes", "It has too few nodes."},
+    {"walltime", "It doesn't run jobs that long."},
+    {"offline", "Its center is not connected."},
+    {"paused", "It takes no new work now."},
+    {"no_price", "It has no price for something the job needs."},
+    {"over_budget", "The whole walltime would cost more than the budget."},
+    {"past_deadline", "The job is predicted to end after the deadline."},
+    {"other_center_asked", "Another center was asked for."},
+    {"kind", "It doesn't run this kind of job."},
+    {"qos", "It doesn't offer that quality of service."},
+    {"no_contract", "Its center has no contract to sell in this currency."},
+});
+
+constexpr auto kQuarantines = std::to_array<std::string_view>({
+    "unknown_job", "other_center", "old_fence", "before_start", "after_final", "decreasing", "above_hold", "above_caps",
+    "bad_interval", "in_future", "too_old", "bad_order_hash", "bad_state", "missing_price", "revision_skip",
+});
+constexpr auto kHappenings = std::to_array<std::string_view>(
+    {"accepted", "queued", "started", "ended", "cancelled", "rejected", "never_submitted", "unknown"});
+constexpr auto kJobStates =
+    std::to_array<std::string_view>({"routed", "ordered", "queued", "running", "ending", "ended", "failed", "cancelled"});
+constexpr auto kJobKinds = std::to_array<std::string_view>({"batch", "session", "service"});
+constexpr auto kObjectives = std::to_array<std::string_view>({"cheapest", "fastest", "best_value"});
+constexpr auto kCenterStates = std::to_array<std::string_view>({"active", "paused", "quarantined"});
+constexpr auto kPeriodStates = std::to_array<std::string_view>({"open", "closing", "closed", "paid"});
+
+template <class Enum, class T, std::size_t N>
+const T& word(const std::array<T, N>& words, Enum value, std::size_t first) {
+  const auto at = static_cast<std::size_t>(value) - first;
+  BOURSE_ASSERT(at < N);
+  return words[at];
+}
+
+}  // namespace
+
+std::string_view name(Refusal refusal) { return word(kRefusals, refusal, 0).name; }
+std::string_view sentence(Refusal refusal) { return word(kRefusals, refusal, 0).sentence; }
+std::string_view name(QuarantineCode code) { return word(kQuarantines, code, 1); }
+std::string_view name(Happening happening) { return word(kHappenings, happening, 1); }
+std::string_view name(JobState state) { return word(kJobStates, state, 1); }
+std::string_view name(JobKind kind) { return word(kJobKinds, kind, 0); }
+std::string_view name(Objective objective) { return word(kObjectives, objective, 0); }
+std::string_view name(CenterState state) { return word(kCenterStates, state, 1); }
+std::string_view name(PeriodState state) { return word(kPeriodStates, state, 1); }
+
+}  // namespace bourse::broker

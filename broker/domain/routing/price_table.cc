@@ -1,0 +1,187 @@
+#include "broker/domain/routing/price_table.h"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <map>
+#include <tuple>
+
+#include "pricing/rating.h"
+
+namespace bourse::broker::routing {
+namespace {
+
+using pricing::kMeterCount;
+using pricing::Meter;
+using pricing::PriceRow;
+using Wide = unsigned __int128;
+
+constexpr int kFraction = 40;  // bits after the point of a wide rate
+constexpr Wide kWideLimit = Wide{1} << 120;
+
+constexpr std::size_t index(Meter meter) { return static_cast<std::size_t>(meter); }
+
+// Micro-units per resource and millisecond, rounded down, with kFraction bits after the point.
+Wide wide_rate(const PriceRow& row) {
+  Wide denominator = static_cast<Wide>(row.per);
+  for (int i = 0; i < row.price.scale; ++i) denominator *= 10;
+  if (row.meter == Meter::mem_mib_s) denominator *= 1000;
+  return ((static_cast<Wide>(row.price.coefficient) * 1'000'000) << kFraction) / denominator;
+}
+
+Wide saturated(Wide rate, std::int64_t count) {
+  Wide product = 0;
+  return __builtin_mul_overflow(rate, static_cast<Wide>(count), &product) ? kWideLimit : std::min(product, kWideLimit);
+}
+
+int bits(Wide value) {
+  const auto high = static_cast<std::uint64_t>(value >> 64);
+  return high != 0 ? 64 + std::bit_width(high) : std::bit_width(static_cast<std::uint64_t>(value));
+}
+
+std::uint32_t meters_of(const pricing::Allocation& a) {
+  return (a.cores > 0 ? 1U << index(Meter::core_ms) : 0) | (a.gpus > 0 ? 1U << index(Meter::gpu_ms) : 0) |
+         (a.nodes > 0 ? 1U << index(Meter::node_ms) : 0) | (a.mem_mib > 0 ? 1U << index(Meter::mem_mib_s) : 0);
+}
+
+pricing::Allocation one_of(std::uint32_t meters) {
+  const auto has = [meters](Meter m) { return static_cast<std::int64_t>(meters >> index(m) & 1); };
+  return {.cores = has(Meter::core_ms), .gpus = has(Meter::gpu_ms), .nodes = has(Meter::node_ms), .mem_mib = has(Meter::mem_mib_s)};
+}
+
+pricing::Allocation node_of(const Pool& pool) { return granted(pool, {.nodes = 1}); }
+
+// Rates at full width, before they are brought to 32 bits.
+struct WideRates {
+  std::vector<Wide> of[kMeterCount];
+  std::uint64_t slack[kMeterCount] = {1, 1, 1, 1};
+};
+
+void narrow(const WideRates& wide, PriceTable& table) {
+  for (std::size_t m = 0; m < kMeterCount; ++m) {
+    Wide highest = 0;
+    for (const Wide rate : wide.of[m]) highest = std::max(highest, rate);
+    const int dropped = std::max(0, bits(highest) - 32);
+    table.exponent[m] = kFraction - dropped;
+    table.highest[m] = static_cast<std::uint32_t>(highest >> dropped);
+    table.slack[m] = (wide.slack[m] >> std::min(dropped, 63)) + 2;
+    std::vector<std::uint32_t>& rates = table.rate[m];
+    rates.resize(wide.of[m].size());
+    for (std::size_t i = 0; i < rates.size(); ++i) rates[i] = static_cast<std::uint32_t>(wide.of[m][i] >> dropped);
+  }
+}
+
+// The widest window around `now` in which no row starts or ends.
+void set_window(PriceTable& table, const pricing::PriceBook& prices, Instant now) {
+  table.from = Instant{std::numeric_limits<std::int64_t>::min()};
+  table.until = Instant{std::numeric_limits<std::int64_t>::max()};
+  const auto edge = [&](Instant t) {
+    if (t <= now) table.from = std::max(table.from, t); else table.until = std::min(table.until, t);
+  };
+  for (const auto& [id, row] : prices.rows()) {
+    edge(row.valid_from);
+    if (row.valid_until != Instant{}) edge(row.valid_until);
+  }
+}
+
+// What decides the price: fraction per meter, speed, and the node where it is sold whole.
+using ClassKey = std::tuple<std::vector<std::tuple<Meter, std::int64_t, std::uint8_t, std::int64_t>>, std::uint32_t, bool,
+                            std::int64_t, std::int64_t, std::int64_t>;
+
+ClassKey key_of(const std::vector<PriceRow>& rows, std::uint32_t speed, const Pool& pool) {
+  ClassKey key;
+  for (const PriceRow& row : rows) std::get<0>(key).emplace_back(row.meter, row.price.coefficient, row.price.scale, row.per);
+  std::get<1>(key) = speed;
+  std::get<2>(key) = pool.whole_nodes;
+  if (pool.whole_nodes) {
+    std::get<3>(key) = pool.cores_per_node;
+    std::get<4>(key) = pool.gpus_per_node;
+    std::get<5>(key) = pool.mem_mib_per_node;
+  }
+  return key;
+}
+
+void add_rates(const std::vector<PriceRow>& rows, const Pool& pool, std::size_t i, WideRates& wide) {
+  const pricing::Allocation node = pool.whole_nodes ? node_of(pool) : pricing::Allocation{};
+  const std::int64_t counts[kMeterCount] = {node.cores, node.gpus, node.nodes, node.mem_mib};
+  std::uint64_t slack = 0;
+  for (const PriceRow& row : rows) {
+    const std::size_t m = index(row.meter);
+    if (!pool.whole_nodes) {
+      wide.of[m][i] = std::min(wide_rate(row), kWideLimit);
+      continue;
+    }
+    Wide& whole = wide.of[index(Meter::node_ms)][i];
+    whole = std::min(whole + saturated(wide_rate(row), counts[m]), kWideLimit);
+    slack += static_cast<std::uint64_t>(counts[m]);
+  }
+  std::uint64_t& most = wide.slack[index(Meter::node_ms)];
+  most = std::max(most, slack);
+}
+
+}  // namespace
+
+PriceTable make_price_table(const Buyer& buyer, const PoolTable& pools, const pricing::PriceBook& prices, Instant now) {
+  const std::size_t n = pools.size();
+  PriceTable table;
+  table.buyer = buyer;
+  table.shape = pools.shape();
+  table.unpriced.assign(n, static_cast<std::int32_t>(Refusal::none));
+  table.cls.assign(n, 0);
+  table.rows.resize(n);
+  set_window(table, prices, now);
+
+  WideRates wide;
+  for (auto& rates : wide.of) rates.assign(n, 0);
+  std::map<ClassKey, std::uint32_t> classes;
+  pricing::Scope scope{.tenant = buyer.tenant, .qos = buyer.qos};
+  for (std::size_t i = 0; i < n; ++i) {
+    const Pool& pool = pools.pools()[i];
+    scope.center = pool.center;
+    scope.pool = pool.name;
+    const std::uint32_t meters = buyer.meters | (pool.whole_nodes ? meters_of(node_of(pool)) : 0);
+    auto locked = prices.lock(scope, one_of(meters), now);
+    if (!locked || locked->empty() || locked->front().unit != buyer.unit) {
+      table.unpriced[i] = static_cast<std::int32_t>(Refusal::no_price);
+      continue;
+    }
+    for (const PriceRow& row : *locked) {
+      if (row.meter != Meter::mem_mib_s) continue;
+      const Wide tick = (std::min(wide_rate(row), kWideLimit >> 10) * 1000) >> kFraction;
+      table.tick_micros = std::max(table.tick_micros, static_cast<std::uint64_t>(std::min<Wide>(tick, 1ULL << 62)) + 1);
+    }
+    for (const PriceRow& row : *locked) table.rows[i].push_back(&prices.rows().at(row.id));
+    add_rates(*locked, pool, i, wide);
+    const std::uint32_t speed = pools.columns().speed[i];
+    const auto [at, added] = classes.try_emplace(key_of(*locked, speed, pool), static_cast<std::uint32_t>(table.classes.size()));
+    if (added) table.classes.push_back({std::move(*locked), speed, pool.whole_nodes, node_of(pool)});
+    table.cls[i] = at->second;
+  }
+  narrow(wide, table);
+  table.unsellable = table.unpriced;
+  return table;
+}
+
+void PriceTable::apply_terms(PoolTable& pools, const TermsNow& terms) {
+  terms_version = terms.version;
+  for (std::size_t c = 0; c < terms.of.size(); ++c) {
+    const CenterSpan& span = pools.centers()[c];
+    const bool sells = terms.of[c] && terms.of[c]->unit == buyer.unit;
+    for (std::uint32_t i = span.begin; i < span.end; ++i)
+      unsellable[i] = sells ? unpriced[i] : static_cast<std::int32_t>(Refusal::no_contract);
+  }
+}
+
+std::optional<Amount> exact_price(const PriceTable::Class& cls, const pricing::Allocation& need, Duration running) {
+  pricing::Allocation held = need;
+  if (cls.whole)
+    held = {.cores = saturated_multiply(need.nodes, cls.node.cores),
+            .gpus = saturated_multiply(need.nodes, cls.node.gpus),
+            .nodes = need.nodes,
+            .mem_mib = saturated_multiply(need.nodes, cls.node.mem_mib)};
+  const auto rating = pricing::rate(pricing::readings_of(held, running), cls.rows);
+  if (!rating) return std::nullopt;
+  return rating->total;
+}
+
+}  // namespace bourse::broker::routing

@@ -1,0 +1,74 @@
+// What every pool costs, for one kind of buyer: computed once, kept until prices, contracts, pools or a validity edge change.
+// Internal to routing.
+//
+// Two forms. Exact: the rows, rated by pricing. Quick: a lower bound of each meter's price as a 32-bit integer, so that one
+// pass over all pools finds the few that are worth rating.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "broker/domain/routing/pool_table.h"
+#include "broker/domain/routing/router.h"
+#include "pricing/price_book.h"
+
+namespace bourse::broker::routing {
+
+// Who buys what, as far as it decides which rows are found. Tenants and QoS that no row names are all alike, so they share.
+struct Buyer {
+  TenantId tenant;
+  std::string qos;
+  Unit unit = kCny;
+  std::uint32_t meters = 0;  // bit m: the job's own need moves meter m (whole-node pools may add others)
+  bool operator==(const Buyer&) const = default;
+};
+
+// The settlement terms of every center of a PoolTable at one instant.
+struct TermsNow {
+  std::vector<std::optional<TermsAt>> of;  // by index in PoolTable::centers
+  std::uint64_t version = 0;               // bumps when a center gains, loses or changes the unit of its contract
+};
+
+struct PriceTable {
+  // Pools that cost and run alike: same prices, speed and (if sold whole) node. Rated once a decision.
+  struct Class {
+    std::vector<pricing::PriceRow> rows;
+    std::uint32_t speed = 0;
+    bool whole = false;
+    pricing::Allocation node;  // of a pool sold whole
+  };
+
+  Buyer buyer;
+  std::uint64_t shape = 0;          // of the pool table it was made from
+  std::uint64_t terms_version = 0;
+  Instant from, until;              // no row begins or ends inside [from, until)
+
+  std::vector<std::int32_t> unpriced;   // a Refusal: none, no_price
+  std::vector<std::int32_t> unsellable; // a Refusal: the above or no_contract
+  std::vector<std::uint32_t> cls;       // index into `classes`
+  std::vector<Class> classes;
+  std::vector<std::vector<const pricing::PriceRow*>> rows;
+
+  // floor(micros per resource and millisecond × 2^exponent[m]); of a pool sold whole only nodes count, at the whole node's
+  // price. `slack[m]` is by how many units the true value may be higher.
+  std::vector<std::uint32_t> rate[pricing::kMeterCount];
+  int exponent[pricing::kMeterCount] = {};
+  std::uint32_t highest[pricing::kMeterCount] = {};
+  std::uint64_t slack[pricing::kMeterCount] = {};
+
+  // The price of the dearest MiB-second: what a reading that is rounded down may lose.
+  std::uint64_t tick_micros = 0;
+
+  bool good_at(Instant now) const { return from <= now && now < until; }
+  void apply_terms(PoolTable& pools, const TermsNow& terms);
+};
+
+PriceTable make_price_table(const Buyer& buyer, const PoolTable& pools, const pricing::PriceBook& prices, Instant now);
+
+// Exact price of holding `need` (or the class's nodes) for `running`; nullopt when it leaves the range of an amount.
+std::optional<Amount> exact_price(const PriceTable::Class& cls, const pricing::Allocation& need, Duration running);
+
+}  // namespace bourse::broker::routing

@@ -1,0 +1,118 @@
+#include "broker/domain/routing/router.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/assert.h"
+#include "broker/domain/routing/evaluation.h"
+
+namespace bourse::broker::routing {
+namespace {
+
+constexpr std::size_t kMaxPriceTables = 16;  // kinds of buyer kept at once; the one used longest ago goes first
+
+std::uint32_t meters_of(const pricing::Allocation& a) {
+  const std::int64_t counts[pricing::kMeterCount] = {a.cores, a.gpus, a.nodes, a.mem_mib};
+  std::uint32_t meters = 0;
+  for (std::size_t m = 0; m < pricing::kMeterCount; ++m) meters |= counts[m] > 0 ? 1U << m : 0;
+  return meters;
+}
+
+}  // namespace
+
+class Router::Impl {
+ public:
+  PoolTable pools;
+
+  void prices_changed() {
+    tables_.clear();
+    book_ = nullptr;
+    asked_ = false;
+  }
+
+  Decision decide(const Request& request, const pricing::PriceBook& prices, const TermsLookup& lookup) {
+    BOURSE_ASSERT(request.spec != nullptr);
+    if (book_ != &prices) learn(prices);
+    pools.settle();
+    refresh_terms(request.now, lookup);
+    PriceTable& table = table_for(buyer_of(request), prices, request.now);
+    if (table.terms_version != terms_.version) table.apply_terms(pools, terms_);
+    return Evaluation(request, pools, table, terms_, scratch_).decide(++turn_);
+  }
+
+ private:
+  void learn(const pricing::PriceBook& prices) {
+    prices_changed();
+    book_ = &prices;
+    tenants_.clear();
+    qos_.clear();
+    for (const auto& [id, row] : prices.rows()) {
+      if (!row.scope.tenant.is_nil()) tenants_.insert(row.scope.tenant);
+      if (!row.scope.qos.empty()) qos_.insert(row.scope.qos);
+    }
+  }
+
+  Buyer buyer_of(const Request& request) const {
+    Buyer buyer{.unit = request.unit, .meters = meters_of(request.spec->need)};
+    if (tenants_.contains(request.tenant)) buyer.tenant = request.tenant;
+    if (qos_.contains(request.spec->qos)) buyer.qos = request.spec->qos;
+    return buyer;
+  }
+
+  // A contract may begin at any instant, and the lookup can't say when: so it is asked again whenever time has moved.
+  void refresh_terms(Instant now, const TermsLookup& lookup) {
+    if (asked_ && asked_at_ == now && asked_shape_ == pools.shape()) return;
+    const bool other_pools = !asked_ || asked_shape_ != pools.shape();
+    asked_ = true;
+    asked_at_ = now;
+    asked_shape_ = pools.shape();
+    std::vector<std::optional<TermsAt>> fresh;
+    fresh.reserve(pools.centers().size());
+    for (const CenterSpan& span : pools.centers()) fresh.push_back(lookup(span.center, now));
+    const auto alike = [](const std::optional<TermsAt>& a, const std::optional<TermsAt>& b) {
+      return a.has_value() == b.has_value() && (!a || a->unit == b->unit);
+    };
+    if (other_pools || !std::ranges::equal(fresh, terms_.of, alike)) ++terms_.version;
+    terms_.of = std::move(fresh);
+  }
+
+  PriceTable& table_for(const Buyer& buyer, const pricing::PriceBook& prices, Instant now) {
+    const auto at = std::ranges::find_if(tables_, [&](const auto& table) { return table->buyer == buyer; });
+    if (at != tables_.end()) {
+      std::rotate(tables_.begin(), at, at + 1);
+      if (tables_.front()->shape == pools.shape() && tables_.front()->good_at(now)) return *tables_.front();
+      tables_.erase(tables_.begin());
+    }
+    if (tables_.size() == kMaxPriceTables) tables_.pop_back();
+    tables_.insert(tables_.begin(), std::make_unique<PriceTable>(make_price_table(buyer, pools, prices, now)));
+    return *tables_.front();
+  }
+
+  const pricing::PriceBook* book_ = nullptr;
+  std::set<TenantId> tenants_;   // that have prices of their own
+  std::set<std::string> qos_;    // that have prices of their own
+  std::vector<std::unique_ptr<PriceTable>> tables_;  // most recently used first
+  TermsNow terms_;
+  bool asked_ = false;
+  Instant asked_at_;
+  std::uint64_t asked_shape_ = 0;
+  Scratch scratch_;
+  std::uint64_t turn_ = 0;
+};
+
+Router::Router() : impl_(std::make_unique<Impl>()) {}
+Router::~Router() = default;
+
+void Router::observe(CenterId center, const std::vector<Pool>& pools) { impl_->pools.observe(center, pools); }
+void Router::set_online(CenterId center, bool online) { impl_->pools.set_online(center, online); }
+void Router::set_paused(CenterId center, bool paused) { impl_->pools.set_paused(center, paused); }
+void Router::promise(CenterId center, std::string_view pool, const pricing::Allocation& allocation, Duration duration) {
+  impl_->pools.promise(center, pool, allocation, duration);
+}
+const std::vector<Pool>& Router::pools() const { return impl_->pools.pools(); }
+void Router::prices_changed() { impl_->prices_changed(); }
+Decision Router::decide(const Request& request, const pricing::PriceBook& prices, const TermsLookup& terms) {
+  return impl_->decide(request, prices, terms);
+}
+
+}  // namespace bourse::broker::routing

@@ -1,0 +1,139 @@
+// Market::save and load. Equal states give equal bytes: what is kept in hash tables is written in the order of its id.
+#include <algorithm>
+#include <string>
+
+#include "base/assert.h"
+#include "broker/domain/market.h"
+
+namespace bourse::broker {
+namespace {
+
+constexpr std::uint32_t kVersion = 1;
+
+Status damaged(std::string_view what) { return fail(ErrorCode::integrity, "market snapshot: " + std::string(what)); }
+
+const auto& value_of(const auto& entry) { return entry.second; }
+template <class Id, class T>
+const T& value_of(const std::pair<const Id, std::unique_ptr<T>>& entry) { return *entry.second; }
+
+void save_sorted(codec::Writer& out, const auto& map) {
+  std::vector<const typename std::decay_t<decltype(map)>::value_type*> entries;
+  entries.reserve(map.size());
+  for (const auto& entry : map) entries.push_back(&entry);
+  std::ranges::sort(entries, {}, [](const auto* entry) { return entry->first; });
+  out.write(static_cast<std::uint64_t>(entries.size()));
+  for (const auto* entry : entries) out.write(value_of(*entry));
+}
+
+// Reads `count` values, one after the other, and hands each to `take`, which says whether it fits.
+template <class T>
+Status load_each(codec::Reader& in, std::string_view what, auto&& take) {
+  std::uint64_t count = 0;
+  in.read(count);
+  for (; count > 0; --count) {
+    T value{};
+    in.read(value);
+    if (!in.ok()) return damaged(std::string(what) + " cut short");
+    if (!take(std::move(value))) return damaged(std::string(what) + " contradicts what came before");
+  }
+  return in.ok() ? Status{} : damaged(std::string(what) + " cut short");
+}
+
+struct AnsweredKey {
+  std::string key;
+  std::uint64_t fingerprint = 0;
+  ErrorCode error{};
+  std::string detail;
+  Uuid object;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.key, self.fingerprint, self.error, self.detail, self.object);
+  }
+};
+
+}  // namespace
+
+void Market::save(std::vector<std::byte>& state) const {
+  codec::Writer out(state);
+  out.write(kVersion);
+  ledger_.save(out);
+  save_sorted(out, prices_.rows());
+  save_sorted(out, accounts_);
+  save_sorted(out, centers_);
+  std::vector<const Period*> periods;
+  for (const auto& [id, period] : periods_) periods.push_back(&period);
+  std::ranges::sort(periods, {}, [](const Period* p) { return std::pair(p->center, p->number); });
+  out.write(static_cast<std::uint64_t>(periods.size()));
+  for (const Period* period : periods) out.write(*period);
+  save_sorted(out, quotes_);
+  save_sorted(out, jobs_);
+  out.write(static_cast<std::uint64_t>(ended_jobs_.size()));
+  for (const JobId id : ended_jobs_) out.write(id);
+  out.write(static_cast<std::uint64_t>(answered_.size()));
+  for (const std::string* key : answered_) {
+    const Answer& answer = answers_.find(*key)->second;
+    out.write(AnsweredKey{*key, answer.fingerprint, answer.error, answer.detail, answer.object});
+  }
+}
+
+Status Market::load(std::span<const std::byte> state) {
+  BOURSE_ASSERT(ledger_.accounts().empty() && accounts_.empty() && centers_.empty() && answers_.empty());
+  codec::Reader in(state);
+  std::uint32_t version = 0;
+  in.read(version);
+  if (version != kVersion) return damaged("version " + std::to_string(version) + " is unknown to this program");
+  CHECK_OK(ledger_.load(in));
+  CHECK_OK(load_records(in));
+  CHECK_OK(load_trade(in));
+  CHECK_OK(load_each<AnsweredKey>(in, "answers", [&](AnsweredKey known) {
+    const auto [it, fresh] = answers_.try_emplace(
+        std::move(known.key), Answer{known.fingerprint, known.error, std::move(known.detail), known.object});
+    answered_.push_back(&it->first);
+    return fresh;
+  }));
+  if (!in.at_end()) return damaged("more than expected");
+  router_.prices_changed();
+  return {};
+}
+
+Status Market::load_records(codec::Reader& in) {
+  CHECK_OK(load_each<pricing::PriceRow>(in, "prices", [&](pricing::PriceRow row) {
+    if (!prices_.check(row)) return false;
+    prices_.add(std::move(row));
+    return true;
+  }));
+  CHECK_OK(load_each<BillingAccount>(in, "billing accounts", [&](BillingAccount account) {
+    index(account);
+    return accounts_.try_emplace(account.id, std::move(account)).second;
+  }));
+  CHECK_OK(load_each<Center>(in, "centers", [&](Center center) {
+    index(center);
+    return centers_.try_emplace(center.id, std::move(center)).second;
+  }));
+  return load_each<Period>(in, "periods", [&](const Period& period) {
+    if (!centers_.contains(period.center) || period.number != periods_of_[period.center].size() + 1) return false;
+    index(period);
+    return periods_.try_emplace(period.id, period).second;
+  });
+}
+
+Status Market::load_trade(codec::Reader& in) {
+  CHECK_OK(load_each<Quote>(in, "quotes", [&](Quote quote) {
+    index(quote);
+    const QuoteId id = quote.id;
+    return quotes_.try_emplace(id, std::make_unique<Quote>(std::move(quote))).second;
+  }));
+  CHECK_OK(load_each<Job>(in, "jobs", [&](Job job) {
+    if (job.attempts.empty() || job.attempt().plan >= job.decision.plans.size()) return false;
+    index(job);
+    live_jobs_ += is_final(job.state) ? 0 : 1;
+    const JobId id = job.id;
+    return jobs_.try_emplace(id, std::make_unique<Job>(std::move(job))).second;
+  }));
+  return load_each<JobId>(in, "ended jobs", [&](JobId id) {
+    const Job* ended = job(id);
+    ended_jobs_.push_back(id);
+    return ended != nullptr && is_final(ended->state);
+  });
+}
+
+}  // namespace bourse::broker
