@@ -1,6 +1,7 @@
 # Every library the project uses, all from Debian 12's packages (the list for apt is in ./dev).
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
+find_package(CURL REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
 find_package(absl REQUIRED)
 find_package(Protobuf REQUIRED)

@@ -1,0 +1,43 @@
+// bourse: the command line for users, centers, finance and operators, and the embedded market.
+#include <curl/curl.h>
+
+#include "cli/context.h"
+#include "cli/up.h"
+
+int main(int argc, char** argv) {
+  using namespace bourse;
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  const SystemClock clock;
+  SystemRng rng;
+  cli::Context context(clock, rng);
+
+  CLI::App app("Bourse: one market for many compute centers.\n", "bourse");
+  app.require_subcommand(1);
+  app.fallthrough();  // so that `bourse jobs --output json` reads like `bourse --output json jobs`
+  app.set_help_all_flag("--help-all", "Help for every command");
+  app.set_version_flag("--version", "bourse 0.1.0");
+  std::string output = "table";
+  app.add_option("-o,--output", output, "table for people, json for programs")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
+  app.parse_complete_callback([&] { context.as_json = output == "json"; });
+  app.footer("First steps: bourse login · bourse offers · bourse submit job.sh · bourse jobs · bourse wallet\n"
+             "A market on this machine: bourse up\n\n"
+             "Environment: BOURSE_URL, BOURSE_CA, BOURSE_TOKEN or BOURSE_TOKEN_FILE, BOURSE_CONFIG_DIR.\n"
+             "Exit codes: 0 done, 2 bad usage or input, 3 refused, 4 not signed in or not allowed, 5 not found,\n"
+             "            6 try again, 7 outcome unknown (repeat with the same idempotency key), 8 a check failed.");
+  cli::add_people_commands(app, context);
+  cli::add_job_commands(app, context);
+  cli::add_operator_commands(app, context);
+  cli::add_finance_commands(app, context);
+  cli::add_verify_command(app, context);
+  cli::add_up_commands(app);
+
+  constexpr int kBadUsage = 2;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::RuntimeError& error) {
+    return error.get_exit_code();
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kBadUsage;
+  }
+  return 0;
+}

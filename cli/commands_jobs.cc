@@ -1,0 +1,208 @@
+#include <poll.h>
+#include <unistd.h>
+
+#include <iostream>
+
+#include "base/amount.h"
+#include "cli/client/quantities.h"
+#include "cli/client/table.h"
+#include "cli/context.h"
+#include "cli/job_view.h"
+
+namespace bourse::cli {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t kLargestScript = 1 << 20;
+constexpr int kPollMs = 1000;
+
+// A job as it is typed; what is not given stays with the market's defaults.
+struct JobArguments {
+  std::string script, name, account, quote, key;
+  std::int64_t cores = 1, gpus = 0, nodes = 1;
+  std::string memory = "1GiB", time = "1h", expected, gpu_model, arch, objective = "cheapest", budget, deadline, center, qos;
+  bool wait = false;
+};
+
+void add_spec_options(CLI::App& command, JobArguments& a) {
+  command.add_option("script", a.script, "Script file beginning with #!, '-' for standard input");
+  command.add_option("--name", a.name, "Name of the job (default: the script's file name)");
+  command.add_option("--account", a.account, "Billing account that pays (default: your first)");
+  command.add_option("--cores", a.cores, "Cores in all")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+  command.add_option("--nodes", a.nodes, "Nodes to spread over")->check(CLI::Range(1, 100'000))->capture_default_str();
+  command.add_option("--memory", a.memory, "Memory in all: 512MiB, 4GiB")->capture_default_str();
+  command.add_option("--gpus", a.gpus, "Accelerator cards in all")->check(CLI::Range(0, 1'000'000))->capture_default_str();
+  command.add_option("--gpu-model", a.gpu_model, "Model of the cards, as 'bourse offers' shows it");
+  command.add_option("--arch", a.arch, "x86_64 or aarch64");
+  command.add_option("--time", a.time, "The most it may run: 10m, 2h30m, HH:MM:SS; the hold covers it")->capture_default_str();
+  command.add_option("--expected", a.expected, "How long you think it runs on a reference machine; improves the prediction");
+  command.add_option("--objective", a.objective, "What the choice is for")->check(CLI::IsMember({"cheapest", "fastest", "best_value"}))->capture_default_str();
+  command.add_option("--budget", a.budget, "The hold may not exceed this amount");
+  command.add_option("--deadline", a.deadline, "The predicted end may not be later (RFC 3339)");
+  command.add_option("--center", a.center, "Only this center");
+  command.add_option("--qos", a.qos, "Quality of service at the center");
+}
+
+std::string base_name(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return path == "-" ? "job" : slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+// Checks what can be checked here, so that a slip costs no round trip.
+json spec_of(Context& context, const JobArguments& a) {
+  if (a.script.empty()) context.end_with({ErrorCode::invalid_argument, "name a script file, or '-' for standard input"});
+  json spec = {{"name", a.name.empty() ? base_name(a.script) : a.name},
+               {"cores", a.cores},
+               {"gpus", a.gpus},
+               {"nodes", a.nodes},
+               {"mem_mib", context.must(parse_memory_mib(a.memory))},
+               {"walltime_ms", context.must(parse_duration(a.time)).ms},
+               {"objective", a.objective}};
+  if (!a.expected.empty()) spec["expected_ms"] = context.must(parse_duration(a.expected)).ms;
+  if (!a.budget.empty()) spec["budget"] = to_text(context.must(parse_amount(a.budget)));
+  if (!a.deadline.empty()) spec["deadline"] = to_text(context.must(parse_instant(a.deadline)));
+  const std::pair<const char*, const std::string*> texts[] = {
+      {"gpu_model", &a.gpu_model}, {"arch", &a.arch}, {"center", &a.center}, {"qos", &a.qos}};
+  for (const auto& [name, value] : texts)
+    if (!value->empty()) spec[name] = *value;
+  const std::string script = read_input(a.script, kLargestScript);
+  if (!script.starts_with("#!")) context.end_with({ErrorCode::invalid_argument, "the script must begin with #! and its interpreter, such as #!/bin/bash"});
+  spec["script"] = script;
+  return spec;
+}
+
+json get_job(Context& context, const std::string& id) { return context.must(context.client().get("/api/v1/jobs/" + url_encoded(id))); }
+
+bool is_over(const json& job) {
+  const std::string state = field(job, "state");
+  return state == "ended" || state == "failed" || state == "cancelled";
+}
+
+// Until the job is over; its state goes to standard error whenever it changes.
+json wait_for_end(Context& context, const std::string& id) {
+  std::string shown;
+  while (true) {
+    const json job = get_job(context, id);
+    std::string state = field(job, "state") + " at " + field(job, "center_name");
+    if (job.value("unreachable", false)) state += " (unreachable)";
+    if (state != shown) std::cerr << (shown = state) << "\n";
+    if (is_over(job)) return job;
+    poll(nullptr, 0, kPollMs);
+  }
+}
+
+void submit(Context& context, const JobArguments& a) {
+  json body = json::object();
+  if (!a.quote.empty()) body["quote"] = a.quote;
+  if (a.quote.empty() || !a.script.empty()) body["spec"] = spec_of(context, a);
+  if (!a.account.empty()) body["account"] = a.account;
+  const json job = context.must(context.client().post("/api/v1/jobs", body, a.key));
+  if (!a.wait) return context.print(job, show_submitted);
+  if (!context.as_json) std::cerr << show_submitted(job);
+  const json ended = wait_for_end(context, field(job, "id"));
+  context.print(ended, show_job);
+  if (field(ended, "state") != "ended") throw CLI::RuntimeError(1);
+}
+
+void quote(Context& context, const JobArguments& a) {
+  json body = {{"spec", spec_of(context, a)}};
+  if (!a.account.empty()) body["account"] = a.account;
+  context.print(context.must(context.client().post("/api/v1/quotes", body, a.key)), show_quote);
+}
+
+// Prints what the log has from `offset`; the offset after it.
+std::int64_t print_log(Context& context, const std::string& id, std::int64_t offset, bool& ended) {
+  while (true) {
+    const Reply piece = context.must(
+        context.client().get_raw("/api/v1/jobs/" + url_encoded(id) + "/log?max_bytes=262144&offset=" + std::to_string(offset)));
+    ended = piece.header("x-log-ended") == "true";
+    std::cout << piece.body << std::flush;
+    offset += static_cast<std::int64_t>(piece.body.size());
+    if (piece.body.empty() || offset >= std::strtoll(piece.header("x-log-size").c_str(), nullptr, 10)) return offset;
+  }
+}
+
+void logs(Context& context, const std::string& id, bool follow) {
+  std::int64_t offset = 0;
+  bool ended = false;
+  while (true) {
+    offset = print_log(context, id, offset, ended);
+    if (!follow || ended) return;
+    poll(nullptr, 0, kPollMs);
+  }
+}
+
+void add_job_id(CLI::App& command, std::string& id) { command.add_option("id", id, "The job (job_…)")->required(); }
+
+}  // namespace
+
+void add_job_commands(CLI::App& app, Context& context) {
+  app.add_subcommand("offers", "What is on sale now, with prices and queues")->callback([&context] {
+    context.print(context.must(context.client().get("/api/v1/offers")), show_offers);
+  });
+
+  auto a = std::make_shared<JobArguments>();
+  CLI::App* ask = app.add_subcommand("quote", "Price a job: the ranked plans, without buying");
+  add_spec_options(*ask, *a);
+  ask->footer("Example: bourse quote train.sh --gpus 1 --gpu-model a100 --time 2h --objective fastest");
+  ask->callback([&context, a] { quote(context, *a); });
+
+  CLI::App* buy = app.add_subcommand("submit", "Submit a job: the market holds the money, chooses the center and says why");
+  add_spec_options(*buy, *a);
+  buy->add_option("--quote", a->quote, "Take the plans of this quote");
+  buy->add_option("--idempotency-key", a->key, "Repeat with the same key after an unknown outcome (default: a new one)");
+  buy->add_flag("--wait", a->wait, "Wait for its end; exit code 1 unless it ends well");
+  buy->footer("Examples:\n  bourse submit job.sh --cores 4 --memory 8GiB --time 30m\n"
+              "  bourse submit job.sh --objective fastest --budget 12.50 --wait\n  echo '#!/bin/sh\nhostname' | bourse submit - --time 1m");
+  buy->callback([&context, a] { submit(context, *a); });
+
+  auto id = std::make_shared<std::string>();
+  auto filter = std::make_shared<std::pair<std::string, std::string>>();
+  auto limit = std::make_shared<int>(50);
+  CLI::App* list = app.add_subcommand("jobs", "Your jobs, newest first");
+  list->add_option("--state", filter->first, "Only those in this state");
+  list->add_option("--cursor", filter->second, "Where the last page ended");
+  list->add_option("--limit", *limit, "At most so many")->check(CLI::Range(1, 500))->capture_default_str();
+  list->callback([&context, filter, limit] {
+    context.print(context.must(context.client().get("/api/v1/jobs?limit=" + std::to_string(*limit) +
+                                                    (filter->first.empty() ? "" : "&state=" + url_encoded(filter->first)) +
+                                                    (filter->second.empty() ? "" : "&cursor=" + url_encoded(filter->second)))),
+                  show_jobs);
+  });
+
+  CLI::App* job = app.add_subcommand("job", "One job")->require_subcommand(1);
+  CLI::App* show = job->add_subcommand("show", "Its state, cost, and why this center");
+  add_job_id(*show, *id);
+  show->callback([&context, id] { context.print(get_job(context, *id), show_job); });
+
+  auto follow = std::make_shared<bool>(false);
+  CLI::App* log = app.add_subcommand("logs", "What a job printed");
+  add_job_id(*log, *id);
+  log->add_flag("-f,--follow", *follow, "Go on until the job ends");
+  log->callback([&context, id, follow] { logs(context, *id, *follow); });
+
+  auto reason = std::make_shared<std::string>();
+  CLI::App* cancel = app.add_subcommand("cancel", "Cancel a job; it pays for what it used");
+  add_job_id(*cancel, *id);
+  cancel->add_option("--reason", *reason, "For the record");
+  cancel->callback([&context, id, reason] {
+    const json body = reason->empty() ? json::object() : json{{"reason", *reason}};
+    context.print(context.must(context.client().post("/api/v1/jobs/" + url_encoded(*id) + "/cancel", body)), [](const json& reply) {
+      return field(reply, "id") + " will be cancelled; it is " + field(reply, "state") + " now.\n";
+    });
+  });
+
+  CLI::App* receipt = app.add_subcommand("receipt", "What a job cost, line by line");
+  add_job_id(*receipt, *id);
+  receipt->callback([&context, id] {
+    context.print(context.must(context.client().get("/api/v1/jobs/" + url_encoded(*id) + "/receipt")), show_receipt);
+  });
+
+  CLI::App* trace = app.add_subcommand("trace", "The whole chain of any id: quote, hold, order, usage, capture, statement");
+  trace->add_option("id", *id, "A job, quote, hold, attempt, usage record or period")->required();
+  trace->callback([&context, id] { context.print(context.must(context.client().get("/api/v1/trace/" + url_encoded(*id))), show_trace); });
+}
+
+}  // namespace bourse::cli

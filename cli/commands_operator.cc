@@ -1,0 +1,121 @@
+#include <fstream>
+#include <iostream>
+
+#include "cli/client/table.h"
+#include "cli/context.h"
+
+namespace bourse::cli {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t kLargestFile = 8 << 20;
+
+json json_file(Context& context, const std::string& path) {
+  json content = json::parse(read_input(path, kLargestFile), nullptr, false);
+  if (content.is_discarded()) context.end_with({ErrorCode::invalid_argument, path + " is not JSON"});
+  return content;
+}
+
+std::string show_centers(const json& reply) {
+  Table table({"center", "name", "state", "online", "driver", "reports", "quarantined", "period", "owed", "last seen"});
+  for (const json& c : reply.value("centers", json::array()))
+    table.add({field(c, "id"), field(c, "name"), field(c, "state"), c.value("online", false) ? "yes" : "no", field(c, "driver"),
+               field(c, "reports"), field(c, "quarantined"), field(c, "open_period"), money(c, "owed"), instant(c, "last_seen_at")});
+  return table.empty() ? "No center has joined yet. Enrol one: bourse center enrol --help\n" : table.text();
+}
+
+// The center with that name or id; ends the program when there is none.
+json center_named(Context& context, const std::string& name) {
+  const json reply = context.must(context.client().get("/api/v1/centers"));
+  for (const json& center : reply.value("centers", json::array()))
+    if (field(center, "name") == name || field(center, "id") == name) return center;
+  context.end_with({ErrorCode::not_found, "no center is called " + name});
+}
+
+void enrol(Context& context, const std::string& request, const std::string& output) {
+  json body = json_file(context, request);
+  const json bundle = context.must(context.client().post("/api/v1/centers", body));
+  std::ofstream out(output, std::ios::binary | std::ios::trunc);
+  out << bundle.dump(2) << "\n";
+  out.close();
+  if (!out) context.end_with({ErrorCode::unavailable, "can't write " + output});
+  context.print(bundle, [&](const json& reply) {
+    return "Enrolled " + harmless(field(reply, "name")) + " as " + field(reply, "center") + ". Give " + output +
+           " to the center; there: bourse-connector install " + output + " --dir DIR\n";
+  });
+}
+
+void change_state(Context& context, const std::string& name, const char* state, const std::string& reason) {
+  const json center = center_named(context, name);
+  const json reply = context.must(context.client().put("/api/v1/centers/" + field(center, "id") + "/state", {{"state", state}, {"reason", reason}}));
+  context.print(reply, [](const json& c) { return field(c, "name") + " is " + field(c, "state") + ".\n"; });
+}
+
+void add_center_commands(CLI::App& app, Context& context) {
+  CLI::App* center = app.add_subcommand("center", "Centers: list, enrol, pause, resume")->require_subcommand(1);
+  center->add_subcommand("list", "All centers and how they are")->callback([&context] {
+    context.print(context.must(context.client().get("/api/v1/centers")), show_centers);
+  });
+  auto files = std::make_shared<std::pair<std::string, std::string>>();
+  CLI::App* join = center->add_subcommand("enrol", "Let a center in: certificate and bundle for its connector");
+  join->add_option("--request", files->first, "request.json that 'bourse-connector init' made at the center")->required()->check(CLI::ExistingFile);
+  join->add_option("--output", files->second, "Where the bundle goes")->required();
+  join->callback([&context, files] { enrol(context, files->first, files->second); });
+  auto which = std::make_shared<std::pair<std::string, std::string>>();
+  const std::pair<const char*, const char*> changes[] = {{"pause", "paused"}, {"resume", "active"}};
+  for (const auto& [verb, state] : changes) {
+    CLI::App* change = center->add_subcommand(verb, std::string(verb) + " new work at a center; what runs goes on");
+    change->add_option("center", which->first, "Name or id")->required();
+    change->add_option("--reason", which->second, "For the record");
+    change->callback([&context, which, state] { change_state(context, which->first, state, which->second); });
+  }
+}
+
+struct ContractArguments {
+  std::string center, unit = "CNY", valid_from;
+  int margin_bps = 0, tax_bps = 0, cycle_days = 0;
+};
+
+void set_contract(Context& context, const ContractArguments& a) {
+  json contract = {{"center", field(center_named(context, a.center), "id")},
+                   {"unit", a.unit},
+                   {"margin_bps", a.margin_bps},
+                   {"tax_bps", a.tax_bps},
+                   {"cycle_ms", a.cycle_days * 86'400'000LL}};
+  if (!a.valid_from.empty()) contract["valid_from"] = to_text(context.must(parse_instant(a.valid_from)));
+  context.print(context.must(context.client().post("/api/v1/contracts", {{"contract", contract}})), [](const json& c) {
+    return "Contract " + field(c, "id") + ": the platform keeps " + field(c, "margin_bps") + " bps of the net price, tax is " +
+           field(c, "tax_bps") + " bps, from " + instant(c, "valid_from") + " UTC.\n";
+  });
+}
+
+}  // namespace
+
+void add_operator_commands(CLI::App& app, Context& context) {
+  add_center_commands(app, context);
+
+  auto a = std::make_shared<ContractArguments>();
+  CLI::App* contract = app.add_subcommand("contract", "Settlement terms of centers")->require_subcommand(1);
+  CLI::App* set = contract->add_subcommand("set", "New terms for a center, from now or a date on");
+  set->add_option("center", a->center, "Name or id")->required();
+  set->add_option("--margin-bps", a->margin_bps, "Platform's share of the net price, in hundredths of a percent")->required()->check(CLI::Range(0, 10'000));
+  set->add_option("--tax-bps", a->tax_bps, "Tax included in the price, in hundredths of a percent")->check(CLI::Range(0, 10'000))->capture_default_str();
+  set->add_option("--cycle-days", a->cycle_days, "Settle automatically so often; 0 = only by hand")->check(CLI::Range(0, 366))->capture_default_str();
+  set->add_option("--unit", a->unit, "Currency")->capture_default_str();
+  set->add_option("--valid-from", a->valid_from, "RFC 3339 (default: now)");
+  set->callback([&context, a] { set_contract(context, *a); });
+
+  auto file = std::make_shared<std::string>();
+  CLI::App* prices = app.add_subcommand("prices", "The price book")->require_subcommand(1);
+  CLI::App* publish = prices->add_subcommand("publish", "Add price rows; published rows never change");
+  publish->add_option("file", *file, R"(JSON: {"rows":[{"center":"ctr_…","pool":"cpu","meter":"core_ms","price":"0.12","per":"core-hour","unit":"CNY","valid_from":"…"}]})")->required();
+  publish->callback([&context, file] {
+    context.print(context.must(context.client().post("/api/v1/prices", json_file(context, *file))), [](const json& reply) {
+      return std::to_string(reply.value("ids", json::array()).size()) + " price rows are published.\n";
+    });
+  });
+}
+
+}  // namespace bourse::cli

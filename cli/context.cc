@@ -1,0 +1,43 @@
+#include "cli/context.h"
+
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "cli/client/session.h"
+
+namespace bourse::cli {
+
+Client& Context::client() {
+  if (!client_) client_ = std::make_unique<Client>(must(load_endpoint()), rng_);
+  return *client_;
+}
+
+void Context::end_with(const Error& error) {
+  std::cerr << "bourse: " << error.message() << "\n";
+  throw CLI::RuntimeError(info(error.code).exit_code);
+}
+
+void Context::print(const nlohmann::json& reply, const std::function<std::string(const nlohmann::json&)>& text) const {
+  if (as_json) std::cout << reply.dump(2) << "\n";
+  else std::cout << text(reply);
+  std::cout.flush();
+}
+
+std::string read_input(const std::string& path, std::size_t limit) {
+  std::ifstream file;
+  if (path != "-") {
+    file.open(path, std::ios::binary);
+    if (!file) Context::end_with({ErrorCode::invalid_argument, "can't read " + path});
+  }
+  std::istream& in = path == "-" ? std::cin : file;
+  std::string content;
+  std::string piece(65536, '\0');
+  while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0) {
+    content.append(piece, 0, static_cast<std::size_t>(in.gcount()));
+    if (content.size() > limit) Context::end_with({ErrorCode::too_large, path + " is larger than " + std::to_string(limit) + " bytes"});
+  }
+  return content;
+}
+
+}  // namespace bourse::cli

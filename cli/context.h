@@ -1,0 +1,58 @@
+// What every command of `bourse` shares: output format, the client, how failures end.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "base/rng.h"
+#include "base/time.h"
+#include "cli/client/client.h"
+
+namespace bourse::cli {
+
+class Context {
+ public:
+  Context(const Clock& clock, Rng& rng) : clock_(clock), rng_(rng) {}
+
+  bool as_json = false;
+
+  const Clock& clock() const { return clock_; }
+  Rng& rng() { return rng_; }
+  // The client for the configured market; made at the first use. Ends the program when none is configured.
+  Client& client();
+
+  // The value, or the end of the program with the error's message and exit code.
+  template <class T>
+  T must(Result<T> result) {
+    if (!result) end_with(result.error());
+    return std::move(*result);
+  }
+  void must(const Status& status) {
+    if (!status) end_with(status.error());
+  }
+  [[noreturn]] static void end_with(const Error& error);
+
+  // Prints the reply as it came (--output json), or what `text` makes of it.
+  void print(const nlohmann::json& reply, const std::function<std::string(const nlohmann::json&)>& text) const;
+
+ private:
+  const Clock& clock_;
+  Rng& rng_;
+  std::unique_ptr<Client> client_;
+};
+
+// Each adds the commands of one noun or person to `app`.
+void add_people_commands(CLI::App& app, Context& context);    // login, logout, whoami, wallet
+void add_job_commands(CLI::App& app, Context& context);       // offers, quote, submit, jobs, job, logs, cancel, receipt, trace
+void add_operator_commands(CLI::App& app, Context& context);  // center, contract, prices
+void add_finance_commands(CLI::App& app, Context& context);   // account, settle, statement, ledger
+void add_verify_command(CLI::App& app, Context& context);     // verify FILE, offline
+
+// A file's content, "-" for standard input. Ends the program when it can't be read or is above `limit`.
+std::string read_input(const std::string& path, std::size_t limit);
+
+}  // namespace bourse::cli

@@ -1,0 +1,134 @@
+#include "cli/job_view.h"
+
+#include <nlohmann/json.hpp>
+
+#include "cli/client/quantities.h"
+#include "cli/client/table.h"
+
+namespace bourse::cli {
+
+using nlohmann::json;
+
+namespace {
+
+const json& list(const json& object, const char* name) {
+  static const json kEmpty = json::array();
+  const auto found = object.find(name);
+  return found != object.end() && found->is_array() ? *found : kEmpty;
+}
+
+std::string place(const json& object) { return field(object, "center_name") + "/" + field(object, "pool"); }
+
+std::string cards(const json& offer) {
+  const std::int64_t per_node = number(offer, "gpus_per_node");
+  if (per_node == 0) return "";
+  return std::to_string(per_node) + " × " + field(offer, "gpu_model");
+}
+
+std::string prices(const json& rows) {
+  std::string out;
+  for (const json& row : rows) {
+    const bool included = field(row, "price").find_first_not_of("0.") == std::string::npos;
+    if (included) continue;
+    out += (out.empty() ? "" : ", ") + field(row, "price") + " a " + field(row, "per");
+  }
+  return out.empty() ? "free" : out;
+}
+
+std::string plan_table(const json& decision) {
+  Table table({"#", "where", "cores", "cards", "memory", "wait", "duration", "total", "at most", "currency"});
+  int rank = 0;
+  for (const json& plan : list(decision, "plans"))
+    table.add({std::to_string(++rank), place(plan), field(plan, "cores"), field(plan, "gpus"), show_memory(number(plan, "mem_mib")),
+               show_duration(number(plan, "wait_ms")), show_duration(number(plan, "duration_ms")),
+               field(plan.value("total", json::object()), "amount"), field(plan.value("cap", json::object()), "amount"),
+               field(plan.value("cap", json::object()), "currency")});
+  return table.empty() ? "" : table.text();
+}
+
+std::string refused_table(const json& decision) {
+  Table table({"not chosen", "code", "because"});
+  for (const json& refused : list(decision, "refused")) {
+    const std::string needed = money(refused, "needed");
+    table.add({place(refused), field(refused, "code"), field(refused, "sentence") + (needed.empty() ? "" : " It needs " + needed + ".")});
+  }
+  return table.empty() ? "" : "\n" + table.text();
+}
+
+std::string explanation(const json& job) {
+  const json decision = job.value("decision", json::object());
+  const std::string why = field(decision, "why");
+  return (why.empty() ? "" : "\n" + harmless(why) + "\n") + "\n" + plan_table(decision) + refused_table(decision);
+}
+
+}  // namespace
+
+std::string show_offers(const json& reply) {
+  Table table({"where", "online", "arch", "nodes", "cores", "cards per node", "free cores", "free cards", "waiting", "running", "price"});
+  for (const json& offer : list(reply, "offers"))
+    table.add({place(offer), offer.value("online", false) ? "yes" : "no", field(offer, "arch"), field(offer, "nodes"),
+               std::to_string(number(offer, "nodes") * number(offer, "cores_per_node")), cards(offer), field(offer, "free_cores"),
+               field(offer, "free_gpus"), field(offer, "pending_jobs"), field(offer, "running_jobs"), prices(list(offer, "prices"))});
+  return table.empty() ? "Nothing is on offer: no center is connected, or nothing has a price.\n" : table.text();
+}
+
+std::string show_quote(const json& reply) {
+  const json decision = reply.value("decision", json::object());
+  return plan_table(decision) + refused_table(decision) + "\n" + harmless(field(decision, "why")) + "\n\nQuote " + field(reply, "quote") +
+         ", valid until " + instant(reply, "valid_until") + " UTC. Take it with: bourse submit FILE --quote " + field(reply, "quote") + "\n";
+}
+
+std::string show_submitted(const json& job) {
+  return field(job, "id") + " goes to " + place(job) + ". Held: " + money(job, "held") + ".\n" +
+         harmless(field(job.value("decision", json::object()), "why")) + "\n";
+}
+
+std::string show_jobs(const json& reply) {
+  Table table({"job", "name", "state", "where", "submitted", "exit", "held", "charged"});
+  for (const json& job : list(reply, "jobs"))
+    table.add({field(job, "id"), field(job, "name"), field(job, "state") + (job.value("unreachable", false) ? " (unreachable)" : ""), place(job),
+               instant(job, "submitted_at"), job.contains("ended_at") ? field(job, "exit_code") : "", money(job, "held"), money(job, "charged")});
+  if (table.empty()) return "No jobs.\n";
+  const std::string next = field(reply, "next_cursor");
+  return table.text() + (next.empty() ? "" : "More: bourse jobs --cursor " + next + "\n");
+}
+
+std::string show_job(const json& job) {
+  return list_of({{"job", field(job, "id")},
+                  {"name", field(job, "name")},
+                  {"state", field(job, "state") + (job.value("unreachable", false) ? " (unreachable: its center is silent; nothing is lost)" : "")},
+                  {"reason", field(job, "reason")},
+                  {"where", place(job)},
+                  {"there", field(job, "scheduler_job")},
+                  {"submitted", instant(job, "submitted_at")},
+                  {"started", instant(job, "started_at")},
+                  {"ended", instant(job, "ended_at")},
+                  {"exit code", job.contains("ended_at") ? field(job, "exit_code") : ""},
+                  {"attempts", field(job, "attempts")},
+                  {"held", money(job, "held")},
+                  {"charged", money(job, "charged")}}) +
+         explanation(job);
+}
+
+std::string show_receipt(const json& receipt) {
+  std::string out = list_of({{"receipt of", field(receipt, "job") + "  " + field(receipt, "name")},
+                             {"center", field(receipt, "center_name")},
+                             {"state", field(receipt, "state")},
+                             {"ran", instant(receipt, "started_at") + " to " + instant(receipt, "ended_at") + " UTC"},
+                             {"held", money(receipt, "held")},
+                             {"charged", money(receipt, "charged")},
+                             {"released", money(receipt, "released")}});
+  Table table({"meter", "quantity", "price", "per ticks", "amount", "price row"});
+  for (const json& line : list(receipt, "lines"))
+    table.add({field(line, "meter"), field(line, "quantity"), field(line, "price"), field(line, "per_ticks"), money(line, "amount"), field(line, "row")});
+  return out + (table.empty() ? "" : "\n" + table.text());
+}
+
+std::string show_trace(const json& reply) {
+  Table table({"when", "what", "id", "position", ""});
+  for (const json& step : list(reply, "steps"))
+    table.add({instant(step, "at"), field(step, "kind"), field(step, "id"), field(step, "position"), field(step, "text")});
+  return table.text();
+}
+
+}  // namespace bourse::cli
