@@ -20,7 +20,8 @@ std::string to_text(Amount amount) {
 
 Result<Amount> parse_amount(std::string_view text) {
   TRY(const Decimal decimal, parse_decimal(text));
-  if (decimal.scale > kPlaces) return fail(ErrorCode::invalid_argument, "an amount has at most 6 places after its point");
+  if (decimal.scale > kPlaces)
+    return fail(ErrorCode::invalid_argument, "an amount has at most 6 places after its point");
   Amount amount{decimal.coefficient};
   for (std::uint8_t scale = decimal.scale; scale < kPlaces; ++scale)
     if (__builtin_mul_overflow(amount.micros, 10, &amount.micros))

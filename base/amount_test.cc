@@ -28,8 +28,8 @@ TEST(Amount, ParsesPlainDecimalsOnly) {
   EXPECT_EQ(parse_amount("-0.000001"), Amount{-1});
   EXPECT_EQ(parse_amount("-0"), Amount{});
   EXPECT_EQ(parse_amount("007.10"), Amount{7'100'000});
-  for (const char* text : {"", "-", ".", "1.", ".5", "-.5", "+1", "1e3", "1,5", "1 ", " 1", "1_000", "--1", "1.2.3", "0x10",
-                           "NaN", "inf", "１", "1.0000000", "=1", "1-", "1\n"}) {
+  for (const char* text : {"",      "-",   ".",     "1.",   ".5",  "-.5", "+1", "1e3",       "1,5", "1 ", " 1",
+                           "1_000", "--1", "1.2.3", "0x10", "NaN", "inf", "１", "1.0000000", "=1",  "1-", "1\n"}) {
     const auto parsed = parse_amount(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().code, ErrorCode::invalid_argument) << text;
@@ -41,8 +41,8 @@ TEST(Amount, ParsesPlainDecimalsOnly) {
 TEST(Amount, ReachesBothEndsOfTheRangeAndNoFurther) {
   EXPECT_EQ(parse_amount("9223372036854.775807"), Amount{kMost});
   EXPECT_EQ(parse_amount("-9223372036854.775808"), Amount{kLeast});
-  for (const char* text : {"9223372036854.775808", "-9223372036854.775809", "9223372036855", "99999999999999999999999999",
-                           "-100000000000000000000", "9223372036854775807"}) {
+  for (const char* text : {"9223372036854.775808", "-9223372036854.775809", "9223372036855",
+                           "99999999999999999999999999", "-100000000000000000000", "9223372036854775807"}) {
     const auto parsed = parse_amount(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().code, ErrorCode::amount_overflow) << text;

@@ -6,8 +6,8 @@
 #include "base/amount.h"
 #include "base/decimal.h"
 #include "base/hash.h"
-#include "base/id.h"
 #include "base/hex.h"
+#include "base/id.h"
 #include "base/unit.h"
 
 namespace bourse::codec {
@@ -41,8 +41,8 @@ struct Everything {
   std::optional<Inner> nothing;
   bool operator==(const Everything&) const = default;
   static constexpr void fields(auto& self, auto&& visit) {
-    visit(self.yes, self.number, self.colour, self.wide, self.amount, self.unit, self.job, self.hash, self.bytes, self.text,
-          self.script, self.inners, self.jobs, self.map, self.budget, self.nothing);
+    visit(self.yes, self.number, self.colour, self.wide, self.amount, self.unit, self.job, self.hash, self.bytes,
+          self.text, self.script, self.inners, self.jobs, self.map, self.budget, self.nothing);
   }
 };
 
@@ -122,7 +122,19 @@ TEST(Codec, LayoutIsLittleEndianWithoutPadding) {
   EXPECT_EQ(hex_of(record_of(Small{})),
             "0700"      // type
             "1e000000"  // length
-            "01" "04030201" "0302" "02000000" "6869" "01" "0500" "02000000" "0100" "0200" "01000000" "09" "01");
+            "01"
+            "04030201"
+            "0302"
+            "02000000"
+            "6869"
+            "01"
+            "0500"
+            "02000000"
+            "0100"
+            "0200"
+            "01000000"
+            "09"
+            "01");
 }
 
 TEST(Codec, WriterAppendsToWhatIsThere) {
@@ -132,16 +144,21 @@ TEST(Codec, WriterAppendsToWhatIsThere) {
   writer(std::uint8_t{2}, std::string("x"));
   writer.append("yz", 2);
   writer.append(nullptr, 0);
-  EXPECT_EQ(hex_of(out), "ee010201000000" "78797a");
+  EXPECT_EQ(hex_of(out),
+            "ee010201000000"
+            "78797a");
 }
 
 TEST(Codec, TruncatedInputIsNeverOkAndNeverReadBeyond) {
   const auto record = record_of(everything());
   const auto body = body_of(record);
-  // Inside a field a cut is an error. Between two fields the record reads as an older writer's: the rest at its defaults.
+  // Inside a field a cut is an error. Between two fields the record reads as an older writer's: the rest at its
+  // defaults.
   std::size_t whole = 0;
   for (std::size_t size = 0; size < body.size(); ++size) {
-    const std::vector<std::byte> cut(body.begin(), body.begin() + static_cast<std::ptrdiff_t>(size));  // its own allocation, so ASan sees a read past it
+    const std::vector<std::byte> cut(
+        body.begin(),
+        body.begin() + static_cast<std::ptrdiff_t>(size));  // its own allocation, so ASan sees a read past it
     if (decode<Everything>(cut).ok) ++whole;
   }
   EXPECT_EQ(whole, 16U);

@@ -54,7 +54,9 @@ TEST(Decimal, DivisionDoesNotOverflowAtTheEnds) {
   EXPECT_TRUE(divide_half_away(kMost, 1) == kMost);
 }
 
-TEST(DecimalDeathTest, DivisionByNothingStops) { EXPECT_DEATH((void)divide_half_away(1, 0), "assertion failed"); }
+TEST(DecimalDeathTest, DivisionByNothingStops) {
+  EXPECT_DEATH((void)divide_half_away(1, 0), "assertion failed");
+}
 
 RC_GTEST_PROP(DecimalProperty, TextRoundTrips, (std::int64_t coefficient)) {
   const Decimal value{coefficient, *rc::gen::inRange<std::uint8_t>(0, Decimal::kMaxScale + 1)};

@@ -64,8 +64,9 @@ TEST(ErrorTable, NumbersStay) {
 
 TEST(Error, MessageHasSentenceDetailAndRemedy) {
   const Error error{ErrorCode::insufficient_funds, "Available: 1.00, needed: 2.00."};
-  EXPECT_EQ(error.message(),
-            "The wallet can't cover the hold. Available: 1.00, needed: 2.00. Top up the wallet or choose a cheaper plan.");
+  EXPECT_EQ(
+      error.message(),
+      "The wallet can't cover the hold. Available: 1.00, needed: 2.00. Top up the wallet or choose a cheaper plan.");
   EXPECT_EQ(Error{ErrorCode::rate_limited}.message(), "Too many requests. Wait as long as Retry-After says.");
 }
 

@@ -4,7 +4,9 @@
 
 namespace bourse {
 
-std::string to_hex(const Hash256& hash) { return to_hex(std::span(hash.bytes)); }
+std::string to_hex(const Hash256& hash) {
+  return to_hex(std::span(hash.bytes));
+}
 
 Result<Hash256> parse_hash(std::string_view hex) {
   Hash256 hash;

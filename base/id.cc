@@ -48,7 +48,8 @@ Result<Uuid> parse_crockford(std::string_view text) {
   for (const char c : text) {
     const std::uint8_t value = kValues[static_cast<std::uint8_t>(c)];
     if (value == kNotInAlphabet)
-      return fail(ErrorCode::invalid_argument, "an id is written with digits and the letters A to Z without I, L, O and U");
+      return fail(ErrorCode::invalid_argument,
+                  "an id is written with digits and the letters A to Z without I, L, O and U");
     bits = bits << 5 | value;
   }
   return Uuid{.high = static_cast<std::uint64_t>(bits >> 64), .low = static_cast<std::uint64_t>(bits)};

@@ -60,13 +60,12 @@ TEST(Id, ParsingIsStrict) {
   const std::string good = "job_01J0B3V1MMEEDTX9CPDGKFHBCH";
   EXPECT_TRUE(parse_id<JobIdKind>(good));
   EXPECT_EQ(parse_id<JobIdKind>("job_01j0b3v1mmeedtx9cpdgkfhbch"), parse_id<JobIdKind>(good));
-  for (const char* text : {"", "job_", "01J0B3V1MMEEDTX9CPDGKFHBCH", "usr_01J0B3V1MMEEDTX9CPDGKFHBCH",
-                           "JOB_01J0B3V1MMEEDTX9CPDGKFHBCH", "job-01J0B3V1MMEEDTX9CPDGKFHBCH",
-                           "job_01J0B3V1MMEEDTX9CPDGKFHBC", "job_01J0B3V1MMEEDTX9CPDGKFHBCHH",
-                           "job_81J0B3V1MME9SXX9CPDGKFHBCH", "job_01J0B3V1MMEEDTX9CPDGKFHBCI",
-                           "job_01J0B3V1MMEEDTX9CPDGKFHBCL", "job_01J0B3V1MMEEDTX9CPDGKFHBCO",
-                           "job_01J0B3V1MMEEDTX9CPDGKFHBCU", "job_01J0B3V1MMEEDTX9CPDGKFHBC ",
-                           "job_01J0B3V1MMEEDTX9CPDGKFHB\xc3\xa9", "job_'; DROP TABLE jobs; --aaaa"}) {
+  for (const char* text :
+       {"", "job_", "01J0B3V1MMEEDTX9CPDGKFHBCH", "usr_01J0B3V1MMEEDTX9CPDGKFHBCH", "JOB_01J0B3V1MMEEDTX9CPDGKFHBCH",
+        "job-01J0B3V1MMEEDTX9CPDGKFHBCH", "job_01J0B3V1MMEEDTX9CPDGKFHBC", "job_01J0B3V1MMEEDTX9CPDGKFHBCHH",
+        "job_81J0B3V1MME9SXX9CPDGKFHBCH", "job_01J0B3V1MMEEDTX9CPDGKFHBCI", "job_01J0B3V1MMEEDTX9CPDGKFHBCL",
+        "job_01J0B3V1MMEEDTX9CPDGKFHBCO", "job_01J0B3V1MMEEDTX9CPDGKFHBCU", "job_01J0B3V1MMEEDTX9CPDGKFHBC ",
+        "job_01J0B3V1MMEEDTX9CPDGKFHB\xc3\xa9", "job_'; DROP TABLE jobs; --aaaa"}) {
     const auto parsed = parse_id<JobIdKind>(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().code, ErrorCode::invalid_argument) << text;
@@ -82,9 +81,10 @@ TEST(Id, HyphenatedParsingIsStrict) {
 
 TEST(Id, PrefixesAreDistinct) {
   const std::set<std::string_view> prefixes = {
-      TenantIdKind::prefix, UserIdKind::prefix,   BillingAccountIdKind::prefix, LedgerAccountIdKind::prefix, TransferIdKind::prefix,
-      HoldIdKind::prefix,   CenterIdKind::prefix, ConnectorIdKind::prefix,      QuoteIdKind::prefix,         JobIdKind::prefix,
-      AttemptIdKind::prefix, PriceRowIdKind::prefix, ContractIdKind::prefix,    PeriodIdKind::prefix,        UsageRecordIdKind::prefix};
+      TenantIdKind::prefix,   UserIdKind::prefix,   BillingAccountIdKind::prefix, LedgerAccountIdKind::prefix,
+      TransferIdKind::prefix, HoldIdKind::prefix,   CenterIdKind::prefix,         ConnectorIdKind::prefix,
+      QuoteIdKind::prefix,    JobIdKind::prefix,    AttemptIdKind::prefix,        PriceRowIdKind::prefix,
+      ContractIdKind::prefix, PeriodIdKind::prefix, UsageRecordIdKind::prefix};
   EXPECT_EQ(prefixes.size(), 15U);
 }
 
@@ -105,7 +105,8 @@ RC_GTEST_PROP(IdProperty, BothTextsRoundTrip, (std::uint64_t high, std::uint64_t
   RC_ASSERT((parse_hyphenated(to_hyphenated(uuid)) == uuid));
 }
 
-RC_GTEST_PROP(IdProperty, CrockfordSortsLikeTheNumber, (std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d)) {
+RC_GTEST_PROP(IdProperty, CrockfordSortsLikeTheNumber,
+              (std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d)) {
   RC_ASSERT((to_crockford({a, b}) < to_crockford({c, d})) == (Uuid{a, b} < Uuid{c, d}));
 }
 

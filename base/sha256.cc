@@ -38,7 +38,9 @@ Hash256 sha256(std::span<const std::byte> data) {
   return digest.finish();
 }
 
-Hash256 sha256(std::string_view data) { return sha256(std::as_bytes(std::span(data))); }
+Hash256 sha256(std::string_view data) {
+  return sha256(std::as_bytes(std::span(data)));
+}
 
 Hash256 sha256(const Hash256& previous, std::span<const std::byte> data) {
   Digest digest;

@@ -22,7 +22,9 @@ struct Date {
   std::int64_t day;
 };
 
-constexpr std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+constexpr std::int64_t floor_divide(std::int64_t a, std::int64_t b) {
+  return a / b - (a % b < 0 ? 1 : 0);
+}
 
 constexpr std::int64_t days_since_epoch(Date date) {
   const std::int64_t year = date.month <= 2 ? date.year - 1 : date.year;
@@ -137,7 +139,7 @@ std::optional<Instant> scan_instant(Scanner& scanner) {
 
 std::string to_text(Instant t) {
   const std::int64_t days = floor_divide(t.unix_ms, kMsPerDay);
-  const std::int64_t in_day = t.unix_ms - days * kMsPerDay;
+  const std::int64_t in_day = (t.unix_ms % kMsPerDay + kMsPerDay) % kMsPerDay;
   const Date date = date_of(days);
   const bool plain = t >= kFirst && t <= kLast;
   std::string text = plain ? fmt::format("{:04}", date.year) : fmt::format("{:+07}", date.year);

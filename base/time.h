@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -26,11 +27,22 @@ struct Instant {
   constexpr auto operator<=>(const Instant&) const = default;
 };
 
-constexpr Instant operator+(Instant t, Duration d) { return {t.unix_ms + d.ms}; }
-constexpr Instant operator-(Instant t, Duration d) { return {t.unix_ms - d.ms}; }
-constexpr Duration operator-(Instant a, Instant b) { return {a.unix_ms - b.unix_ms}; }
-constexpr Duration operator+(Duration a, Duration b) { return {a.ms + b.ms}; }
-constexpr Duration operator-(Duration a, Duration b) { return {a.ms - b.ms}; }
+// Sums and differences stop at the ends of the range, since instants come from outside too.
+constexpr std::int64_t saturating_add(std::int64_t a, std::int64_t b) {
+  std::int64_t sum = 0;
+  if (!__builtin_add_overflow(a, b, &sum)) return sum;
+  return a > 0 ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
+}
+constexpr std::int64_t saturating_subtract(std::int64_t a, std::int64_t b) {
+  std::int64_t difference = 0;
+  if (!__builtin_sub_overflow(a, b, &difference)) return difference;
+  return a >= 0 ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
+}
+constexpr Instant operator+(Instant t, Duration d) { return {saturating_add(t.unix_ms, d.ms)}; }
+constexpr Instant operator-(Instant t, Duration d) { return {saturating_subtract(t.unix_ms, d.ms)}; }
+constexpr Duration operator-(Instant a, Instant b) { return {saturating_subtract(a.unix_ms, b.unix_ms)}; }
+constexpr Duration operator+(Duration a, Duration b) { return {saturating_add(a.ms, b.ms)}; }
+constexpr Duration operator-(Duration a, Duration b) { return {saturating_subtract(a.ms, b.ms)}; }
 
 // "2026-11-21T08:30:00.250Z" (RFC 3339, always UTC; the fraction only if it isn't zero). Outside the years 0001 to 9999 the
 // year has a sign and six digits or more, which parse_instant refuses.

@@ -44,17 +44,47 @@ TEST(Instant, KnowsLeapYears) {
 }
 
 TEST(Instant, RefusesEverythingElse) {
-  for (const char* text :
-       {"", "2026", "2026-11-21", "2026-11-21T08:30Z", "2026-11-21T08:30:00", "2026-11-21 08:30:00Z", "2026-13-01T00:00:00Z",
-        "2026-00-01T00:00:00Z", "2026-04-31T00:00:00Z", "2026-11-00T00:00:00Z", "2026-11-21T24:00:00Z",
-        "2026-11-21T08:60:00Z", "2026-11-21T08:30:60Z", "2026-11-21T08:30:00.Z", "2026-11-21T08:30:00,5Z",
-        "2026-11-21T08:30:00+0800", "2026-11-21T08:30:00+24:00", "2026-11-21T08:30:00+08:60", "2026-11-21T08:30:00ZZ",
-        "2026-11-21T08:30:00Z ", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01",
-        "-2026-11-21T08:30:00Z", "2026-1-21T08:30:00Z", "20261121T083000Z"}) {
+  for (const char* text : {"",
+                           "2026",
+                           "2026-11-21",
+                           "2026-11-21T08:30Z",
+                           "2026-11-21T08:30:00",
+                           "2026-11-21 08:30:00Z",
+                           "2026-13-01T00:00:00Z",
+                           "2026-00-01T00:00:00Z",
+                           "2026-04-31T00:00:00Z",
+                           "2026-11-00T00:00:00Z",
+                           "2026-11-21T24:00:00Z",
+                           "2026-11-21T08:60:00Z",
+                           "2026-11-21T08:30:60Z",
+                           "2026-11-21T08:30:00.Z",
+                           "2026-11-21T08:30:00,5Z",
+                           "2026-11-21T08:30:00+0800",
+                           "2026-11-21T08:30:00+24:00",
+                           "2026-11-21T08:30:00+08:60",
+                           "2026-11-21T08:30:00ZZ",
+                           "2026-11-21T08:30:00Z ",
+                           "0000-01-01T00:00:00Z",
+                           "0001-01-01T00:00:00+00:01",
+                           "9999-12-31T23:59:59-00:01",
+                           "-2026-11-21T08:30:00Z",
+                           "2026-1-21T08:30:00Z",
+                           "20261121T083000Z"}) {
     const auto parsed = parse_instant(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().code, ErrorCode::invalid_argument) << text;
   }
+}
+
+TEST(Instant, ArithmeticStopsAtTheEndsOfTheRange) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+  EXPECT_EQ(Instant{kMost} + Duration{1}, Instant{kMost});
+  EXPECT_EQ(Instant{kLeast} + Duration{-1}, Instant{kLeast});
+  EXPECT_EQ(Instant{kLeast} - Duration{1}, Instant{kLeast});
+  EXPECT_EQ(Instant{0} - Instant{kLeast}, Duration{kMost});
+  EXPECT_EQ(Instant{kLeast} - Instant{kMost}, Duration{kLeast});
+  EXPECT_EQ(Instant{5} - Duration{7}, Instant{-2});
 }
 
 TEST(ManualClock, MovesOnlyWhenTold) {

@@ -1,8 +1,30 @@
 // bourse: the command line for users, centers, finance and operators, and the embedded market.
 #include <curl/curl.h>
 
+#include <iostream>
+
+#include "cli/client/table.h"
 #include "cli/context.h"
 #include "cli/up.h"
+
+namespace {
+
+// The first word, where a command is expected and that isn't one. (The parser would only say that one is missing.)
+std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "-o" || word == "--output") {
+      ++i;
+      continue;
+    }
+    if (word.starts_with('-')) continue;
+    const auto known = app.get_subcommands([&](const CLI::App* command) { return command->get_name() == word; });
+    return known.empty() ? word : "";
+  }
+  return "";
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace bourse;
@@ -32,6 +54,10 @@ int main(int argc, char** argv) {
   cli::add_up_commands(app);
 
   constexpr int kBadUsage = 2;
+  if (const std::string word = unknown_command(app, argc, argv); !word.empty()) {
+    std::cerr << "bourse: there is no command '" << cli::harmless(word) << "'; 'bourse --help' lists them\n";
+    return kBadUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::RuntimeError& error) {

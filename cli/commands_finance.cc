@@ -3,8 +3,8 @@
 #include <fstream>
 #include <iostream>
 
-#include "base/amount.h"
 #include "base/unit.h"
+#include "cli/client/quantities.h"
 #include "cli/client/table.h"
 #include "cli/context.h"
 
@@ -101,8 +101,8 @@ void add_account_commands(CLI::App& app, Context& context) {
   fund->add_option("--bank-reference", f->reference, "The bank's own reference of the entry")->required();
   fund->add_option("--idempotency-key", f->key, "Repeat with the same key after an unknown outcome (default: a new one)");
   fund->callback([&context, f] {
-    const Amount amount = context.must(parse_amount(f->amount));
-    const Unit unit = context.must(parse_unit(f->unit));
+    const Amount amount = context.must("amount", positive_amount(f->amount));
+    const Unit unit = context.must("--unit", parse_unit(f->unit));
     const json body = {{"account", f->account},
                        {"money", {{"amount", to_text(amount)}, {"currency", unit.text()}}},
                        {"bank_reference", f->reference}};

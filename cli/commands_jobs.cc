@@ -3,7 +3,6 @@
 
 #include <iostream>
 
-#include "base/amount.h"
 #include "cli/client/quantities.h"
 #include "cli/client/table.h"
 #include "cli/context.h"
@@ -57,12 +56,12 @@ json spec_of(Context& context, const JobArguments& a) {
                {"cores", a.cores},
                {"gpus", a.gpus},
                {"nodes", a.nodes},
-               {"mem_mib", context.must(parse_memory_mib(a.memory))},
-               {"walltime_ms", context.must(parse_duration(a.time)).ms},
+               {"mem_mib", context.must("--memory", parse_memory_mib(a.memory))},
+               {"walltime_ms", context.must("--time", parse_duration(a.time)).ms},
                {"objective", a.objective}};
-  if (!a.expected.empty()) spec["expected_ms"] = context.must(parse_duration(a.expected)).ms;
-  if (!a.budget.empty()) spec["budget"] = to_text(context.must(parse_amount(a.budget)));
-  if (!a.deadline.empty()) spec["deadline"] = to_text(context.must(parse_instant(a.deadline)));
+  if (!a.expected.empty()) spec["expected_ms"] = context.must("--expected", parse_duration(a.expected)).ms;
+  if (!a.budget.empty()) spec["budget"] = to_text(context.must("--budget", positive_amount(a.budget)));
+  if (!a.deadline.empty()) spec["deadline"] = to_text(context.must("--deadline", parse_instant(a.deadline)));
   const std::pair<const char*, const std::string*> texts[] = {
       {"gpu_model", &a.gpu_model}, {"arch", &a.arch}, {"center", &a.center}, {"qos", &a.qos}};
   for (const auto& [name, value] : texts)
@@ -155,7 +154,7 @@ void add_job_commands(CLI::App& app, Context& context) {
   buy->add_option("--idempotency-key", a->key, "Repeat with the same key after an unknown outcome (default: a new one)");
   buy->add_flag("--wait", a->wait, "Wait for its end; exit code 1 unless it ends well");
   buy->footer("Examples:\n  bourse submit job.sh --cores 4 --memory 8GiB --time 30m\n"
-              "  bourse submit job.sh --objective fastest --budget 12.50 --wait\n  echo '#!/bin/sh\nhostname' | bourse submit - --time 1m");
+              "  bourse submit job.sh --objective fastest --budget 12.50 --wait\n  printf '#!/bin/sh\\nhostname\\n' | bourse submit - --time 1m");
   buy->callback([&context, a] { submit(context, *a); });
 
   auto id = std::make_shared<std::string>();

@@ -35,7 +35,12 @@ json center_named(Context& context, const std::string& name) {
 }
 
 void enrol(Context& context, const std::string& request, const std::string& output) {
-  json body = json_file(context, request);
+  const json file = json_file(context, request);
+  json body = json::object();
+  for (const char* name : {"name", "identity_key", "billing_key", "csr_pem", "identity_proof", "billing_proof"}) {
+    if (field(file, name).empty()) context.end_with({ErrorCode::invalid_argument, request + " has no " + name + ": is it from 'bourse-connector init'?"});
+    body[name] = file[name];
+  }
   const json bundle = context.must(context.client().post("/api/v1/centers", body));
   std::ofstream out(output, std::ios::binary | std::ios::trunc);
   out << bundle.dump(2) << "\n";
@@ -84,7 +89,7 @@ void set_contract(Context& context, const ContractArguments& a) {
                    {"margin_bps", a.margin_bps},
                    {"tax_bps", a.tax_bps},
                    {"cycle_ms", a.cycle_days * 86'400'000LL}};
-  if (!a.valid_from.empty()) contract["valid_from"] = to_text(context.must(parse_instant(a.valid_from)));
+  if (!a.valid_from.empty()) contract["valid_from"] = to_text(context.must("--valid-from", parse_instant(a.valid_from)));
   context.print(context.must(context.client().post("/api/v1/contracts", {{"contract", contract}})), [](const json& c) {
     return "Contract " + field(c, "id") + ": the platform keeps " + field(c, "margin_bps") + " bps of the net price, tax is " +
            field(c, "tax_bps") + " bps, from " + instant(c, "valid_from") + " UTC.\n";

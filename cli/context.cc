@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "cli/client/session.h"
+#include "cli/client/table.h"
 
 namespace bourse::cli {
 
@@ -13,8 +14,18 @@ Client& Context::client() {
   return *client_;
 }
 
+// What is wrong in this case and, below it, what to do about it in general. A slip in what was typed needs no more than
+// the first.
+std::string told(const Error& error) {
+  const ErrorInfo& row = info(error.code);
+  std::string sentence(row.sentence);
+  if (error.code == ErrorCode::invalid_argument && !error.detail.empty()) return harmless(error.detail);
+  if (!error.detail.empty()) sentence.replace(sentence.size() - 1, 1, ": " + harmless(error.detail));
+  return sentence + "\n        " + std::string(row.remedy) + " (" + std::string(row.name) + ")";
+}
+
 void Context::end_with(const Error& error) {
-  std::cerr << "bourse: " << error.message() << "\n";
+  std::cerr << "bourse: " << told(error) << "\n";
   throw CLI::RuntimeError(info(error.code).exit_code);
 }
 

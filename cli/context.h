@@ -31,6 +31,12 @@ class Context {
     if (!result) end_with(result.error());
     return std::move(*result);
   }
+  // The same for what was typed behind `option`, which the message names.
+  template <class T>
+  T must(const char* option, Result<T> result) {
+    if (!result) result.error().detail.insert(0, std::string(option) + ": ");
+    return must(std::move(result));
+  }
   void must(const Status& status) {
     if (!status) end_with(status.error());
   }

@@ -16,7 +16,9 @@ std::int64_t saturated(__int128 value) {
 
 }  // namespace
 
-std::string_view name(Meter meter) { return kNames[static_cast<std::size_t>(meter)]; }
+std::string_view name(Meter meter) {
+  return kNames[static_cast<std::size_t>(meter)];
+}
 
 std::optional<Meter> meter_named(std::string_view name) {
   const auto* at = std::ranges::find(kNames, name);

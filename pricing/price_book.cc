@@ -43,14 +43,16 @@ Result<std::int64_t> ticks_per(Meter meter, std::string_view quantity) {
                                     {Meter::gpu_ms, "gpu", 1000},
                                     {Meter::node_ms, "node", 1000},
                                     {Meter::mem_mib_s, "gib", 1024}};
-  static constexpr std::pair<std::string_view, std::int64_t> kSpans[] = {{"second", 1}, {"hour", 3600}, {"day", 86'400}};
+  static constexpr std::pair<std::string_view, std::int64_t> kSpans[] = {
+      {"second", 1}, {"hour", 3600}, {"day", 86'400}};
   const auto& [its_meter, noun, ticks_per_second] = *std::ranges::find(kNouns, meter, &Name::meter);
   for (const auto& [span, seconds] : kSpans)
     if (quantity.size() == noun.size() + 1 + span.size() && quantity.starts_with(noun) &&
         quantity[noun.size()] == '-' && quantity.ends_with(span))
       return ticks_per_second * seconds;
-  return fail(ErrorCode::invalid_argument, "the meter " + std::string(name(meter)) + " is priced per " + std::string(noun) +
-                                               "-second, " + std::string(noun) + "-hour or " + std::string(noun) + "-day");
+  return fail(ErrorCode::invalid_argument, "the meter " + std::string(name(meter)) + " is priced per " +
+                                               std::string(noun) + "-second, " + std::string(noun) + "-hour or " +
+                                               std::string(noun) + "-day");
 }
 
 std::size_t PriceBook::Key::Hash::operator()(const Key& key) const noexcept {
@@ -117,7 +119,8 @@ Result<std::vector<PriceRow>> PriceBook::lock(const Scope& what, const Allocatio
     if (held[static_cast<std::size_t>(meter)] <= 0) continue;
     const PriceRow* row = find(what, meter, at);
     if (row == nullptr)
-      return fail(ErrorCode::no_price, std::string(name(meter)) + " has no price in pool '" + what.pool + "' at " + to_text(at));
+      return fail(ErrorCode::no_price,
+                  std::string(name(meter)) + " has no price in pool '" + what.pool + "' at " + to_text(at));
     if (!locked.empty() && locked.front().unit != row->unit)
       return fail(ErrorCode::no_price, std::string(name(meter)) + " is priced in " + std::string(row->unit.text()) +
                                            ", other meters in " + std::string(locked.front().unit.text()));

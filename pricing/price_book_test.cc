@@ -37,7 +37,8 @@ TEST(TicksPer, KnowsTheQuantitiesOfEachMeter) {
 }
 
 TEST(TicksPer, RefusesOtherQuantities) {
-  for (const char* quantity : {"", "core", "core-", "core-year", "gpu-hour", "corehour", "core_hour", "core-hours", "Core-hour", "core--hour"}) {
+  for (const char* quantity : {"", "core", "core-", "core-year", "gpu-hour", "corehour", "core_hour", "core-hours",
+                               "Core-hour", "core--hour"}) {
     const auto ticks = ticks_per(Meter::core_ms, quantity);
     ASSERT_FALSE(ticks) << quantity;
     EXPECT_EQ(ticks.error().code, ErrorCode::invalid_argument);
@@ -210,7 +211,8 @@ RC_GTEST_PROP(PriceBookProperty, FindsWhatTheDefinitionSays, ()) {
     PriceRow added = row(id, any_scope());
     added.meter = *rc::gen::elementOf(kMeters);
     added.valid_from = Instant{*rc::gen::inRange<std::int64_t>(1, 6)};
-    if (*rc::gen::arbitrary<bool>()) added.valid_until = added.valid_from + Duration{*rc::gen::inRange<std::int64_t>(1, 4)};
+    if (*rc::gen::arbitrary<bool>())
+      added.valid_until = added.valid_from + Duration{*rc::gen::inRange<std::int64_t>(1, 4)};
     book.add(added);
     rows.push_back(added);
   }

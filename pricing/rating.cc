@@ -17,13 +17,15 @@ static_assert(Decimal::kMaxScale - kMicrosPlaces < kPowersOfTen.size());
 // quantity × coefficient × 10^(6 − scale) / per, the power on the side where it is an integer.
 Result<Amount> amount_of(std::int64_t quantity, const PriceRow& row) {
   const auto too_large = [&row] {
-    return fail(ErrorCode::amount_overflow, "the amount of " + std::string(name(row.meter)) + " at price row " + to_text(row.id));
+    return fail(ErrorCode::amount_overflow,
+                "the amount of " + std::string(name(row.meter)) + " at price row " + to_text(row.id));
   };
   __int128 numerator = static_cast<__int128>(quantity) * row.price.coefficient;  // < 10^18 × 2^63 < 2^127
   __int128 denominator = row.per;
   if (row.price.scale <= kMicrosPlaces) {
     // Past 2^127 the quotient is past 2^63 too, since `per` is below 2^63.
-    if (__builtin_mul_overflow(numerator, kPowersOfTen[kMicrosPlaces - row.price.scale], &numerator)) return too_large();
+    if (__builtin_mul_overflow(numerator, kPowersOfTen[kMicrosPlaces - row.price.scale], &numerator))
+      return too_large();
   } else {
     denominator *= kPowersOfTen[row.price.scale - kMicrosPlaces];
   }

@@ -37,8 +37,8 @@ Result<Amount> rate_one(std::int64_t quantity, Decimal price, std::int64_t per) 
 
 TEST(Rating, RatesEachMeterAtItsRow) {
   Readings readings;
-  readings[Meter::core_ms] = 4 * 3'600'000;      // 4 core-hours
-  readings[Meter::mem_mib_s] = 8 * 3'686'400;    // 8 GiB-hours
+  readings[Meter::core_ms] = 4 * 3'600'000;    // 4 core-hours
+  readings[Meter::mem_mib_s] = 8 * 3'686'400;  // 8 GiB-hours
   const PriceRow rows[] = {row(Meter::core_ms, {12, 2}, 3'600'000), row(Meter::mem_mib_s, {5, 3}, 3'686'400),
                            row(Meter::gpu_ms, {8, 0}, 3'600'000)};
   const auto rating = rate(readings, rows);
@@ -71,7 +71,8 @@ TEST(Rating, IsExactAtTheEndsOfTheRange) {
 }
 
 TEST(Rating, RefusesReadingsThatNoCenterCanMean) {
-  for (const std::int64_t reading : {std::int64_t{-1}, kMaxReading + 1, kMost, std::numeric_limits<std::int64_t>::min()})
+  for (const std::int64_t reading :
+       {std::int64_t{-1}, kMaxReading + 1, kMost, std::numeric_limits<std::int64_t>::min()})
     EXPECT_EQ(rate_one(reading, {1, 0}, 1).error().code, ErrorCode::invalid_argument);
 }
 
@@ -131,7 +132,9 @@ std::vector<Readings> any_growing_readings() {
   return all;
 }
 
-Terms any_terms() { return {*rc::gen::inRange(0, 10'001), *rc::gen::inRange(0, 10'001)}; }
+Terms any_terms() {
+  return {*rc::gen::inRange(0, 10'001), *rc::gen::inRange(0, 10'001)};
+}
 
 RC_GTEST_PROP(RatingProperty, ManyReadingsAndOneGiveTheSameMoney, ()) {
   const auto rows = any_rows();
@@ -162,7 +165,8 @@ RC_GTEST_PROP(RatingProperty, TotalIsTheSumOfTheLines, ()) {
   RC_ASSERT(sum == rating->total);
 }
 
-// quantity × price / per, compared without dividing: 2 × |amount × per × 10^scale − quantity × coefficient × 10^6| ≤ per × 10^scale.
+// quantity × price / per, compared without dividing: 2 × |amount × per × 10^scale − quantity × coefficient × 10^6| ≤
+// per × 10^scale.
 RC_GTEST_PROP(RatingProperty, EachLineIsTheNearestMicro, ()) {
   const std::int64_t quantity = *rc::gen::inRange<std::int64_t>(0, 1'000'000'000'000);
   const Decimal price{*rc::gen::inRange<std::int64_t>(0, 1'000'000), *rc::gen::inRange<std::uint8_t>(0, 13)};

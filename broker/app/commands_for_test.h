@@ -8,7 +8,9 @@
 namespace bourse::broker::testing {
 
 template <class IdType>
-IdType id_of(std::uint64_t n) { return IdType{Uuid{0x0190'0000'0000'7000ULL, 0x8000'0000'0000'0000ULL | n}}; }
+IdType id_of(std::uint64_t n) {
+  return IdType{Uuid{0x0190'0000'0000'7000ULL, 0x8000'0000'0000'0000ULL | n}};
+}
 
 inline Command command(Instant now, CommandBody body, std::string key = {}, std::uint64_t fingerprint = 0) {
   return {.key = std::move(key), .fingerprint = fingerprint, .now = now, .body = std::move(body)};

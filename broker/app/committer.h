@@ -26,16 +26,16 @@ class Committer {
     Command command;
     Completion completion;
   };
-  // `lost`: it is not known whether the last row was written, and the market in memory must not be used; only recover may
-  // follow. `deposed`: another writer has taken over; nothing may follow.
+  // `lost`: it is not known whether the last row was written, and the market in memory must not be used; only recover
+  // may follow. `deposed`: another writer has taken over; nothing may follow.
   enum class State : std::uint8_t { lost, ready, deposed };
 
   Committer(Options options, Journal& journal, const Clock& clock);
 
   void on_committed(Committed observer) { on_committed_ = std::move(observer); }
 
-  // Takes the journal over and loads the market. What was observed of pools is kept. Errors: unavailable, integrity; then
-  // the state is `lost`, and it may be tried again.
+  // Takes the journal over and loads the market. What was observed of pools is kept. Errors: unavailable, integrity;
+  // then the state is `lost`, and it may be tried again.
   Status recover();
 
   // Decides items from the front until the batch is full, writes their events as one row, and calls their completions.

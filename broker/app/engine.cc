@@ -15,7 +15,9 @@ namespace {
 constexpr Duration kFirstRetry = milliseconds(20);
 constexpr Duration kLongestRetry = seconds(5);
 
-std::chrono::milliseconds chrono(Duration d) { return std::chrono::milliseconds(d.ms); }
+std::chrono::milliseconds chrono(Duration d) {
+  return std::chrono::milliseconds(d.ms);
+}
 
 // An answer that one thread gives and another waits for, at most for a while.
 template <class T>
@@ -174,7 +176,8 @@ void Engine::Impl::run() {
     {
       const std::scoped_lock lock(mutex);
       const auto& counts = committer.counts();
-      stats = {counts.commands, counts.batches, counts.events, counts.journal_bytes, stats.reloads, committer.head().seq};
+      stats = {counts.commands,      counts.batches, counts.events,
+               counts.journal_bytes, stats.reloads,  committer.head().seq};
     }
     if (committer.state() == Committer::State::deposed) {
       if (on_fatal) on_fatal({ErrorCode::deposed, "Another writer holds the journal."});
@@ -205,7 +208,9 @@ void Engine::Impl::end(std::unique_lock<std::mutex>& lock) {
 Engine::Engine(EngineOptions options, Journal& journal, const Clock& clock, Rng&)
     : impl_(std::make_unique<Impl>(options, journal, clock)) {}
 
-Engine::~Engine() { stop(); }
+Engine::~Engine() {
+  stop();
+}
 
 Status Engine::start() {
   BOURSE_ASSERT(!impl_->thread.joinable());
@@ -229,8 +234,12 @@ void Engine::stop() {
   if (impl_->thread.joinable()) impl_->thread.join();
 }
 
-void Engine::on_committed(Committed observer) { impl_->committer.on_committed(std::move(observer)); }
-void Engine::on_fatal(std::function<void(const Error&)> observer) { impl_->on_fatal = std::move(observer); }
+void Engine::on_committed(Committed observer) {
+  impl_->committer.on_committed(std::move(observer));
+}
+void Engine::on_fatal(std::function<void(const Error&)> observer) {
+  impl_->on_fatal = std::move(observer);
+}
 
 Status Engine::submit(Command command, Completion completion) {
   return impl_->submit(std::move(command), std::move(completion));

@@ -24,10 +24,10 @@
 namespace bourse::broker {
 
 struct EngineOptions {
-  std::size_t max_batch = 8'000;         // commands
-  std::size_t max_queue = 200'000;       // commands waiting; beyond: overloaded
-  std::size_t max_row_bytes = 8 << 20;   // a batch is cut when its events reach this
-  Duration tick = seconds(1);            // Tick is sent this often; 0 = never (tests)
+  std::size_t max_batch = 8'000;        // commands
+  std::size_t max_queue = 200'000;      // commands waiting; beyond: overloaded
+  std::size_t max_row_bytes = 8 << 20;  // a batch is cut when its events reach this
+  Duration tick = seconds(1);           // Tick is sent this often; 0 = never (tests)
   Limits limits;
 };
 
@@ -50,8 +50,8 @@ class Engine {
   // Refuses new commands, finishes the queue, joins the thread. Idempotent.
   void stop();
 
-  void on_committed(Committed observer);                        // before start
-  void on_fatal(std::function<void(const Error&)> observer);    // before start
+  void on_committed(Committed observer);                      // before start
+  void on_fatal(std::function<void(const Error&)> observer);  // before start
 
   // `completion` is called exactly once, unless this returns an error (overloaded, unavailable) and takes nothing.
   Status submit(Command command, Completion completion);

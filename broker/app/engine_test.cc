@@ -65,9 +65,13 @@ TEST_F(EngineTest, CommandsThatArriveTogetherShareARow) {
   ASSERT_TRUE(engine.start());
   ASSERT_TRUE(engine.execute(command(kNow, open_account(1))));
   // A reader holds the engine while the commands queue up.
-  std::promise<void> go;
+  std::promise<void> held, go;
   std::atomic<int> answered = 0;
-  ASSERT_TRUE(engine.read([&](const Market&) { go.get_future().wait(); }));
+  ASSERT_TRUE(engine.read([&](const Market&) {
+    held.set_value();
+    go.get_future().wait();
+  }));
+  held.get_future().wait();
   for (std::uint64_t i = 0; i < 100; ++i)
     ASSERT_TRUE(engine.submit(command(kNow, fund(1, 100 + i, 1)), [&](Result<CommandResult> result) {
       EXPECT_TRUE(result);
@@ -109,7 +113,8 @@ TEST_F(EngineTest, AFullQueueRefuses) {
   }));
   held.get_future().wait();
   int answers = 0;
-  for (std::uint64_t i = 1; i <= 3; ++i) ASSERT_TRUE(engine.submit(command(kNow, open_account(i)), [&](auto) { ++answers; }));
+  for (std::uint64_t i = 1; i <= 3; ++i)
+    ASSERT_TRUE(engine.submit(command(kNow, open_account(i)), [&](auto) { ++answers; }));
   EXPECT_EQ(engine.submit(command(kNow, open_account(4)), [](auto) {}).error().code, ErrorCode::overloaded);
   go.set_value();
   engine.stop();

@@ -76,7 +76,9 @@ void Follower::Impl::run() {
 
 Follower::Follower(FollowerOptions options, Journal& journal) : impl_(std::make_unique<Impl>(options, journal)) {}
 
-Follower::~Follower() { stop(); }
+Follower::~Follower() {
+  stop();
+}
 
 Status Follower::start() {
   BOURSE_ASSERT(!impl_->thread.joinable());
@@ -97,7 +99,9 @@ void Follower::stop() {
   if (impl_->thread.joinable()) impl_->thread.join();
 }
 
-void Follower::on_fatal(std::function<void(const Error&)> observer) { impl_->on_fatal = std::move(observer); }
+void Follower::on_fatal(std::function<void(const Error&)> observer) {
+  impl_->on_fatal = std::move(observer);
+}
 
 FollowerStats Follower::stats() const {
   const std::scoped_lock lock(impl_->mutex);

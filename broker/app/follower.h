@@ -1,5 +1,5 @@
-// The follower: a second market that applies the journal behind the writer and writes snapshots, so that the writer never
-// pauses for one and a start replays little.
+// The follower: a second market that applies the journal behind the writer and writes snapshots, so that the writer
+// never pauses for one and a start replays little.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +35,8 @@ class Follower {
   Status start();
   // Ends after the row or snapshot in hand; joins. Idempotent.
   void stop();
-  // Called once, on the follower's thread, when the journal turns out to be damaged; the follower has then ended. Before
-  // start. (While the journal is unavailable it keeps trying.)
+  // Called once, on the follower's thread, when the journal turns out to be damaged; the follower has then ended.
+  // Before start. (While the journal is unavailable it keeps trying.)
   void on_fatal(std::function<void(const Error&)> observer);
 
   FollowerStats stats() const;  // from any thread

@@ -14,12 +14,12 @@
 namespace bourse::broker {
 
 struct JournalRow {
-  std::uint64_t seq = 0;         // from 1, without gaps
-  std::uint64_t epoch = 0;       // of the writer
+  std::uint64_t seq = 0;    // from 1, without gaps
+  std::uint64_t epoch = 0;  // of the writer
   Instant at;
-  Hash256 previous;              // hash of row seq − 1; zero for the first
-  Hash256 hash;                  // SHA-256(previous ‖ seq ‖ epoch ‖ at ‖ body), integers as 8 bytes little-endian
-  std::vector<std::byte> body;   // encoded events
+  Hash256 previous;             // hash of row seq − 1; zero for the first
+  Hash256 hash;                 // SHA-256(previous ‖ seq ‖ epoch ‖ at ‖ body), integers as 8 bytes little-endian
+  std::vector<std::byte> body;  // encoded events
 };
 
 // What `hash` must be for the other fields.
@@ -35,13 +35,14 @@ struct Snapshot {
   std::vector<std::byte> state;  // Market::save
 };
 
-// One thread at a time. After `unknown_outcome` or `deposed` only `take_over` may follow: the writer must drop its memory.
+// One thread at a time. After `unknown_outcome` or `deposed` only `take_over` may follow: the writer must drop its
+// memory.
 class Journal {
  public:
   virtual ~Journal() = default;
 
-  // Becomes the writer: raises the epoch, durably, so that any older writer's appends fail with `deposed`. Then the head.
-  // Errors: unavailable.
+  // Becomes the writer: raises the epoch, durably, so that any older writer's appends fail with `deposed`. Then the
+  // head. Errors: unavailable.
   virtual Result<JournalHead> take_over() = 0;
   // Durable when it returns. The row's epoch is filled in here, and its hash. Errors: deposed (nothing was written),
   // unknown_outcome (it may have been), too_large.

@@ -36,7 +36,8 @@ Result<JournalHead> MemoryJournal::append(std::span<const std::byte> body, Insta
     return fail(ErrorCode::unknown_outcome, "the connection was lost before the write");
   }
   const JournalHead head = head_of(store_->rows);
-  JournalRow row{.seq = head.seq + 1, .epoch = epoch_, .at = at, .previous = head.hash, .body = {body.begin(), body.end()}};
+  JournalRow row{
+      .seq = head.seq + 1, .epoch = epoch_, .at = at, .previous = head.hash, .body = {body.begin(), body.end()}};
   row.hash = row_hash(row);
   store_->rows.push_back(std::move(row));
   if (fault == Fault::lost_answer) {

@@ -10,8 +10,8 @@ namespace bourse::broker {
 
 struct Replayed {
   std::unique_ptr<Market> market;
-  JournalHead head;                  // the row it stands at
-  std::uint64_t snapshot_seq = 0;    // the row of the snapshot that it was loaded from; 0 = none
+  JournalHead head;                // the row it stands at
+  std::uint64_t snapshot_seq = 0;  // the row of the snapshot that it was loaded from; 0 = none
 };
 
 // A market at the journal's end. A snapshot that can't be loaded is passed over: replay then begins at the first row.

@@ -1,5 +1,5 @@
-// Makes events so. One overload for each alternative of Event; an event that doesn't fit the state is a bug or a damaged
-// journal and stops the process.
+// Makes events so. One overload for each alternative of Event; an event that doesn't fit the state is a bug or a
+// damaged journal and stops the process.
 #pragma once
 
 #include "broker/domain/market.h"
@@ -11,7 +11,9 @@ struct Applier {
 
   template <class LedgerEvent>
     requires requires(ledger::Ledger& l, const LedgerEvent& e) { l.apply(e); }
-  void operator()(const LedgerEvent& event) const { market.ledger_.apply(event); }
+  void operator()(const LedgerEvent& event) const {
+    market.ledger_.apply(event);
+  }
 
   void operator()(const CommandAnswered& event) const;
   void operator()(const BillingAccountOpened& event) const;

@@ -81,12 +81,17 @@ void close_if_done(Attempt& attempt) {
 
 JobState state_after(Happening happening, JobState before) {
   switch (happening) {
-    case Happening::accepted: return JobState::ordered;
-    case Happening::queued: return JobState::queued;
-    case Happening::started: return JobState::running;
+    case Happening::accepted:
+      return JobState::ordered;
+    case Happening::queued:
+      return JobState::queued;
+    case Happening::started:
+      return JobState::running;
     case Happening::ended:
-    case Happening::cancelled: return JobState::ending;
-    default: return before;
+    case Happening::cancelled:
+      return JobState::ending;
+    default:
+      return before;
   }
 }
 
@@ -156,15 +161,19 @@ void Applier::operator()(const JobClosed& event) const {
   market.ended_jobs_.pop_front();
 }
 
-void Market::index(const Quote& quote) { quote_expiry_.emplace(quote.valid_until, quote.id); }
+void Market::index(const Quote& quote) {
+  quote_expiry_.emplace(quote.valid_until, quote.id);
+}
 
 // Puts the job where its attempt's center has something to be told, and nowhere else.
 void Market::index(const Job& job) {
   const Attempt& attempt = job.attempt();
   Due& due = due_[attempt.center];
   const bool may_run = !attempt.closed && !is_final(job.state);
-  if (may_run && !attempt.happened) due.orders.insert(job.id);
-  else due.orders.erase(job.id);
+  if (may_run && !attempt.happened)
+    due.orders.insert(job.id);
+  else
+    due.orders.erase(job.id);
   if (may_run && job.cancel_requested && attempt.happened.value_or(Happening::accepted) < Happening::ended)
     due.cancels.insert(job.id);
   else

@@ -6,7 +6,9 @@
 
 namespace bourse::broker {
 
-void Market::apply(const Event& event) { std::visit(Applier{*this}, event); }
+void Market::apply(const Event& event) {
+  std::visit(Applier{*this}, event);
+}
 
 BillingAccount& Applier::account(BillingAccountId id) const {
   const auto it = market.accounts_.find(id);
@@ -49,7 +51,10 @@ void Applier::operator()(const MemberAdded& event) const {
 }
 
 void Applier::operator()(const CenterEnrolled& event) const {
-  Center center{.id = event.center, .name = event.name, .connector = event.connector, .identity_key = event.identity_key,
+  Center center{.id = event.center,
+                .name = event.name,
+                .connector = event.connector,
+                .identity_key = event.identity_key,
                 .billing_key = event.billing_key};
   center.chain.epoch = kFirstEpoch;
   const auto [it, fresh] = market.centers_.try_emplace(event.center, std::move(center));
@@ -65,7 +70,8 @@ void Applier::operator()(const CenterStateChanged& event) const {
 
 void Applier::operator()(const ContractSet& event) const {
   auto& contracts = center(event.contract.center).contracts;
-  contracts.insert(std::ranges::upper_bound(contracts, event.contract.valid_from, {}, &Contract::valid_from), event.contract);
+  contracts.insert(std::ranges::upper_bound(contracts, event.contract.valid_from, {}, &Contract::valid_from),
+                   event.contract);
   market.router_.prices_changed();
 }
 
@@ -75,9 +81,11 @@ void Applier::operator()(const PricesPublished& event) const {
 }
 
 void Applier::operator()(const PeriodOpened& event) const {
-  const auto [it, fresh] = market.periods_.try_emplace(
-      event.period, Period{.id = event.period, .center = event.center, .unit = event.unit, .number = event.number,
-                           .opened_at = event.at});
+  const auto [it, fresh] = market.periods_.try_emplace(event.period, Period{.id = event.period,
+                                                                            .center = event.center,
+                                                                            .unit = event.unit,
+                                                                            .number = event.number,
+                                                                            .opened_at = event.at});
   BOURSE_ASSERT(fresh);
   Center& owner = center(event.center);
   owner.open_period = event.period;

@@ -41,13 +41,13 @@ struct Period {
   PeriodId id;
   CenterId center;
   Unit unit = kCny;
-  std::uint32_t number = 0;   // from 1, without gaps
+  std::uint32_t number = 0;  // from 1, without gaps
   PeriodState state = PeriodState::open;
   Instant opened_at;
-  Instant cut_off;            // exclusive; set by closing
+  Instant cut_off;  // exclusive; set by closing
   std::uint64_t captures = 0;
   Amount gross, center_share, margin, tax;  // Σ of its captures; gross = center_share + margin + tax
-  Hash256 statement;          // set by sealing
+  Hash256 statement;                        // set by sealing
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.center, self.unit, self.number, self.state, self.opened_at, self.cut_off, self.captures,
           self.gross, self.center_share, self.margin, self.tax, self.statement);
@@ -60,8 +60,8 @@ inline constexpr std::uint64_t kFirstEpoch = 1;
 // The receiving end of a connector's chain of reports.
 struct ReportChain {
   std::uint64_t epoch = 0;
-  std::uint64_t seq = 0;       // newest accepted; 0 = none
-  Hash256 hash;                // of the newest accepted report's payload
+  std::uint64_t seq = 0;  // newest accepted; 0 = none
+  Hash256 hash;           // of the newest accepted report's payload
   // The newest kRecentReports accepted, to tell a repeat from an equivocation. Older repeats are acknowledged by `seq`.
   std::vector<Hash256> recent;
   static constexpr std::size_t kRecentReports = 256;
@@ -70,11 +70,11 @@ struct ReportChain {
 
 struct Center {
   CenterId id;
-  std::string name;            // slug: [a-z0-9-], unique
+  std::string name;  // slug: [a-z0-9-], unique
   CenterState state = CenterState::active;
   ConnectorId connector;
-  PublicKey identity_key{};    // K_id
-  PublicKey billing_key{};     // K_bill
+  PublicKey identity_key{};         // K_id
+  PublicKey billing_key{};          // K_bill
   std::vector<Contract> contracts;  // by valid_from
   PeriodId open_period;
   std::uint32_t periods = 0;

@@ -80,7 +80,7 @@ struct SubmitJob {
 };
 struct CancelJob {
   JobId job;
-  UserId by;   // a member of the job's account; nil = the platform
+  UserId by;  // a member of the job's account; nil = the platform
   std::string reason;
 };
 
@@ -113,7 +113,7 @@ struct ApplyReport {
   CenterId center;
   std::uint64_t epoch = 0;
   std::uint64_t seq = 0;
-  Hash256 hash;      // of the payload
+  Hash256 hash;  // of the payload
   Hash256 previous;
   Instant created;
   std::vector<ReportRecord> records;
@@ -146,17 +146,17 @@ struct Command {
 };
 
 inline constexpr std::size_t kMaxKey = 255 + 64;
-inline constexpr std::size_t kMaxTransfers = 16'384;     // of one PostTransfers, and as many accounts
-inline constexpr std::size_t kMaxRecords = 1'000;        // of one report
-inline constexpr std::size_t kMaxPriceRows = 10'000;     // of one PublishPrices
-inline constexpr std::size_t kMaxPools = 1'000;          // of one center
+inline constexpr std::size_t kMaxTransfers = 16'384;  // of one PostTransfers, and as many accounts
+inline constexpr std::size_t kMaxRecords = 1'000;     // of one report
+inline constexpr std::size_t kMaxPriceRows = 10'000;  // of one PublishPrices
+inline constexpr std::size_t kMaxPools = 1'000;       // of one center
 inline constexpr Duration kMaxQuoteValidity = hours(24);
 
 // The answer. `position` is the journal sequence that made it durable.
 struct CommandResult {
   Uuid object;
   std::uint64_t position = 0;
-  bool repeated = false;  // the key had been answered before; this is that answer
+  bool repeated = false;                           // the key had been answered before; this is that answer
   std::vector<ledger::TransferOutcome> transfers;  // PostTransfers
   // ApplyReport: what to acknowledge. `seq` is the newest accepted of the chain.
   std::uint64_t seq = 0;

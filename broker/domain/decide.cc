@@ -46,7 +46,8 @@ void Decider::emit(Event event) {
 LedgerAccountId Decider::platform_account(ledger::AccountCode code, Unit unit, Uuid owner) {
   const LedgerAccountId id = Market::platform_account(code, unit, owner);
   if (market_.ledger_.account(id) == nullptr) {
-    auto opened = market_.ledger_.open({.account = id, .unit = unit, .code = code, .limit = ledger::Limit::none, .owner = owner});
+    auto opened =
+        market_.ledger_.open({.account = id, .unit = unit, .code = code, .limit = ledger::Limit::none, .owner = owner});
     BOURSE_ASSERT(opened.has_value());
     emit(std::move(*opened));
   }

@@ -1,7 +1,7 @@
 // Wallets: opening, sharing and funding them; raw ledger work.
-#include <algorithm>
-
 #include <absl/container/flat_hash_map.h>
+
+#include <algorithm>
 
 #include "base/assert.h"
 #include "broker/domain/decider.h"
@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t kMaxMembers = 10'000;
 
 bool same(const ledger::AccountOpened& a, const ledger::AccountOpened& b) {
-  return a.unit == b.unit && a.code == b.code && a.limit == b.limit && a.credit_limit == b.credit_limit && a.owner == b.owner;
+  return a.unit == b.unit && a.code == b.code && a.limit == b.limit && a.credit_limit == b.credit_limit &&
+         a.owner == b.owner;
 }
 
 Status check_openings(const std::vector<ledger::AccountOpened>& requests, const ledger::Ledger& ledger) {
@@ -59,7 +60,8 @@ Result<CommandResult> Decider::on(const AddMember& command) {
   if (account == nullptr) return fail(ErrorCode::not_found, "billing account " + to_text(command.account));
   if (command.user.is_nil()) return fail(ErrorCode::invalid_argument, "user must be given");
   if (contains(account->members, command.user)) return made(command.account.uuid);
-  if (account->members.size() >= kMaxMembers) return fail(ErrorCode::too_large, "the account has 10,000 members already");
+  if (account->members.size() >= kMaxMembers)
+    return fail(ErrorCode::too_large, "the account has 10,000 members already");
   emit(MemberAdded{command.account, command.user});
   return made(command.account.uuid);
 }

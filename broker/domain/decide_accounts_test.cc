@@ -70,7 +70,8 @@ TEST_F(Accounts, FundingPostsFromTheBank) {
     other.amount = Amount::of_micros(micros);
     EXPECT_EQ(error(other), ErrorCode::amount_not_positive);
   }
-  EXPECT_EQ(error(FundAccount{id_of<BillingAccountId>(9), Amount::whole(1), id_of<TransferId>(8), {}}), ErrorCode::not_found);
+  EXPECT_EQ(error(FundAccount{id_of<BillingAccountId>(9), Amount::whole(1), id_of<TransferId>(8), {}}),
+            ErrorCode::not_found);
   EXPECT_EQ(error(FundAccount{account, Amount::whole(1), {}, {}}), ErrorCode::invalid_argument);
 }
 
@@ -110,12 +111,15 @@ TEST_F(Accounts, OldKeysAreForgottenFirst) {
 
 TEST_F(Accounts, RawTransfersHaveAnOutcomeEach) {
   const auto opened = [](std::uint64_t n, ledger::Limit limit) {
-    return ledger::AccountOpened{.account = id_of<LedgerAccountId>(n), .unit = kCny, .code = AccountCode::wallet, .limit = limit};
+    return ledger::AccountOpened{
+        .account = id_of<LedgerAccountId>(n), .unit = kCny, .code = AccountCode::wallet, .limit = limit};
   };
   PostTransfers command{{opened(1, ledger::Limit::none), opened(2, ledger::Limit::credit_balance)}, {}};
   const auto transfer = [](std::uint64_t n, std::uint64_t from, std::uint64_t to, std::int64_t micros) {
-    return ledger::TransferRequest{.id = id_of<TransferId>(n), .debit = id_of<LedgerAccountId>(from),
-                                   .credit = id_of<LedgerAccountId>(to), .amount = Amount::of_micros(micros)};
+    return ledger::TransferRequest{.id = id_of<TransferId>(n),
+                                   .debit = id_of<LedgerAccountId>(from),
+                                   .credit = id_of<LedgerAccountId>(to),
+                                   .amount = Amount::of_micros(micros)};
   };
   command.transfers = {transfer(1, 1, 2, 100), transfer(2, 2, 1, 60), transfer(3, 2, 1, 60), transfer(1, 1, 2, 100)};
   const auto outcomes = ok(command).transfers;

@@ -1,9 +1,9 @@
 // Centers: who may sell, on what terms, at what prices, and what they have.
-#include <algorithm>
-#include <optional>
-
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
+
+#include <algorithm>
+#include <optional>
 
 #include "broker/domain/decider.h"
 #include "broker/domain/derive.h"
@@ -20,10 +20,16 @@ constexpr std::int64_t kMaxPoolCores = 30'000'000;
 constexpr std::int64_t kMaxPoolMemMib = 30'000'000'000;
 constexpr std::int64_t kMaxFigure = 1'000'000'000;  // jobs in a queue
 
-std::unexpected<Error> invalid(std::string what) { return fail(ErrorCode::invalid_argument, std::move(what)); }
-std::unexpected<Error> no_center(CenterId id) { return fail(ErrorCode::not_found, "center " + to_text(id)); }
+std::unexpected<Error> invalid(std::string what) {
+  return fail(ErrorCode::invalid_argument, std::move(what));
+}
+std::unexpected<Error> no_center(CenterId id) {
+  return fail(ErrorCode::not_found, "center " + to_text(id));
+}
 
-bool between(std::int64_t value, std::int64_t least, std::int64_t most) { return value >= least && value <= most; }
+bool between(std::int64_t value, std::int64_t least, std::int64_t most) {
+  return value >= least && value <= most;
+}
 
 Status check_pool(const routing::Pool& pool) {
   const auto wrong = [&](std::string_view field) {
@@ -50,7 +56,8 @@ Status check_pool(const routing::Pool& pool) {
 Status check_row(const pricing::PriceRow& row) {
   if (row.id.is_nil()) return invalid("a price row needs an id");
   for (const std::string* text : {&row.scope.pool, &row.scope.qos})
-    if (!text->empty() && !is_token(*text)) return invalid("price row " + to_text(row.id) + ": pool and qos must be words");
+    if (!text->empty() && !is_token(*text))
+      return invalid("price row " + to_text(row.id) + ": pool and qos must be words");
   CHECK_OK(parse_unit(row.unit.text()));
   return {};
 }
@@ -71,7 +78,8 @@ Result<CommandResult> Decider::on(const EnrolCenter& command) {
       if (key == other.identity_key || key == other.billing_key)
         return fail(ErrorCode::failed_precondition, "a key is known from another center");
   }
-  emit(CenterEnrolled{command.center, command.name, command.connector, command.identity_key, command.billing_key, now_});
+  emit(
+      CenterEnrolled{command.center, command.name, command.connector, command.identity_key, command.billing_key, now_});
   emit(PeriodOpened{derive_period(command.center, 1, now_), command.center, kCny, 1, now_});
   return made(command.center.uuid);
 }
@@ -79,7 +87,8 @@ Result<CommandResult> Decider::on(const EnrolCenter& command) {
 Result<CommandResult> Decider::on(const ChangeCenterState& command) {
   const Center* center = market_.center(command.center);
   if (center == nullptr) return no_center(command.center);
-  if (command.state < CenterState::active || command.state > CenterState::quarantined) return invalid("state is unknown");
+  if (command.state < CenterState::active || command.state > CenterState::quarantined)
+    return invalid("state is unknown");
   if (center->state != command.state)
     emit(CenterStateChanged{command.center, command.state, shown(command.reason), now_});
   return made(command.center.uuid);
@@ -127,7 +136,10 @@ Result<CommandResult> Decider::on(const ObservePools& command) {
     CHECK_OK(check_pool(pool));
     if (!names.insert(pool.name).second) return invalid("two pools are named " + pool.name);
   }
-  if (command.online) market_.online_.insert(command.center); else market_.online_.erase(command.center);
+  if (command.online)
+    market_.online_.insert(command.center);
+  else
+    market_.online_.erase(command.center);
   const bool keeps_figures = command.pools.empty() && !command.online;
   if (!keeps_figures) market_.router_.observe(command.center, command.pools);
   market_.router_.set_online(command.center, command.online);

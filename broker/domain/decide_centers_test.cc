@@ -18,8 +18,10 @@ TEST_F(Centers, NamesIdsAndKeysAreUnique) {
   EXPECT_EQ(changed([](auto& c) { c.name = "north"; }), ErrorCode::failed_precondition);
   EXPECT_EQ(changed([&](auto& c) { c.center = north; }), ErrorCode::failed_precondition);
   EXPECT_EQ(changed([](auto& c) { c.connector = id_of<ConnectorId>(1); }), ErrorCode::failed_precondition);
-  EXPECT_EQ(changed([&](auto& c) { c.billing_key = market.center(north)->billing_key; }), ErrorCode::failed_precondition);
-  EXPECT_EQ(changed([&](auto& c) { c.billing_key = market.center(north)->identity_key; }), ErrorCode::failed_precondition);
+  EXPECT_EQ(changed([&](auto& c) { c.billing_key = market.center(north)->billing_key; }),
+            ErrorCode::failed_precondition);
+  EXPECT_EQ(changed([&](auto& c) { c.billing_key = market.center(north)->identity_key; }),
+            ErrorCode::failed_precondition);
   EXPECT_EQ(changed([](auto& c) { c.billing_key = c.identity_key; }), ErrorCode::invalid_argument);
   EXPECT_EQ(changed([](auto& c) { c.identity_key = {}; }), ErrorCode::invalid_argument);
   EXPECT_EQ(changed([](auto& c) { c.name = "North"; }), ErrorCode::invalid_argument);
@@ -66,8 +68,11 @@ TEST_F(Centers, TheNewestContractThatIsValidCounts) {
 
 TEST_F(Centers, PriceRowsAreCheckedTogether) {
   const auto row = [&](std::uint64_t n, std::string_view price) {
-    return pricing::PriceRow{.id = id_of<PriceRowId>(n), .scope = {.center = north}, .price = *parse_decimal(price),
-                             .per = 3'600'000, .valid_from = now};
+    return pricing::PriceRow{.id = id_of<PriceRowId>(n),
+                             .scope = {.center = north},
+                             .price = *parse_decimal(price),
+                             .per = 3'600'000,
+                             .valid_from = now};
   };
   EXPECT_EQ(error(PublishPrices{}), ErrorCode::invalid_argument);
   EXPECT_EQ(error(PublishPrices{{row(1, "-1")}}), ErrorCode::invalid_argument);

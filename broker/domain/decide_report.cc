@@ -7,17 +7,20 @@
 namespace bourse::broker {
 namespace {
 
-constexpr Duration kAhead = minutes(5);     // how far a center's clock may be before ours
+constexpr Duration kAhead = minutes(5);       // how far a center's clock may be before ours
 constexpr Duration kBehind = hours(24 * 35);  // how old what it reports may be
 
-std::string expected(std::uint64_t seq) { return "Expected report " + std::to_string(seq) + "."; }
+std::string expected(std::uint64_t seq) {
+  return "Expected report " + std::to_string(seq) + ".";
+}
 
 }  // namespace
 
 // True: it is new and fits. False: it was accepted before. An error: neither.
 Result<bool> Decider::check_chain(const ApplyReport& report, const Center& center) {
   const ReportChain& chain = center.chain;
-  if (center.state == CenterState::quarantined) return fail(ErrorCode::failed_precondition, "The center is quarantined.");
+  if (center.state == CenterState::quarantined)
+    return fail(ErrorCode::failed_precondition, "The center is quarantined.");
   if (report.epoch != chain.epoch)
     return fail(ErrorCode::failed_precondition, "Expected epoch " + std::to_string(chain.epoch) + ".");
   if (report.seq == 0) return fail(ErrorCode::invalid_argument, "Reports are numbered from 1.");
@@ -28,9 +31,9 @@ Result<bool> Decider::check_chain(const ApplyReport& report, const Center& cente
   const bool next = report.seq == chain.seq + 1;
   if (!next && age >= chain.recent.size()) return false;
   if (!next && chain.recent[chain.recent.size() - 1 - age] == report.hash) return false;
-  emit(CenterStateChanged{center.id, CenterState::quarantined,
-                          "Two different reports carry the number " + std::to_string(next ? chain.seq : report.seq) + ".",
-                          now_});
+  emit(CenterStateChanged{
+      center.id, CenterState::quarantined,
+      "Two different reports carry the number " + std::to_string(next ? chain.seq : report.seq) + ".", now_});
   return fail(ErrorCode::equivocation, "Report " + std::to_string(report.seq) + "; the center is quarantined.");
 }
 
@@ -49,7 +52,8 @@ Result<CommandResult> Decider::on(const ApplyReport& report) {
       if (!aside) continue;
       result.quarantined.emplace_back(index, aside->code);
       const auto [job, attempt] = std::visit([](const auto& r) { return std::pair(r.job, r.attempt); }, record);
-      emit(RecordQuarantined{report.center, report.seq, index, aside->code, job, attempt, report.hash, aside->detail, now_});
+      emit(RecordQuarantined{report.center, report.seq, index, aside->code, job, attempt, report.hash, aside->detail,
+                             now_});
     }
     emit(ReportAccepted{report.center, report.epoch, report.seq, report.hash,
                         static_cast<std::uint32_t>(report.records.size()),
@@ -93,7 +97,8 @@ std::optional<Decider::SetAside> Decider::check_time(const ApplyReport& report, 
 std::optional<Decider::SetAside> Decider::check_event(const Attempt& attempt, const EventRecord& record) const {
   const auto bad = [&](std::string detail) { return SetAside{QuarantineCode::bad_state, std::move(detail)}; };
   if (record.happening < Happening::accepted || record.happening > Happening::unknown) return bad("unknown happening");
-  if (!record.scheduler_job.empty() && !is_token(record.scheduler_job)) return bad("the scheduler's job id is not a word");
+  if (!record.scheduler_job.empty() && !is_token(record.scheduler_job))
+    return bad("the scheduler's job id is not a word");
   if (!attempt.happened || record.happening == Happening::unknown) return std::nullopt;
   const Happening before = *attempt.happened;
   const auto contradiction = [&] {

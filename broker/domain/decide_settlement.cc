@@ -1,4 +1,5 @@
-// Time passing, and the closing and sealing of periods. A Tick does a bounded piece of work; what is left waits for the next.
+// Time passing, and the closing and sealing of periods. A Tick does a bounded piece of work; what is left waits for the
+// next.
 #include "base/assert.h"
 #include "broker/domain/decider.h"
 #include "broker/domain/derive.h"
@@ -25,8 +26,8 @@ void Decider::expire_quotes() {
   }
 }
 
-// A hold outlives its job's queue and walltime by far, so one that runs out means that the center went silent. The money
-// goes back to the user and the attempt is cancelled; usage that still comes is set aside as above the hold.
+// A hold outlives its job's queue and walltime by far, so one that runs out means that the center went silent. The
+// money goes back to the user and the attempt is cancelled; usage that still comes is set aside as above the hold.
 void Decider::expire_holds() {
   for (const HoldId hold : market_.ledger_.expired(now_, kMaxPerTick)) {
     const Job* job = market_.job(JobId{market_.ledger_.hold(hold)->reference});

@@ -77,7 +77,8 @@ TEST_F(Settlement, ATickClosesWhatIsDueByContract) {
 }
 
 TEST_F(Settlement, ATickDoesABoundedPieceOfWork) {
-  for (std::uint64_t i = 0; i < 1'500; ++i) ok(IssueQuote{id_of<QuoteId>(10'000 + i), account, user, spec(), minutes(1)});
+  for (std::uint64_t i = 0; i < 1'500; ++i)
+    ok(IssueQuote{id_of<QuoteId>(10'000 + i), account, user, spec(), minutes(1)});
   advance(minutes(1));
   ok(Tick{});
   EXPECT_EQ(count<QuoteDropped>(), 1'000U);

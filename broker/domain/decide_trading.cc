@@ -7,7 +7,9 @@
 namespace bourse::broker {
 namespace {
 
-std::string money(Amount amount, Unit unit) { return to_text(amount) + " " + std::string(unit.text()); }
+std::string money(Amount amount, Unit unit) {
+  return to_text(amount) + " " + std::string(unit.text());
+}
 
 bool refused_for(const Decision& decision, Refusal reason) {
   return contains(decision.refused, reason, &Refused::reason);
@@ -15,7 +17,8 @@ bool refused_for(const Decision& decision, Refusal reason) {
 
 // How many pools were looked at and, each once, why they are out.
 std::string reasons(const Decision& decision) {
-  std::string text = std::to_string(decision.considered) + (decision.considered == 1 ? " pool was" : " pools were") + " looked at.";
+  std::string text =
+      std::to_string(decision.considered) + (decision.considered == 1 ? " pool was" : " pools were") + " looked at.";
   std::vector<Refusal> told;
   for (const Refused& refused : decision.refused) {
     if (contains(told, refused.reason)) continue;
@@ -25,8 +28,8 @@ std::string reasons(const Decision& decision) {
   return text.substr(0, kMaxReason);
 }
 
-// The hold covers the dearest plan, so that re-routing inside the list never needs more. A free job holds one micro-unit:
-// the chain from quote to capture has no gap for it either.
+// The hold covers the dearest plan, so that re-routing inside the list never needs more. A free job holds one
+// micro-unit: the chain from quote to capture has no gap for it either.
 Amount hold_for(const Decision& decision) {
   Amount most = Amount::of_micros(1);
   for (const Plan& plan : decision.plans) most = std::max(most, plan.cap);
@@ -83,8 +86,13 @@ Result<CommandResult> Decider::on(const SubmitJob& command) {
   if (command.job.is_nil() || command.attempt.is_nil() || market_.job(command.job) != nullptr)
     return fail(ErrorCode::invalid_argument, "the job's and the attempt's ids must be new");
 
-  JobSubmitted submitted{.job = command.job, .account = account->id, .tenant = account->tenant, .user = command.user,
-                         .quote = command.quote, .hold = command.hold, .at = now_};
+  JobSubmitted submitted{.job = command.job,
+                         .account = account->id,
+                         .tenant = account->tenant,
+                         .user = command.user,
+                         .quote = command.quote,
+                         .hold = command.hold,
+                         .at = now_};
   if (command.quote.is_nil()) {
     TRY(submitted.decision, route(command.spec, *account));
     submitted.spec = command.spec;

@@ -13,7 +13,13 @@ class Trading : public MarketFixture {
     return id;
   }
   SubmitJob submission(QuoteId quote_id = {}) {
-    return {id_of<JobId>(++serial_), id_of<AttemptId>(++serial_), id_of<HoldId>(++serial_), account, user, quote_id, spec()};
+    return {id_of<JobId>(++serial_),
+            id_of<AttemptId>(++serial_),
+            id_of<HoldId>(++serial_),
+            account,
+            user,
+            quote_id,
+            spec()};
   }
 };
 
@@ -27,8 +33,11 @@ TEST_F(Trading, AQuoteRanksPlansAndLocksTheirPrices) {
 
   // Prices change; the quote doesn't.
   PublishPrices dearer;
-  dearer.rows.push_back({.id = id_of<PriceRowId>(5), .scope = {.center = north}, .price = *parse_decimal("99"),
-                         .per = 3'600'000, .valid_from = now});
+  dearer.rows.push_back({.id = id_of<PriceRowId>(5),
+                         .scope = {.center = north},
+                         .price = *parse_decimal("99"),
+                         .per = 3'600'000,
+                         .valid_from = now});
   ok(dearer);
   const JobId job = submit(spec(), id);
   EXPECT_EQ(market.job(job)->quote, id);
@@ -114,7 +123,9 @@ TEST_F(Trading, ATransientRefusalLeavesItsKeyUsable) {
 
 TEST_F(Trading, AMarketWithoutPricesOrContractsSellsNothing) {
   Market bare;
-  const auto tell = [&](CommandBody body) { return bare.decide({.now = now, .body = std::move(body)}, [](Event&&) {}); };
+  const auto tell = [&](CommandBody body) {
+    return bare.decide({.now = now, .body = std::move(body)}, [](Event&&) {});
+  };
   ASSERT_TRUE(tell(OpenBillingAccount{account, tenant, "a", kCny, user}));
   const IssueQuote ask{id_of<QuoteId>(1), account, user, spec(), minutes(1)};
   EXPECT_EQ(tell(ask).error().code, ErrorCode::no_fitting_pool);
@@ -165,7 +176,9 @@ TEST_F(Trading, QuotesAreBounded) {
   std::vector<Event> events;
   ASSERT_TRUE(decode(journal));
   for (const Event& event : *decode(journal)) small.apply(event);
-  const auto tell = [&](CommandBody body) { return small.decide({.now = now, .body = std::move(body)}, [](Event&&) {}); };
+  const auto tell = [&](CommandBody body) {
+    return small.decide({.now = now, .body = std::move(body)}, [](Event&&) {});
+  };
   small.adopt_pools(market);
   ASSERT_TRUE(tell(IssueQuote{id_of<QuoteId>(1), account, user, spec(), minutes(1)}));
   EXPECT_EQ(tell(IssueQuote{id_of<QuoteId>(2), account, user, spec(), minutes(1)}).error().code, ErrorCode::overloaded);

@@ -7,16 +7,18 @@
 namespace bourse::broker {
 namespace {
 
-constexpr Duration kAhead = minutes(5);    // how far a center's clock may be before ours, or ours before its
-constexpr Duration kGrace = minutes(2);    // beyond walltime: schedulers round to minutes and take their time to kill
-constexpr Duration kRounding = seconds(1); // an interval may have been cut to whole seconds at both ends
+constexpr Duration kAhead = minutes(5);     // how far a center's clock may be before ours, or ours before its
+constexpr Duration kGrace = minutes(2);     // beyond walltime: schedulers round to minutes and take their time to kill
+constexpr Duration kRounding = seconds(1);  // an interval may have been cut to whole seconds at both ends
 
 std::string reading(pricing::Meter meter, std::int64_t value, std::string_view relation, std::int64_t bound) {
-  return std::string(pricing::name(meter)) + " " + std::to_string(value) + " " + std::string(relation) + " " + std::to_string(bound);
+  return std::string(pricing::name(meter)) + " " + std::to_string(value) + " " + std::string(relation) + " " +
+         std::to_string(bound);
 }
 
 // Readings less what lies beyond the walltime: recorded, and not charged.
-pricing::Readings within_walltime(const pricing::Readings& reported, const pricing::Allocation& allocation, Duration walltime) {
+pricing::Readings within_walltime(const pricing::Readings& reported, const pricing::Allocation& allocation,
+                                  Duration walltime) {
   const pricing::Readings most = pricing::readings_of(allocation, walltime);
   pricing::Readings charged;
   for (const pricing::Meter meter : pricing::kMeters) charged[meter] = std::min(reported[meter], most[meter]);

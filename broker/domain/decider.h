@@ -79,7 +79,8 @@ class Decider {
   Error why_no_plan(const JobSpec& spec, Unit unit, const Decision& decision) const;
   // dispatch.cc
   // The best plan not tried yet whose center takes work, those with a live link first.
-  std::optional<std::uint32_t> next_plan(const Decision& decision, const std::vector<Attempt>& tried, bool must_be_online) const;
+  std::optional<std::uint32_t> next_plan(const Decision& decision, const std::vector<Attempt>& tried,
+                                         bool must_be_online) const;
   void order(JobId job, AttemptId attempt, std::uint32_t fence, std::uint32_t plan, const Decision& decision);
   // Closes the job, or orders its next attempt, when its newest attempt is closed. Else does nothing.
   void follow_up(const Job& job);

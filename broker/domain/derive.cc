@@ -28,9 +28,12 @@ constexpr std::uint64_t kVersionMask = 0xF000;
 constexpr std::uint64_t kVariantMask = 0xC000'0000'0000'0000;
 constexpr std::uint64_t kVariant = 0x8000'0000'0000'0000;
 
-Uuid as_v8(Uuid uuid) { return {(uuid.high & ~kVersionMask) | 0x8000, (uuid.low & ~kVariantMask) | kVariant}; }
+Uuid as_v8(Uuid uuid) {
+  return {(uuid.high & ~kVersionMask) | 0x8000, (uuid.low & ~kVariantMask) | kVariant};
+}
 Uuid as_v7(Uuid uuid, Instant at) {
-  return {(static_cast<std::uint64_t>(at.unix_ms) << 16U) | 0x7000 | (uuid.high & 0x0FFF), (uuid.low & ~kVariantMask) | kVariant};
+  return {(static_cast<std::uint64_t>(at.unix_ms) << 16U) | 0x7000 | (uuid.high & 0x0FFF),
+          (uuid.low & ~kVariantMask) | kVariant};
 }
 
 }  // namespace

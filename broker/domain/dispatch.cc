@@ -21,7 +21,8 @@ std::optional<std::uint32_t> Decider::next_plan(const Decision& decision, const 
   return must_be_online ? std::nullopt : offline;
 }
 
-void Decider::order(JobId job, AttemptId attempt, std::uint32_t fence, std::uint32_t plan_index, const Decision& decision) {
+void Decider::order(JobId job, AttemptId attempt, std::uint32_t fence, std::uint32_t plan_index,
+                    const Decision& decision) {
   const Plan& plan = decision.plans[plan_index];
   market_.router_.promise(plan.center, plan.pool, plan.allocation, plan.duration);
   emit(AttemptOrdered{job, attempt, fence, plan_index, now_, now_ + market_.limits_.order_validity});
@@ -46,7 +47,8 @@ void Decider::follow_up(const Job& job) {
   }
   if (job.cancel_requested) return close(job, JobState::cancelled, job.reason);
   const auto plan = next_plan(job.decision, job.attempts, false);
-  if (!plan) return close(job, JobState::failed, job.reason.empty() ? "No plan is left." : "No plan is left. " + job.reason);
+  if (!plan)
+    return close(job, JobState::failed, job.reason.empty() ? "No plan is left." : "No plan is left. " + job.reason);
   const std::uint32_t fence = attempt.fence + 1;
   order(job.id, derive_attempt(job.id, fence, now_), fence, *plan, job.decision);
 }

@@ -35,7 +35,8 @@ Result<std::vector<Event>> decode(std::span<const std::byte> body) {
     const auto record = codec::next_record(body);
     if (!record) return fail(ErrorCode::integrity, "a journal record is cut short");
     if (record->type < 1 || record->type > kRead.size())
-      return fail(ErrorCode::integrity, "journal record " + std::to_string(record->type) + " is unknown to this program");
+      return fail(ErrorCode::integrity,
+                  "journal record " + std::to_string(record->type) + " is unknown to this program");
     if (!kRead[record->type - 1U](record->body, events))
       return fail(ErrorCode::integrity, "journal record " + std::to_string(record->type) + " is malformed");
   }

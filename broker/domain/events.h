@@ -1,7 +1,7 @@
 // What happened in the market. One journal row holds the events of a batch; replay applies them and never decides.
 //
-// Each event type has a record number for ever (kRecordOf); fields are only appended (see base/codec.h). Instants, ids and
-// random numbers that a decision used are in the event.
+// Each event type has a record number for ever (kRecordOf); fields are only appended (see base/codec.h). Instants, ids
+// and random numbers that a decision used are in the event.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct CommandAnswered {
   std::uint64_t fingerprint = 0;
   ErrorCode error{};
   std::string detail;
-  Uuid object;      // what it made or touched
+  Uuid object;  // what it made or touched
   Instant at;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.key, self.fingerprint, self.error, self.detail, self.object, self.at);
@@ -155,13 +155,14 @@ struct UsageCaptured {
   pricing::Readings charged;  // reported, less what lies inside the driver's grace
   std::vector<pricing::RatedLine> lines;
   Amount gross, center_share, margin, tax;
-  PeriodId period;            // stamped at booking
-  Instant start, end;         // of the usage, as the scheduler has it
-  Instant at;                 // booked
-  Hash256 report;             // the signed report that carried it
+  PeriodId period;     // stamped at booking
+  Instant start, end;  // of the usage, as the scheduler has it
+  Instant at;          // booked
+  Hash256 report;      // the signed report that carried it
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.job, self.attempt, self.record, self.revision, self.final, self.reported, self.charged, self.lines,
-          self.gross, self.center_share, self.margin, self.tax, self.period, self.start, self.end, self.at, self.report);
+          self.gross, self.center_share, self.margin, self.tax, self.period, self.start, self.end, self.at,
+          self.report);
   }
 };
 
@@ -187,16 +188,28 @@ struct JobClosed {
 
 // Why a signed record was set aside. Append only; also federation.v1.Quarantine.
 enum class QuarantineCode : std::uint8_t {
-  unknown_job = 1, other_center = 2, old_fence = 3, before_start = 4, after_final = 5, decreasing = 6, above_hold = 7,
-  above_caps = 8, bad_interval = 9, in_future = 10, too_old = 11, bad_order_hash = 12, bad_state = 13, missing_price = 14,
+  unknown_job = 1,
+  other_center = 2,
+  old_fence = 3,
+  before_start = 4,
+  after_final = 5,
+  decreasing = 6,
+  above_hold = 7,
+  above_caps = 8,
+  bad_interval = 9,
+  in_future = 10,
+  too_old = 11,
+  bad_order_hash = 12,
+  bad_state = 13,
+  missing_price = 14,
   revision_skip = 15,
 };
 std::string_view name(QuarantineCode code);
 
 struct RecordQuarantined {
   CenterId center;
-  std::uint64_t seq = 0;       // of the report
-  std::uint32_t index = 0;     // of the record in it
+  std::uint64_t seq = 0;    // of the report
+  std::uint32_t index = 0;  // of the record in it
   QuarantineCode code{};
   JobId job;
   AttemptId attempt;
@@ -250,12 +263,12 @@ struct StatementSealed {
 };
 
 // Alternatives in journal order: a new kind of event goes to the end, and none is ever removed.
-using Event = std::variant<ledger::AccountOpened, ledger::Posted, ledger::TransferRefused, ledger::HoldPlaced,
-                           ledger::HoldExtended, ledger::HoldCaptured, ledger::HoldEnded, CommandAnswered,
-                           BillingAccountOpened, MemberAdded, CenterEnrolled, CenterStateChanged, ContractSet,
-                           PricesPublished, QuoteIssued, QuoteDropped, JobSubmitted, AttemptOrdered, AttemptReported,
-                           UsageCaptured, CancelRequested, JobClosed, RecordQuarantined, ReportAccepted, PeriodOpened,
-                           PeriodClosing, StatementSealed>;
+using Event =
+    std::variant<ledger::AccountOpened, ledger::Posted, ledger::TransferRefused, ledger::HoldPlaced,
+                 ledger::HoldExtended, ledger::HoldCaptured, ledger::HoldEnded, CommandAnswered, BillingAccountOpened,
+                 MemberAdded, CenterEnrolled, CenterStateChanged, ContractSet, PricesPublished, QuoteIssued,
+                 QuoteDropped, JobSubmitted, AttemptOrdered, AttemptReported, UsageCaptured, CancelRequested, JobClosed,
+                 RecordQuarantined, ReportAccepted, PeriodOpened, PeriodClosing, StatementSealed>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

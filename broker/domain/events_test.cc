@@ -1,5 +1,5 @@
-// The journal's format. testdata/events_v1.bin holds one event of each kind as version 1 wrote them: every later program
-// must read it to the same values, and write the same bytes for as long as no field was appended.
+// The journal's format. testdata/events_v1.bin holds one event of each kind as version 1 wrote them: every later
+// program must read it to the same values, and write the same bytes for as long as no field was appended.
 #include "broker/domain/events.h"
 
 #include <gtest/gtest.h>
@@ -17,16 +17,23 @@ constexpr std::string_view kGolden = "broker/domain/testdata/events_v1.bin";
 class Filler {
  public:
   template <class... T>
-  void operator()(T&... values) { (fill(values), ...); }
+  void operator()(T&... values) {
+    (fill(values), ...);
+  }
 
  private:
   template <class T>
   void fill(T& value) {
-    if constexpr (std::is_same_v<T, bool>) value = true;
-    else if constexpr (std::is_enum_v<T>) value = T{1};
-    else if constexpr (std::is_integral_v<T>) value = static_cast<T>(next());
-    else if constexpr (requires { T::fields(value, *this); }) T::fields(value, *this);
-    else fill_plain(value);
+    if constexpr (std::is_same_v<T, bool>)
+      value = true;
+    else if constexpr (std::is_enum_v<T>)
+      value = T{1};
+    else if constexpr (std::is_integral_v<T>)
+      value = static_cast<T>(next());
+    else if constexpr (requires { T::fields(value, *this); })
+      T::fields(value, *this);
+    else
+      fill_plain(value);
   }
   void fill(std::string& value) { value = "text " + std::to_string(next()); }
   template <class T>
@@ -35,11 +42,14 @@ class Filler {
     for (T& value : values) fill(value);
   }
   template <class T>
-  void fill(std::optional<T>& value) { fill(value.emplace()); }
+  void fill(std::optional<T>& value) {
+    fill(value.emplace());
+  }
   template <class T>
   void fill_plain(T& value) {
     static_assert(std::is_trivially_copyable_v<T>);
-    for (auto& byte : std::span(reinterpret_cast<unsigned char*>(&value), sizeof value)) byte = static_cast<unsigned char>(next());
+    for (auto& byte : std::span(reinterpret_cast<unsigned char*>(&value), sizeof value))
+      byte = static_cast<unsigned char>(next());
   }
   std::uint64_t next() { return ++serial_; }
 
@@ -57,7 +67,9 @@ std::vector<Event> one_of_each(std::index_sequence<Index...>) {
   (add(std::variant_alternative_t<Index, Event>{}), ...);
   return events;
 }
-std::vector<Event> one_of_each() { return one_of_each(std::make_index_sequence<std::variant_size_v<Event>>()); }
+std::vector<Event> one_of_each() {
+  return one_of_each(std::make_index_sequence<std::variant_size_v<Event>>());
+}
 
 std::vector<std::byte> encoded(const std::vector<Event>& events) {
   std::vector<std::byte> out;
@@ -87,7 +99,8 @@ TEST(Events, VersionOneIsReadForEver) {
   const auto events = decode(bytes);
   ASSERT_TRUE(events) << events.error().message();
   EXPECT_EQ(encoded(*events), bytes);
-  EXPECT_EQ(bytes, encoded(one_of_each())) << "a field's order, type or place changed: the journal allows only appending";
+  EXPECT_EQ(bytes, encoded(one_of_each()))
+      << "a field's order, type or place changed: the journal allows only appending";
 }
 
 TEST(Events, AnOlderWritersRecordsLackTheNewestFields) {

@@ -7,7 +7,9 @@
 namespace bourse::broker {
 namespace {
 
-std::unexpected<Error> invalid(std::string what) { return fail(ErrorCode::invalid_argument, std::move(what)); }
+std::unexpected<Error> invalid(std::string what) {
+  return fail(ErrorCode::invalid_argument, std::move(what));
+}
 
 Status within(std::string_view field, std::int64_t value, std::int64_t least, std::int64_t most) {
   if (value >= least && value <= most) return {};
@@ -18,8 +20,8 @@ Status within(std::string_view field, std::int64_t value, std::int64_t least, st
 // Empty stands for "any".
 Status optional_token(std::string_view field, std::string_view value) {
   if (value.empty() || is_token(value)) return {};
-  return invalid(std::string(field) + " may have letters, digits and . _ + : @ - (at most " + std::to_string(kMaxToken) +
-                 "), and may not begin with '-' or '.'");
+  return invalid(std::string(field) + " may have letters, digits and . _ + : @ - (at most " +
+                 std::to_string(kMaxToken) + "), and may not begin with '-' or '.'");
 }
 
 Status validate_need(const JobSpec& spec) {
@@ -38,7 +40,8 @@ Status validate_times(const JobSpec& spec) {
   if (spec.walltime.ms <= 0) return invalid("walltime must be above zero");
   if (spec.walltime > kMaxWalltime) return invalid("walltime must be at most 366 days");
   if (spec.walltime.ms % 1000 != 0) return invalid("walltime must be whole seconds");
-  if (spec.expected.ms < 0 || spec.expected > kMaxWalltime) return invalid("expected must be between zero and 366 days");
+  if (spec.expected.ms < 0 || spec.expected > kMaxWalltime)
+    return invalid("expected must be between zero and 366 days");
   if (spec.deadline && spec.deadline->unix_ms <= 0) return invalid("deadline must be an instant");
   // Memory is the one meter whose bounds multiply beyond what rating takes.
   if (static_cast<__int128>(spec.need.mem_mib) * (spec.walltime.ms / 1000) > pricing::kMaxReading)

@@ -29,19 +29,19 @@ inline constexpr std::int64_t kMaxMemMib = 1'000'000'000'000;
 inline constexpr Duration kMaxWalltime = hours(24 * 366);
 
 struct JobSpec {
-  std::string name;           // printable, no control characters, does not start with '-'
+  std::string name;  // printable, no control characters, does not start with '-'
   JobKind kind = JobKind::batch;
-  Hash256 script;             // SHA-256 of the script, stored as a blob before the command
-  pricing::Allocation need;   // in all; nodes >= 1
-  std::string gpu_model;      // empty = any, if gpus > 0
-  std::string arch;           // empty = any; "x86_64", "aarch64"
-  Duration walltime;          // the most it may run; the hold covers it. Whole seconds.
-  Duration expected;          // how long the user thinks it runs on a pool of speed 1000; 0 = unknown (walltime is taken)
+  Hash256 script;            // SHA-256 of the script, stored as a blob before the command
+  pricing::Allocation need;  // in all; nodes >= 1
+  std::string gpu_model;     // empty = any, if gpus > 0
+  std::string arch;          // empty = any; "x86_64", "aarch64"
+  Duration walltime;         // the most it may run; the hold covers it. Whole seconds.
+  Duration expected;  // how long the user thinks it runs on a pool of speed 1000; 0 = unknown (walltime is taken)
   Objective objective = Objective::cheapest;
-  std::optional<Amount> budget;       // the hold may not exceed it
-  std::optional<Instant> deadline;    // predicted end may not exceed it
-  CenterId center;            // nil = the market chooses
-  std::string qos;            // empty = the pool's default
+  std::optional<Amount> budget;     // the hold may not exceed it
+  std::optional<Instant> deadline;  // predicted end may not exceed it
+  CenterId center;                  // nil = the market chooses
+  std::string qos;                  // empty = the pool's default
 
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.name, self.kind, self.script, self.need, self.gpu_model, self.arch, self.walltime, self.expected,
@@ -56,15 +56,15 @@ Status validate(const JobSpec& spec);
 struct Plan {
   CenterId center;
   std::string pool;
-  pricing::Allocation allocation;        // what would be held there (whole nodes where the pool sells so)
-  std::vector<pricing::PriceRow> rows;   // locked
-  pricing::Terms terms;                  // locked
+  pricing::Allocation allocation;       // what would be held there (whole nodes where the pool sells so)
+  std::vector<pricing::PriceRow> rows;  // locked
+  pricing::Terms terms;                 // locked
   ContractId contract;
-  Duration wait;                         // predicted
-  Duration duration;                     // predicted
-  Amount total;                          // predicted price
-  Amount cap;                            // price of the whole walltime: what the hold must cover
-  std::int64_t score = 0;                // lower is better; what the ranking used
+  Duration wait;           // predicted
+  Duration duration;       // predicted
+  Amount total;            // predicted price
+  Amount cap;              // price of the whole walltime: what the hold must cover
+  std::int64_t score = 0;  // lower is better; what the ranking used
 
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.center, self.pool, self.allocation, self.rows, self.terms, self.contract, self.wait, self.duration,
@@ -74,8 +74,23 @@ struct Plan {
 
 // Why a pool is not among the plans. Append only.
 enum class Refusal : std::uint8_t {
-  none = 0, architecture = 1, gpu_model = 2, no_gpus = 3, cores = 4, memory = 5, nodes = 6, walltime = 7, offline = 8,
-  paused = 9, no_price = 10, over_budget = 11, past_deadline = 12, other_center_asked = 13, kind = 14, qos = 15, no_contract = 16,
+  none = 0,
+  architecture = 1,
+  gpu_model = 2,
+  no_gpus = 3,
+  cores = 4,
+  memory = 5,
+  nodes = 6,
+  walltime = 7,
+  offline = 8,
+  paused = 9,
+  no_price = 10,
+  over_budget = 11,
+  past_deadline = 12,
+  other_center_asked = 13,
+  kind = 14,
+  qos = 15,
+  no_contract = 16,
 };
 std::string_view name(Refusal refusal);      // "over_budget"
 std::string_view sentence(Refusal refusal);  // for a person
@@ -84,11 +99,12 @@ struct Refused {
   CenterId center;
   std::string pool;
   Refusal reason{};
-  Amount needed;   // over_budget: the cap there. Else 0.
+  Amount needed;  // over_budget: the cap there. Else 0.
   static constexpr void fields(auto& self, auto&& visit) { visit(self.center, self.pool, self.reason, self.needed); }
 };
 
-// A routing decision with what explains it. At most kMaxPlans plans and kMaxRefused refusals are kept; counts are whole.
+// A routing decision with what explains it. At most kMaxPlans plans and kMaxRefused refusals are kept; counts are
+// whole.
 inline constexpr std::size_t kMaxPlans = 8;
 inline constexpr std::size_t kMaxRefused = 24;
 struct Decision {
@@ -96,31 +112,34 @@ struct Decision {
   std::vector<Refused> refused;
   std::uint32_t considered = 0;
   std::uint32_t fitting = 0;
-  Amount cheapest_cap;   // the least cap of any pool that fits but for the budget: "what would have been enough"; 0 = none
+  Amount
+      cheapest_cap;  // the least cap of any pool that fits but for the budget: "what would have been enough"; 0 = none
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.plans, self.refused, self.considered, self.fitting, self.cheapest_cap);
   }
 };
 
 enum class JobState : std::uint8_t {
-  routed = 1,     // held and planned; its order is not yet known to have arrived
-  ordered = 2,    // the center has the order (accepted, or being submitted there)
-  queued = 3,     // in the center's queue
+  routed = 1,   // held and planned; its order is not yet known to have arrived
+  ordered = 2,  // the center has the order (accepted, or being submitted there)
+  queued = 3,   // in the center's queue
   running = 4,
-  ending = 5,     // the center said it ended; the final usage is still to come
-  ended = 6,      // finished with exit code 0
-  failed = 7,     // finished otherwise, or no plan was left
+  ending = 5,  // the center said it ended; the final usage is still to come
+  ended = 6,   // finished with exit code 0
+  failed = 7,  // finished otherwise, or no plan was left
   cancelled = 8,
 };
-std::string_view name(JobKind kind);            // "batch"
-std::string_view name(Objective objective);      // "cheapest"
-std::string_view name(JobState state);           // "running"
-constexpr bool is_final(JobState s) { return s == JobState::ended || s == JobState::failed || s == JobState::cancelled; }
+std::string_view name(JobKind kind);         // "batch"
+std::string_view name(Objective objective);  // "cheapest"
+std::string_view name(JobState state);       // "running"
+constexpr bool is_final(JobState s) {
+  return s == JobState::ended || s == JobState::failed || s == JobState::cancelled;
+}
 
 // What a center may report of an attempt. The numbers are also federation.v1.JobEvent.Kind.
 enum class Happening : std::uint8_t {
-  accepted = 1,         // the order is in the spool; submission will be tried
-  queued = 2,           // the scheduler has it
+  accepted = 1,  // the order is in the spool; submission will be tried
+  queued = 2,    // the scheduler has it
   started = 3,
   ended = 4,            // exit code follows
   cancelled = 5,        // ended because somebody cancelled it, there or here
@@ -134,13 +153,13 @@ std::string_view name(Happening happening);
 // One dispatch of a job to one center. Its number is the fence: only the newest attempt of a job can charge the user.
 struct Attempt {
   AttemptId id;
-  std::uint32_t fence = 0;            // from 1
-  std::uint32_t plan = 0;             // index into the job's plans
+  std::uint32_t fence = 0;  // from 1
+  std::uint32_t plan = 0;   // index into the job's plans
   CenterId center;
   Instant ordered_at;
-  Instant not_after;                  // the center may not start the submission later
-  Hash256 order_hash;                 // SHA-256 of the order's bytes; zero until it was built the first time
-  std::string scheduler_job;          // the scheduler's own id, once known
+  Instant not_after;          // the center may not start the submission later
+  Hash256 order_hash;         // SHA-256 of the order's bytes; zero until it was built the first time
+  std::string scheduler_job;  // the scheduler's own id, once known
   std::optional<Instant> started_at;
   std::optional<Instant> ended_at;
   std::optional<Happening> happened;  // how far it came, by the center's word; nothing before the first
@@ -148,12 +167,12 @@ struct Attempt {
   pricing::Readings usage;            // newest accepted, as reported
   std::uint32_t usage_revision = 0;
   bool usage_final = false;
-  Amount charged;                     // Σ captured for it
+  Amount charged;  // Σ captured for it
 
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.fence, self.plan, self.center, self.ordered_at, self.not_after, self.order_hash,
-          self.scheduler_job, self.started_at, self.ended_at, self.happened, self.closed, self.usage, self.usage_revision,
-          self.usage_final, self.charged);
+          self.scheduler_job, self.started_at, self.ended_at, self.happened, self.closed, self.usage,
+          self.usage_revision, self.usage_final, self.charged);
   }
 };
 
@@ -162,7 +181,7 @@ struct Job {
   BillingAccountId account;
   TenantId tenant;
   UserId user;
-  QuoteId quote;        // nil when submitted without one
+  QuoteId quote;  // nil when submitted without one
   JobSpec spec;
   Decision decision;
   HoldId hold;
@@ -170,7 +189,7 @@ struct Job {
   JobState state = JobState::routed;
   bool cancel_requested = false;
   std::int32_t exit_code = 0;
-  std::string reason;   // why it failed or was cancelled, for a person
+  std::string reason;  // why it failed or was cancelled, for a person
   Instant ended_at;
   std::vector<Attempt> attempts;  // at least one; the last is the live one
 

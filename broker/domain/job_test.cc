@@ -35,10 +35,30 @@ TEST(JobSpec, AGoodOneIsLetIn) {
 
 TEST(JobSpec, NamesThatCouldHarmAreRefused) {
   using namespace std::string_literals;
-  for (const std::string& name :
-       {""s, "-rf"s, " a"s, "a "s, "a\nb"s, "a\rb"s, "a\tb"s, "a\0b"s, "\x7F"s, "\xC2\x85"s, "a\u202Eb"s, "a\u2066b"s, "a\u200Fb"s,
-        "a\u2028b"s, "\uFEFFa"s, "a\u061Cb"s, "\xFF"s, "\xC0\xAF"s, "\xED\xA0\x80"s, "\xF4\x90\x80\x80"s, "\xE2\x82"s, "\xF3\xA0\x81\x81"s,
-        std::string(129, 'a'), std::string(65'536, 'a')}) {
+  for (const std::string& name : {""s,
+                                  "-rf"s,
+                                  " a"s,
+                                  "a "s,
+                                  "a\nb"s,
+                                  "a\rb"s,
+                                  "a\tb"s,
+                                  "a\0b"s,
+                                  "\x7F"s,
+                                  "\xC2\x85"s,
+                                  "a\u202Eb"s,
+                                  "a\u2066b"s,
+                                  "a\u200Fb"s,
+                                  "a\u2028b"s,
+                                  "\uFEFFa"s,
+                                  "a\u061Cb"s,
+                                  "\xFF"s,
+                                  "\xC0\xAF"s,
+                                  "\xED\xA0\x80"s,
+                                  "\xF4\x90\x80\x80"s,
+                                  "\xE2\x82"s,
+                                  "\xF3\xA0\x81\x81"s,
+                                  std::string(129, 'a'),
+                                  std::string(65'536, 'a')}) {
     JobSpec spec = good();
     spec.name = name;
     EXPECT_TRUE(why(spec).starts_with("name ")) << testing::PrintToString(name);
@@ -52,7 +72,7 @@ TEST(JobSpec, NamesThatCouldHarmAreRefused) {
 }
 
 TEST(JobSpec, WordsForMachinesAreWords) {
-  for (std::string JobSpec::*field : {&JobSpec::arch, &JobSpec::qos, &JobSpec::gpu_model})
+  for (std::string JobSpec::* field : {&JobSpec::arch, &JobSpec::qos, &JobSpec::gpu_model})
     for (const char* bad : {"a b", "-x", ".x", "a;b", "$(x)", "a\nb", "é", "a,b", "a=b", "a|b"}) {
       JobSpec spec = good();
       spec.need.gpus = 1;
@@ -76,7 +96,8 @@ TEST(JobSpec, EveryNumberHasABound) {
   EXPECT_TRUE(changed([](auto& s) { s.need.gpus = -1; }).starts_with("gpus "));
   EXPECT_NE(changed([](auto& s) { s.need.nodes = 5; }), "");
   EXPECT_NE(changed([](auto& s) { s.gpu_model = "a100"; }), "");
-  for (const std::int64_t ms : {std::int64_t{0}, std::int64_t{-1000}, std::int64_t{1500}, kMaxWalltime.ms + 1000, std::int64_t{INT64_MAX}})
+  for (const std::int64_t ms :
+       {std::int64_t{0}, std::int64_t{-1000}, std::int64_t{1500}, kMaxWalltime.ms + 1000, std::int64_t{INT64_MAX}})
     EXPECT_TRUE(changed([&](auto& s) { s.walltime = {ms}; }).starts_with("walltime ")) << ms;
   EXPECT_NE(changed([](auto& s) { s.expected = {-1}; }), "");
   EXPECT_NE(changed([](auto& s) { s.budget = Amount{}; }), "");

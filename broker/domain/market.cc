@@ -19,9 +19,15 @@ auto* find_or_null(Map& map, const Key& key) {
 Market::Market(Limits limits) : limits_(limits) {}
 Market::~Market() = default;
 
-const BillingAccount* Market::account(BillingAccountId id) const { return find_or_null(accounts_, id); }
-const Center* Market::center(CenterId id) const { return find_or_null(centers_, id); }
-const Period* Market::period(PeriodId id) const { return find_or_null(periods_, id); }
+const BillingAccount* Market::account(BillingAccountId id) const {
+  return find_or_null(accounts_, id);
+}
+const Center* Market::center(CenterId id) const {
+  return find_or_null(centers_, id);
+}
+const Period* Market::period(PeriodId id) const {
+  return find_or_null(periods_, id);
+}
 
 const Job* Market::job(JobId id) const {
   const auto* job = find_or_null(jobs_, id);
@@ -91,7 +97,8 @@ LedgerAccountId Market::platform_account(ledger::AccountCode code, Unit unit, Uu
 void Market::adopt_pools(const Market& other) {
   const std::vector<routing::Pool>& pools = other.router_.pools();  // by center
   for (auto first = pools.begin(); first != pools.end();) {
-    const auto last = std::find_if(first, pools.end(), [&](const routing::Pool& p) { return p.center != first->center; });
+    const auto last =
+        std::find_if(first, pools.end(), [&](const routing::Pool& p) { return p.center != first->center; });
     if (centers_.contains(first->center)) router_.observe(first->center, {first, last});
     first = last;
   }

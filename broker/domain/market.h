@@ -1,7 +1,8 @@
-// The market's state machine: the ledger, jobs, centers, prices, periods. Pure and in memory; one thread (the engine's).
+// The market's state machine: the ledger, jobs, centers, prices, periods. Pure and in memory; one thread (the
+// engine's).
 //
-//   decide(command, emit)   checks the command against the present state and emits events, each applied as it is emitted
-//   apply(event)            makes an event so; replay is nothing else
+//   decide(command, emit)   checks the command against the present state and emits events, each applied as it is
+//   emitted apply(event)            makes an event so; replay is nothing else
 //
 // A command either emits everything it stands for or only its refusal (CommandAnswered with an error).
 #pragma once
@@ -56,10 +57,10 @@ struct Quote {
 enum class Verdict : std::uint8_t { keep = 1, cancel = 2 };
 
 struct Limits {
-  std::size_t ended_jobs = 200'000;   // kept after their end for late corrections; older ones live in the projections
+  std::size_t ended_jobs = 200'000;  // kept after their end for late corrections; older ones live in the projections
   std::size_t answered_keys = 1'000'000;
-  std::size_t quotes = 100'000;       // open at once; beyond: overloaded
-  Duration order_validity = hours(1); // not_after of an order
+  std::size_t quotes = 100'000;          // open at once; beyond: overloaded
+  Duration order_validity = hours(1);    // not_after of an order
   Duration hold_slack = hours(24 * 40);  // a hold outlives queue and walltime by this
 };
 
@@ -79,11 +80,11 @@ class Market {
   const pricing::PriceBook& prices() const { return prices_; }
   const routing::Router& router() const { return router_; }
   const BillingAccount* account(BillingAccountId id) const;
-  std::vector<const BillingAccount*> accounts() const;                  // by id
-  std::vector<const BillingAccount*> accounts_of(UserId user) const;    // by id
+  std::vector<const BillingAccount*> accounts() const;                // by id
+  std::vector<const BillingAccount*> accounts_of(UserId user) const;  // by id
   const Center* center(CenterId id) const;
   const Center* center_named(std::string_view name) const;
-  std::vector<const Center*> centers() const;  // by name
+  std::vector<const Center*> centers() const;                              // by name
   bool online(CenterId center) const { return online_.contains(center); }  // as last observed
   const Job* job(JobId id) const;
   const Quote* quote(QuoteId id) const;
@@ -113,8 +114,8 @@ class Market {
   Hash256 digest() const;
 
  private:
-  friend class Decider;  // decide's handlers, in decide_*.cc
-  friend struct Applier; // apply's handlers, in apply_*.cc
+  friend class Decider;   // decide's handlers, in decide_*.cc
+  friend struct Applier;  // apply's handlers, in apply_*.cc
 
   // How a key was answered.
   struct Answer {

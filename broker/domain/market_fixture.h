@@ -14,8 +14,12 @@ namespace bourse::broker {
 
 // Ids that a reader of a failing test can tell apart.
 template <class IdType>
-IdType id_of(std::uint64_t n) { return IdType{Uuid{0x0190'0000'0000'7000ULL, 0x8000'0000'0000'0000ULL | n}}; }
-inline Hash256 hash_of(std::string_view text) { return sha256(text); }
+IdType id_of(std::uint64_t n) {
+  return IdType{Uuid{0x0190'0000'0000'7000ULL, 0x8000'0000'0000'0000ULL | n}};
+}
+inline Hash256 hash_of(std::string_view text) {
+  return sha256(text);
+}
 
 class MarketFixture : public ::testing::Test {
  protected:
@@ -27,8 +31,8 @@ class MarketFixture : public ::testing::Test {
   const CenterId north = id_of<CenterId>(1);
   const CenterId south = id_of<CenterId>(2);
 
-  // Opens an account with 1000 CNY, enrols two centers with a contract (6 % tax, 10 % margin) and a pool of 64 cores each;
-  // a core-hour costs 0.36 CNY in the north and 0.72 in the south.
+  // Opens an account with 1000 CNY, enrols two centers with a contract (6 % tax, 10 % margin) and a pool of 64 cores
+  // each; a core-hour costs 0.36 CNY in the north and 0.72 in the south.
   void open_market() {
     ok(OpenBillingAccount{account, tenant, "physics", kCny, user});
     fund(Amount::whole(1000));
@@ -36,21 +40,24 @@ class MarketFixture : public ::testing::Test {
     enrol(south, "south", "0.72");
   }
 
-  void fund(Amount amount) {
-    ok(FundAccount{account, amount, id_of<TransferId>(++serial_), Uuid{1, serial_}});
-  }
+  void fund(Amount amount) { ok(FundAccount{account, amount, id_of<TransferId>(++serial_), Uuid{1, serial_}}); }
 
   void enrol(CenterId center, const std::string& name, std::string_view core_hour) {
     EnrolCenter command{center, name, id_of<ConnectorId>(center.uuid.low & 0xFF)};
     command.identity_key.fill(static_cast<std::uint8_t>(2 * (center.uuid.low & 0x3F)));
     command.billing_key.fill(static_cast<std::uint8_t>(2 * (center.uuid.low & 0x3F) + 1));
     ok(command);
-    ok(SetContract{{id_of<ContractId>(++serial_), center, kCny, {.tax_bps = 600, .margin_bps = 1000}, Instant{kStart - 1}, {}}});
+    ok(SetContract{
+        {id_of<ContractId>(++serial_), center, kCny, {.tax_bps = 600, .margin_bps = 1000}, Instant{kStart - 1}, {}}});
     PublishPrices prices;
-    for (const auto meter : {pricing::Meter::core_ms, pricing::Meter::mem_mib_s, pricing::Meter::node_ms, pricing::Meter::gpu_ms}) {
+    for (const auto meter :
+         {pricing::Meter::core_ms, pricing::Meter::mem_mib_s, pricing::Meter::node_ms, pricing::Meter::gpu_ms}) {
       const bool core = meter == pricing::Meter::core_ms;
-      prices.rows.push_back({.id = id_of<PriceRowId>(++serial_), .scope = {.center = center}, .meter = meter,
-                             .price = core ? *parse_decimal(core_hour) : Decimal{}, .per = core ? 3'600'000 : 1,
+      prices.rows.push_back({.id = id_of<PriceRowId>(++serial_),
+                             .scope = {.center = center},
+                             .meter = meter,
+                             .price = core ? *parse_decimal(core_hour) : Decimal{},
+                             .per = core ? 3'600'000 : 1,
                              .valid_from = Instant{kStart - 1}});
     }
     ok(prices);
@@ -58,14 +65,23 @@ class MarketFixture : public ::testing::Test {
   }
 
   void observe(CenterId center, bool online) {
-    routing::Pool pool{.center = center, .name = "batch", .arch = "x86_64", .nodes = 4, .cores_per_node = 16,
-                       .mem_mib_per_node = 65'536, .free_cores = 64, .observed_at = now, .online = online};
+    routing::Pool pool{.center = center,
+                       .name = "batch",
+                       .arch = "x86_64",
+                       .nodes = 4,
+                       .cores_per_node = 16,
+                       .mem_mib_per_node = 65'536,
+                       .free_cores = 64,
+                       .observed_at = now,
+                       .online = online};
     ok(ObservePools{center, online, {pool}});
   }
 
   // Four cores for an hour: 1.44 CNY in the north, 2.88 in the south.
   static JobSpec spec() {
-    return {.name = "primes", .script = hash_of("#!/bin/sh"), .need = {.cores = 4, .nodes = 1, .mem_mib = 1024},
+    return {.name = "primes",
+            .script = hash_of("#!/bin/sh"),
+            .need = {.cores = 4, .nodes = 1, .mem_mib = 1024},
             .walltime = hours(1)};
   }
 
@@ -79,24 +95,43 @@ class MarketFixture : public ::testing::Test {
 
   EventRecord happens(JobId job, Happening happening, std::int32_t exit_code = 0) const {
     const Attempt& attempt = market.job(job)->attempt();
-    return {.job = job, .attempt = attempt.id, .fence = attempt.fence, .order_hash = hash_of(to_text(attempt.id)),
-            .happening = happening, .at = now, .scheduler_job = "4711", .exit_code = exit_code};
+    return {.job = job,
+            .attempt = attempt.id,
+            .fence = attempt.fence,
+            .order_hash = hash_of(to_text(attempt.id)),
+            .happening = happening,
+            .at = now,
+            .scheduler_job = "4711",
+            .exit_code = exit_code};
   }
   // Of the whole allocation for `running`, which ends now.
   UsageRecord used(JobId job, Duration running, bool final = true) {
     const Attempt& attempt = market.job(job)->attempt();
-    return {.id = id_of<UsageRecordId>(++serial_), .job = job, .attempt = attempt.id, .fence = attempt.fence,
-            .order_hash = hash_of(to_text(attempt.id)), .scheduler_job = "4711", .start = now - running, .end = now,
-            .final = final, .revision = attempt.usage_revision + 1,
+    return {.id = id_of<UsageRecordId>(++serial_),
+            .job = job,
+            .attempt = attempt.id,
+            .fence = attempt.fence,
+            .order_hash = hash_of(to_text(attempt.id)),
+            .scheduler_job = "4711",
+            .start = now - running,
+            .end = now,
+            .final = final,
+            .revision = attempt.usage_revision + 1,
             .meters = pricing::readings_of(market.job(job)->plan().allocation, running)};
   }
   ApplyReport next_report(CenterId center, std::vector<ReportRecord> records) const {
     const ReportChain& chain = market.center(center)->chain;
-    return {.center = center, .epoch = chain.epoch, .seq = chain.seq + 1,
-            .hash = hash_of(to_text(center) + std::to_string(chain.seq + 1)), .previous = chain.hash, .created = now,
+    return {.center = center,
+            .epoch = chain.epoch,
+            .seq = chain.seq + 1,
+            .hash = hash_of(to_text(center) + std::to_string(chain.seq + 1)),
+            .previous = chain.hash,
+            .created = now,
             .records = std::move(records)};
   }
-  CommandResult report(CenterId center, std::vector<ReportRecord> records) { return ok(next_report(center, std::move(records))); }
+  CommandResult report(CenterId center, std::vector<ReportRecord> records) {
+    return ok(next_report(center, std::move(records)));
+  }
   // What one record of the center's comes to; nothing when it stands.
   std::optional<QuarantineCode> aside(CenterId center, ReportRecord record) {
     const auto result = report(center, {std::move(record)});
@@ -142,7 +177,8 @@ class MarketFixture : public ::testing::Test {
   // How many events of that kind the last command emitted, and the first of them.
   template <class T>
   std::size_t count() const {
-    return static_cast<std::size_t>(std::ranges::count_if(emitted, [](const Event& e) { return std::holds_alternative<T>(e); }));
+    return static_cast<std::size_t>(
+        std::ranges::count_if(emitted, [](const Event& e) { return std::holds_alternative<T>(e); }));
   }
   template <class T>
   const T& first() const {

@@ -35,13 +35,26 @@ constexpr auto kRefusals = std::to_array<Word>({
 });
 
 constexpr auto kQuarantines = std::to_array<std::string_view>({
-    "unknown_job", "other_center", "old_fence", "before_start", "after_final", "decreasing", "above_hold", "above_caps",
-    "bad_interval", "in_future", "too_old", "bad_order_hash", "bad_state", "missing_price", "revision_skip",
+    "unknown_job",
+    "other_center",
+    "old_fence",
+    "before_start",
+    "after_final",
+    "decreasing",
+    "above_hold",
+    "above_caps",
+    "bad_interval",
+    "in_future",
+    "too_old",
+    "bad_order_hash",
+    "bad_state",
+    "missing_price",
+    "revision_skip",
 });
 constexpr auto kHappenings = std::to_array<std::string_view>(
     {"accepted", "queued", "started", "ended", "cancelled", "rejected", "never_submitted", "unknown"});
-constexpr auto kJobStates =
-    std::to_array<std::string_view>({"routed", "ordered", "queued", "running", "ending", "ended", "failed", "cancelled"});
+constexpr auto kJobStates = std::to_array<std::string_view>(
+    {"routed", "ordered", "queued", "running", "ending", "ended", "failed", "cancelled"});
 constexpr auto kJobKinds = std::to_array<std::string_view>({"batch", "session", "service"});
 constexpr auto kObjectives = std::to_array<std::string_view>({"cheapest", "fastest", "best_value"});
 constexpr auto kCenterStates = std::to_array<std::string_view>({"active", "paused", "quarantined"});
@@ -56,14 +69,32 @@ const T& word(const std::array<T, N>& words, Enum value, std::size_t first) {
 
 }  // namespace
 
-std::string_view name(Refusal refusal) { return word(kRefusals, refusal, 0).name; }
-std::string_view sentence(Refusal refusal) { return word(kRefusals, refusal, 0).sentence; }
-std::string_view name(QuarantineCode code) { return word(kQuarantines, code, 1); }
-std::string_view name(Happening happening) { return word(kHappenings, happening, 1); }
-std::string_view name(JobState state) { return word(kJobStates, state, 1); }
-std::string_view name(JobKind kind) { return word(kJobKinds, kind, 0); }
-std::string_view name(Objective objective) { return word(kObjectives, objective, 0); }
-std::string_view name(CenterState state) { return word(kCenterStates, state, 1); }
-std::string_view name(PeriodState state) { return word(kPeriodStates, state, 1); }
+std::string_view name(Refusal refusal) {
+  return word(kRefusals, refusal, 0).name;
+}
+std::string_view sentence(Refusal refusal) {
+  return word(kRefusals, refusal, 0).sentence;
+}
+std::string_view name(QuarantineCode code) {
+  return word(kQuarantines, code, 1);
+}
+std::string_view name(Happening happening) {
+  return word(kHappenings, happening, 1);
+}
+std::string_view name(JobState state) {
+  return word(kJobStates, state, 1);
+}
+std::string_view name(JobKind kind) {
+  return word(kJobKinds, kind, 0);
+}
+std::string_view name(Objective objective) {
+  return word(kObjectives, objective, 0);
+}
+std::string_view name(CenterState state) {
+  return word(kCenterStates, state, 1);
+}
+std::string_view name(PeriodState state) {
+  return word(kPeriodStates, state, 1);
+}
 
 }  // namespace bourse::broker

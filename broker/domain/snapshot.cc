@@ -10,11 +10,17 @@ namespace {
 
 constexpr std::uint32_t kVersion = 1;
 
-Status damaged(std::string_view what) { return fail(ErrorCode::integrity, "market snapshot: " + std::string(what)); }
+Status damaged(std::string_view what) {
+  return fail(ErrorCode::integrity, "market snapshot: " + std::string(what));
+}
 
-const auto& value_of(const auto& entry) { return entry.second; }
+const auto& value_of(const auto& entry) {
+  return entry.second;
+}
 template <class Id, class T>
-const T& value_of(const std::pair<const Id, std::unique_ptr<T>>& entry) { return *entry.second; }
+const T& value_of(const std::pair<const Id, std::unique_ptr<T>>& entry) {
+  return *entry.second;
+}
 
 void save_sorted(codec::Writer& out, const auto& map) {
   std::vector<const typename std::decay_t<decltype(map)>::value_type*> entries;

@@ -35,7 +35,9 @@ bool is_harmful(char32_t c) {
          (c & 0xFFFEU) == 0xFFFEU || (c >= 0xFDD0 && c <= 0xFDEF) || (c >= 0xE0000 && c <= 0xE007F);
 }
 
-bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+bool is_lower_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
 bool is_token_character(char c) {
   return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z') || std::string_view("._+:@-").contains(c);
 }
@@ -43,7 +45,8 @@ bool is_token_character(char c) {
 }  // namespace
 
 bool is_label(std::string_view text) {
-  if (text.empty() || text.size() > kMaxLabel || text.front() == '-' || text.front() == ' ' || text.back() == ' ') return false;
+  if (text.empty() || text.size() > kMaxLabel || text.front() == '-' || text.front() == ' ' || text.back() == ' ')
+    return false;
   while (!text.empty()) {
     const Character c = front(text);
     if (c.size == 0 || is_harmful(c.code)) return false;

@@ -11,8 +11,8 @@ inline constexpr std::size_t kMaxLabel = 128;   // bytes of a name for people
 inline constexpr std::size_t kMaxToken = 64;    // bytes of a name for machines: a pool, an architecture, a QoS
 inline constexpr std::size_t kMaxReason = 512;  // bytes of an explanation for people
 
-// A name for people: 1 to kMaxLabel bytes of UTF-8, printable, no control or bidirectional control characters, no line or
-// paragraph separators, no leading '-' and no blank at either end.
+// A name for people: 1 to kMaxLabel bytes of UTF-8, printable, no control or bidirectional control characters, no line
+// or paragraph separators, no leading '-' and no blank at either end.
 bool is_label(std::string_view text);
 
 // A name for machines: 1 to kMaxToken of A-Z a-z 0-9 . _ + : @ -, not beginning with '-' or '.'.

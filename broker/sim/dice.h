@@ -16,7 +16,9 @@ class Dice {
   bool permille(std::uint64_t chance) { return rng_.below(1000) < chance; }
   std::uint64_t below(std::uint64_t bound) { return rng_.below(bound); }
   // Uniform in [0, most], to the millisecond.
-  Duration up_to(Duration most) { return {static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(most.ms) + 1))}; }
+  Duration up_to(Duration most) {
+    return {static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(most.ms) + 1))};
+  }
   Rng& rng() { return rng_; }
 
  private:

@@ -1,7 +1,7 @@
 // A network that loses, repeats, delays and thereby reorders.
 #pragma once
 
-#include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -24,28 +24,23 @@ class Network {
 
   void send(Message message, Instant now) {
     if (dice_.permille(faults_.lost_permille)) return;
-    if (dice_.permille(faults_.repeated_permille)) waiting_.push_back({now + dice_.up_to(faults_.longest_delay), message});
-    waiting_.push_back({now + dice_.up_to(faults_.longest_delay), std::move(message)});
+    if (dice_.permille(faults_.repeated_permille)) waiting_.emplace(now + dice_.up_to(faults_.longest_delay), message);
+    waiting_.emplace(now + dice_.up_to(faults_.longest_delay), std::move(message));
   }
 
   // What has arrived by now, in the order of arrival.
   std::vector<Message> receive(Instant now) {
-    const auto later = std::stable_partition(waiting_.begin(), waiting_.end(), [&](const Waiting& w) { return w.at <= now; });
-    std::stable_sort(waiting_.begin(), later, [](const Waiting& a, const Waiting& b) { return a.at < b.at; });
     std::vector<Message> arrived;
-    for (auto w = waiting_.begin(); w != later; ++w) arrived.push_back(std::move(w->message));
+    const auto later = waiting_.upper_bound(now);
+    for (auto w = waiting_.begin(); w != later; ++w) arrived.push_back(std::move(w->second));
     waiting_.erase(waiting_.begin(), later);
     return arrived;
   }
 
  private:
-  struct Waiting {
-    Instant at;
-    Message message;
-  };
   Dice& dice_;
   NetworkFaults faults_;
-  std::vector<Waiting> waiting_;
+  std::multimap<Instant, Message> waiting_;  // by arrival
 };
 
 }  // namespace bourse::broker::sim

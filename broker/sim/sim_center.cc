@@ -12,11 +12,14 @@ namespace {
 constexpr Duration kOverrun = seconds(100);  // how far beyond walltime this scheduler may let a job run
 
 template <class... F>
-struct Overloaded : F... { using F::operator()...; };
+struct Overloaded : F... {
+  using F::operator()...;
+};
 
 }  // namespace
 
-SimCenter::SimCenter(CenterId id, Dice& dice, std::uint64_t lies_permille) : id_(id), dice_(dice), lies_permille_(lies_permille) {}
+SimCenter::SimCenter(CenterId id, Dice& dice, std::uint64_t lies_permille)
+    : id_(id), dice_(dice), lies_permille_(lies_permille) {}
 
 void SimCenter::receive(const ToCenter& message, Instant now) {
   std::visit(Overloaded{[&](const Order& order) { begin(order, now); },
@@ -33,7 +36,8 @@ void SimCenter::begin(const Order& order, Instant now) {
   if (!fresh) return;
   Run& run = it->second;
   if (now > order.not_after) return refuse(run, Happening::rejected, now);
-  if (dice_.permille(refusals_permille_)) return refuse(run, dice_.permille(500) ? Happening::rejected : Happening::never_submitted, now);
+  if (dice_.permille(refusals_permille_))
+    return refuse(run, dice_.permille(500) ? Happening::rejected : Happening::never_submitted, now);
   say(run, Happening::accepted, now);
   run.moves_at = now + dice_.up_to(minutes(10));
   run.length = dice_.up_to(run.order.walltime + kOverrun);
@@ -107,8 +111,12 @@ void SimCenter::step(Instant now) {
 }
 
 void SimCenter::say(const Run& run, Happening happening, Instant at) {
-  records_.push_back(EventRecord{.job = run.order.job, .attempt = run.order.attempt, .fence = run.order.fence,
-                                 .order_hash = run.order.hash, .happening = happening, .at = at,
+  records_.push_back(EventRecord{.job = run.order.job,
+                                 .attempt = run.order.attempt,
+                                 .fence = run.order.fence,
+                                 .order_hash = run.order.hash,
+                                 .happening = happening,
+                                 .at = at,
                                  .scheduler_job = std::to_string(runs_.size()),
                                  .exit_code = happening == Happening::ended ? run.exit_code : 0});
   lies_.push_back(false);
@@ -116,9 +124,16 @@ void SimCenter::say(const Run& run, Happening happening, Instant at) {
 
 UsageRecord SimCenter::usage_of(const Run& run, Instant until, bool final) {
   const Instant start = run.was_started ? run.started : until;
-  return {.id = UsageRecordId::make(until, dice_.rng()), .job = run.order.job, .attempt = run.order.attempt,
-          .fence = run.order.fence, .order_hash = run.order.hash, .scheduler_job = "1", .start = start, .end = until,
-          .final = final, .revision = run.revision + 1,
+  return {.id = UsageRecordId::make(until, dice_.rng()),
+          .job = run.order.job,
+          .attempt = run.order.attempt,
+          .fence = run.order.fence,
+          .order_hash = run.order.hash,
+          .scheduler_job = "1",
+          .start = start,
+          .end = until,
+          .final = final,
+          .revision = run.revision + 1,
           .meters = pricing::readings_of(run.order.allocation, until - start)};
 }
 
@@ -144,16 +159,35 @@ std::optional<ReportRecord> SimCenter::make_lie(const Run& run, Instant now) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   UsageRecord usage = usage_of(run, now, dice_.permille(500));
   usage.meters[pricing::Meter::core_ms] = std::max<std::int64_t>(usage.meters[pricing::Meter::core_ms], 1);
-  EventRecord event{.job = run.order.job, .attempt = run.order.attempt, .fence = run.order.fence,
-                    .order_hash = run.order.hash, .happening = Happening::rejected, .at = now};
-  switch (dice_.below(10)) {
-    case 0: usage.meters[pricing::Meter::core_ms] = kMost; return usage;
-    case 1: usage.meters[pricing::Meter::mem_mib_s] = -1; return usage;
-    case 2: usage.revision += 7; return usage;
-    case 3: usage.order_hash = sha256("another order"); return usage;
-    case 4: std::swap(usage.start, usage.end); usage.end = usage.end - minutes(1); return usage;
-    case 5: usage.end = now + hours(24'000); return usage;
-    case 6: usage.job = JobId::make(now, dice_.rng()); return usage;
+  EventRecord event{.job = run.order.job,
+                    .attempt = run.order.attempt,
+                    .fence = run.order.fence,
+                    .order_hash = run.order.hash,
+                    .happening = Happening::rejected,
+                    .at = now};
+  switch (dice_.below(11)) {
+    case 0:
+      usage.meters[pricing::Meter::core_ms] = kMost;
+      return usage;
+    case 1:
+      usage.meters[pricing::Meter::mem_mib_s] = -1;
+      return usage;
+    case 2:
+      usage.revision += 7;
+      return usage;
+    case 3:
+      usage.order_hash = sha256("another order");
+      return usage;
+    case 4:
+      std::swap(usage.start, usage.end);
+      usage.end = usage.end - minutes(1);
+      return usage;
+    case 5:
+      usage.end = now + hours(24'000);
+      return usage;
+    case 6:
+      usage.job = JobId::make(now, dice_.rng());
+      return usage;
     case 7:
       if (!run.was_started) return std::nullopt;
       return event;  // "it never ran", to have it run and be paid elsewhere too
@@ -164,6 +198,10 @@ std::optional<ReportRecord> SimCenter::make_lie(const Run& run, Instant now) {
       event.fence = overheard_->fence;
       event.order_hash = overheard_->hash;
       return event;
+    case 9:
+      if (run.stage != Run::Stage::refused) return std::nullopt;
+      event.happening = dice_.permille(500) ? Happening::started : Happening::ended;
+      return event;  // of an attempt that was given up, and perhaps runs elsewhere by now
     default:
       if (!run.final_reported) return std::nullopt;
       return usage;  // after the final one
@@ -174,7 +212,11 @@ void SimCenter::write(Instant now) {
   Spooled spooled;
   const std::size_t count = 1 + dice_.below(records_.size());
   const auto split = static_cast<std::ptrdiff_t>(count);
-  spooled.report = {.center = id_, .epoch = kFirstEpoch, .seq = ++seq_, .previous = hash_, .created = now,
+  spooled.report = {.center = id_,
+                    .epoch = kFirstEpoch,
+                    .seq = ++seq_,
+                    .previous = hash_,
+                    .created = now,
                     .records = {records_.begin(), records_.begin() + split}};
   spooled.lies = {lies_.begin(), lies_.begin() + split};
   records_.erase(records_.begin(), records_.begin() + split);
@@ -190,7 +232,11 @@ const Spooled* SimCenter::spooled(std::uint64_t seq) const {
 
 std::optional<ApplyReport> SimCenter::forgery(Instant now) {
   if (acknowledged_ == 0) return std::nullopt;
-  return ApplyReport{.center = id_, .epoch = kFirstEpoch, .seq = acknowledged_, .hash = sha256("forged " + to_text(now)), .created = now};
+  return ApplyReport{.center = id_,
+                     .epoch = kFirstEpoch,
+                     .seq = acknowledged_,
+                     .hash = sha256("forged " + to_text(now)),
+                     .created = now};
 }
 
 }  // namespace bourse::broker::sim

@@ -1,5 +1,5 @@
-// A center in the simulator: a connector with a durable spool before a scheduler that has a will of its own. It keeps the
-// protocol, and now and then reports what isn't so.
+// A center in the simulator: a connector with a durable spool before a scheduler that has a will of its own. It keeps
+// the protocol, and now and then reports what isn't so.
 #pragma once
 
 #include <deque>
@@ -27,7 +27,9 @@ struct Cancellation {
   AttemptId attempt;
   std::uint32_t fence = 0;
 };
-struct Acknowledged { std::uint64_t seq = 0; };
+struct Acknowledged {
+  std::uint64_t seq = 0;
+};
 struct ToCenter {
   CenterId center;
   std::variant<Order, Cancellation, Acknowledged> body;
@@ -43,8 +45,8 @@ struct Run {
   enum class Stage : std::uint8_t { accepted, queued, running, over, refused };
   Order order;
   Stage stage = Stage::accepted;
-  Instant moves_at;           // when the next stage begins
-  Duration length;            // of the run, if nobody ends it
+  Instant moves_at;  // when the next stage begins
+  Duration length;   // of the run, if nobody ends it
   std::int32_t exit_code = 0;
   bool will_be_refused = false;  // drained from the queue before it starts
   bool was_started = false;
@@ -63,7 +65,10 @@ class SimCenter {
   // The scheduler moves on; what there is to say goes into the spool.
   void step(Instant now);
   // From now on it tells the truth and refuses nothing.
-  void calm() { lies_permille_ = 0; refusals_permille_ = 0; }
+  void calm() {
+    lies_permille_ = 0;
+    refusals_permille_ = 0;
+  }
   // `other` belongs to another center; it may be lied about.
   void overhear(const Order& other) { overheard_ = other; }
 

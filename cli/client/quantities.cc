@@ -91,6 +91,14 @@ Result<std::int64_t> parse_memory_mib(std::string_view text) {
   }
 }
 
+Result<Amount> positive_amount(std::string_view text) {
+  const auto amount = parse_amount(text);
+  if (!amount && amount.error().code == ErrorCode::invalid_argument)
+    return fail(ErrorCode::invalid_argument, fmt::format("'{}' is not an amount: write 12 or 12.50, with at most six places", text));
+  if (amount && !amount->is_positive()) return fail(ErrorCode::amount_not_positive, std::string(text));
+  return amount;
+}
+
 std::string show_duration(std::int64_t ms) {
   const std::int64_t total_s = (ms + 500) / 1000;
   const std::int64_t days = total_s / 86400, hours_left = total_s / 3600 % 24, minutes_left = total_s / 60 % 60;

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/amount.h"
 #include "base/result.h"
 #include "base/time.h"
 
@@ -15,6 +16,9 @@ namespace bourse::cli {
 Result<Duration> parse_duration(std::string_view text);
 // A number with K, M, G, T (powers of 1024; "iB" may follow). Whole mebibytes, above zero. Errors: invalid_argument.
 Result<std::int64_t> parse_memory_mib(std::string_view text);
+
+// An amount of money above zero ("12.50"). Errors: invalid_argument, amount_not_positive, amount_overflow.
+Result<Amount> positive_amount(std::string_view text);
 
 std::string show_duration(std::int64_t ms);    // "2 h 05 min", "41 s"
 std::string show_memory(std::int64_t mib);     // "3.9 GiB"

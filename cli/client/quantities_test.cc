@@ -34,6 +34,16 @@ TEST(Memory, RefusesTheRest) {
     EXPECT_FALSE(parse_memory_mib(bad)) << bad;
 }
 
+TEST(PositiveAmount, ReadsMoneyAboveZero) {
+  EXPECT_EQ(positive_amount("12.50")->micros, 12'500'000);
+  EXPECT_EQ(positive_amount("0.000001")->micros, 1);
+  EXPECT_EQ(positive_amount("0").error().code, ErrorCode::amount_not_positive);
+  EXPECT_EQ(positive_amount("-5").error().code, ErrorCode::amount_not_positive);
+  for (const char* bad : {"", "abc", "1,5", "1e3", "+1", "0.0000001", "1 CNY"})
+    EXPECT_EQ(positive_amount(bad).error().code, ErrorCode::invalid_argument) << bad;
+  EXPECT_EQ(positive_amount("99999999999999999999").error().code, ErrorCode::amount_overflow);
+}
+
 TEST(Show, IsReadable) {
   EXPECT_EQ(show_duration(41'000), "41 s");
   EXPECT_EQ(show_duration(125'000), "2 min 05 s");

@@ -12,7 +12,7 @@ namespace bourse::embedded {
 namespace {
 
 constexpr Duration kPatience = seconds(15);
-constexpr Duration kLifetime = hours(24 * 365);
+constexpr Duration kLifetime = hours(24 * 30);
 
 template <class Request, class Reply>
 Status call(const Clock& clock, market::v1::Market::Stub& stub, grpc::Status (market::v1::Market::Stub::*method)(grpc::ClientContext*, const Request&, Reply*),

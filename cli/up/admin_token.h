@@ -10,7 +10,7 @@
 namespace bourse::embedded {
 
 // Makes a token, registers its hash at the broker for a user "administrator" of the tenant "Operators" with the roles
-// operator and finance, good for a year, and returns it. Who may open the broker's socket may do this. Errors:
+// operator and finance, good for 30 days, and returns it. Who may open the broker's socket may do this. Errors:
 // unavailable, timeout.
 Result<std::string> register_admin_token(const std::string& market_address, const Clock& clock, Rng& rng);
 

@@ -169,7 +169,6 @@ Status Supervisor::start(const Progress& progress) {
 }
 
 Status Supervisor::make_admin_token() {
-  if (::access(state_.admin_token().c_str(), F_OK) == 0) return {};
   TRY(const std::string token, register_admin_token("unix:" + state_.market_socket(), clock_, rng_));
   return write_file(state_.admin_token(), token + "\n", 0600);
 }

@@ -50,7 +50,7 @@ class Supervisor {
   void add_components();
   void add_program(const std::string& name, std::vector<std::string> argv, const std::string& user,
                    std::function<bool()> ready);
-  Status make_admin_token();
+  Status make_admin_token();  // a new one at each start: it lives 30 days
   void revive(Component& component);
   void write_status() const;
 

@@ -19,10 +19,16 @@ bool has_room(Amount pending, Amount posted, Amount more) {
 
 }  // namespace
 
-bool Account::has_debit_room(Amount more) const { return has_room(debits_pending, debits_posted, more); }
-bool Account::has_credit_room(Amount more) const { return has_room(credits_pending, credits_posted, more); }
+bool Account::has_debit_room(Amount more) const {
+  return has_room(debits_pending, debits_posted, more);
+}
+bool Account::has_credit_room(Amount more) const {
+  return has_room(credits_pending, credits_posted, more);
+}
 
-Amount Account::balance() const { return credits_posted - debits_posted; }
+Amount Account::balance() const {
+  return credits_posted - debits_posted;
+}
 
 Amount Account::available() const {
   __int128 micros = static_cast<__int128>(credits_posted.micros) - debits_posted.micros - debits_pending.micros;

@@ -63,7 +63,8 @@ TEST(Accounts, AvailableCountsLimitAndPendingDebits) {
 }
 
 TEST(Accounts, AvailableStopsAtTheEndsOfTheRange) {
-  EXPECT_EQ((Account{.limit = Limit::credit_balance, .credit_limit = Amount{kMost}, .credits_posted = Amount{kMost}}).available(),
+  EXPECT_EQ((Account{.limit = Limit::credit_balance, .credit_limit = Amount{kMost}, .credits_posted = Amount{kMost}})
+                .available(),
             Amount{kMost});
   EXPECT_EQ((Account{.debits_pending = Amount{kMost}, .debits_posted = Amount{kMost}}).available(),
             Amount{std::numeric_limits<std::int64_t>::min()});

@@ -11,9 +11,9 @@
 
 namespace bourse::ledger {
 
-// A ring of decisions in the order they were made, and an open-addressed table that finds them. Millions of entries, one
-// looked up and one added a transfer: so a lookup touches one cache line, which `prefetch` can bring ahead of time, and
-// forgetting leaves no tombstones that would have to be swept in one go. One thread.
+// A ring of decisions in the order they were made, and an open-addressed table that finds them. Millions of entries,
+// one looked up and one added a transfer: so a lookup touches one cache line, which `prefetch` can bring ahead of time,
+// and forgetting leaves no tombstones that would have to be swept in one go. One thread.
 class DecidedTransfers {
  public:
   struct Entry {
@@ -59,7 +59,7 @@ class DecidedTransfers {
   std::vector<Entry> entries_;  // a power of two; entry n lies at n modulo its size
   std::vector<Slot> slots_;     // twice as many, so probing stays short
   std::uint32_t oldest_ = 0;
-  std::uint32_t newest_ = 0;    // one past it
+  std::uint32_t newest_ = 0;  // one past it
 };
 
 }  // namespace bourse::ledger

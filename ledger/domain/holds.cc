@@ -11,7 +11,8 @@ Status check_growth(const Account& wallet, const Account& holds, Amount more) {
   if (!wallet.has_debit_room(more) || !holds.has_credit_room(more))
     return fail(ErrorCode::amount_overflow, to_text(more));
   if (!wallet.covers(more))
-    return fail(ErrorCode::insufficient_funds, "Available: " + to_text(wallet.available()) + ", needed: " + to_text(more) + ".");
+    return fail(ErrorCode::insufficient_funds,
+                "Available: " + to_text(wallet.available()) + ", needed: " + to_text(more) + ".");
   return {};
 }
 
@@ -45,7 +46,8 @@ Result<const Hold*> Ledger::open_hold(HoldId id) const {
 }
 
 Result<HoldExtended> Ledger::extend(const HoldExtended& request) const {
-  if (request.extra.is_negative()) return fail(ErrorCode::invalid_argument, "a hold can't be extended by less than zero");
+  if (request.extra.is_negative())
+    return fail(ErrorCode::invalid_argument, "a hold can't be extended by less than zero");
   TRY(const Hold* known, open_hold(request.hold));
   if (!checked_add(known->amount, request.extra)) return fail(ErrorCode::amount_overflow, to_text(request.extra));
   CHECK_OK(check_growth(*account(known->wallet), *account(known->holds), request.extra));
@@ -68,8 +70,7 @@ Result<HoldCaptured> Ledger::capture(const HoldCaptured& request) const {
       return fail(ErrorCode::exceeds_hold, "Left: " + to_text(known->remaining()) + ".");
     sum = *longer;
     // Several legs may credit one account, so it must have room for all of them.
-    if (!credit->has_credit_room(sum))
-      return fail(ErrorCode::amount_overflow, to_text(leg.credit));
+    if (!credit->has_credit_room(sum)) return fail(ErrorCode::amount_overflow, to_text(leg.credit));
   }
   return request;
 }

@@ -9,8 +9,12 @@ namespace {
 
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 
-CaptureLeg to_center(std::int64_t micros) { return {kCenter, Amount{micros}, TransferCode::capture_center}; }
-CaptureLeg to_revenue(std::int64_t micros) { return {kRevenue, Amount{micros}, TransferCode::capture_margin}; }
+CaptureLeg to_center(std::int64_t micros) {
+  return {kCenter, Amount{micros}, TransferCode::capture_center};
+}
+CaptureLeg to_revenue(std::int64_t micros) {
+  return {kRevenue, Amount{micros}, TransferCode::capture_margin};
+}
 
 class Holds : public testing::Test {
  protected:
@@ -37,7 +41,8 @@ TEST_F(Holds, AreRefusedWithAReason) {
   EXPECT_EQ(error_of(bank.place(1, kNobody, 1)), ErrorCode::account_not_found);
   EXPECT_EQ(error_of(bank.place(1, kDuWallet, 1)), ErrorCode::unit_mismatch);
   EXPECT_EQ(error_of(bank.place(1, kHolds, 1)), ErrorCode::same_account);
-  const HoldPlaced without_id{.hold = {}, .wallet = kAlice, .holds = kHolds, .amount = Amount{1}, .expires_at = {}, .reference = {}};
+  const HoldPlaced without_id{
+      .hold = {}, .wallet = kAlice, .holds = kHolds, .amount = Amount{1}, .expires_at = {}, .reference = {}};
   EXPECT_EQ(bank.ledger.place(without_id).error().code, ErrorCode::invalid_argument);
   ASSERT_TRUE(bank.place(1, kAlice, 100));
   EXPECT_EQ(error_of(bank.place(1, kAlice, 100)), ErrorCode::conflict);
@@ -163,10 +168,12 @@ TEST(HoldsDeathTest, ApplyingTheImpossibleStops) {
   EXPECT_DEATH(bank.ledger.apply(HoldEnded{hold_id(2), {}, HoldEnd::released}), "assertion failed");
   EXPECT_DEATH(bank.ledger.apply(HoldEnded{hold_id(1), Amount{1}, HoldEnd::released}), "assertion failed");
   EXPECT_DEATH(bank.ledger.apply(HoldCaptured{hold_id(1), {to_center(61)}, {}}), "assertion failed");
-  EXPECT_DEATH(bank.ledger.apply(Posted{.transfer = transfer_id(1), .debit = kBank, .credit = kAlice, .amount = Amount{1}}),
-               "assertion failed");
-  EXPECT_DEATH(bank.ledger.apply(Posted{.transfer = transfer_id(9), .debit = kBank, .credit = kNobody, .amount = Amount{1}}),
-               "assertion failed");
+  EXPECT_DEATH(
+      bank.ledger.apply(Posted{.transfer = transfer_id(1), .debit = kBank, .credit = kAlice, .amount = Amount{1}}),
+      "assertion failed");
+  EXPECT_DEATH(
+      bank.ledger.apply(Posted{.transfer = transfer_id(9), .debit = kBank, .credit = kNobody, .amount = Amount{1}}),
+      "assertion failed");
 }
 
 }  // namespace

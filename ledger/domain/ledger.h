@@ -29,11 +29,11 @@ struct Account {
   AccountCode code{};
   Limit limit{};
   Amount credit_limit;
-  Amount debits_pending;   // rise with a hold, fall with its capture, release or expiry
-  Amount debits_posted;    // only grow
+  Amount debits_pending;  // rise with a hold, fall with its capture, release or expiry
+  Amount debits_posted;   // only grow
   Amount credits_pending;
-  Amount credits_posted;   // only grow
-  Uuid owner;              // last, so that what posting touches lies together
+  Amount credits_posted;  // only grow
+  Uuid owner;             // last, so that what posting touches lies together
 
   // What it may still spend when limited; its net credit balance less pending debits otherwise.
   Amount available() const;
@@ -54,7 +54,7 @@ struct Hold {
   HoldId id;
   LedgerAccountId wallet;
   LedgerAccountId holds;
-  Amount amount;     // as placed and extended
+  Amount amount;  // as placed and extended
   Amount captured;
   Amount released;
   Instant expires_at;
@@ -68,8 +68,8 @@ struct Hold {
   }
 };
 
-// A request to post. `linked` ties it to the next one of the batch (the last one's ties it to nothing): a chain succeeds or
-// fails together.
+// A request to post. `linked` ties it to the next one of the batch (the last one's ties it to nothing): a chain
+// succeeds or fails together.
 struct TransferRequest {
   TransferId id;
   LedgerAccountId debit;
@@ -103,17 +103,17 @@ class Ledger {
  public:
   explicit Ledger(Retention retention = {}) : retention_(retention) {}
 
-  // Takes and touches memory for that many now, so that no batch has to wait while a table grows.
+  // Takes memory for that many now, so that no batch has to wait while a table grows. After load, if there is one.
   void reserve(std::size_t accounts, std::size_t transfers, std::size_t holds);
 
   // Errors: account_exists (with other properties), invalid_argument (nil id, negative credit limit). Opening the same
   // account again gives an event that changes nothing.
   Result<AccountOpened> open(const AccountOpened& request) const;
 
-  // Decides and applies a batch in order, and passes the event of each new outcome (Posted, TransferRefused), in order, to
-  // `emit(event)`; they are already applied. `outcomes` becomes one outcome a request. Errors inside: account_not_found,
-  // unit_mismatch, same_account, amount_not_positive, amount_overflow, insufficient_funds, linked_failed; and two that are
-  // not frozen: conflict (the id was used with another payload, and the first stays), invalid_argument (nil id).
+  // Decides and applies a batch in order, then passes the event of each new outcome (Posted, TransferRefused) to
+  // `emit(event)`, in order too. `outcomes` becomes one outcome a request. Errors inside: account_not_found,
+  // unit_mismatch, same_account, amount_not_positive, amount_overflow, insufficient_funds, linked_failed; and two that
+  // are not frozen: conflict (the id was used with another payload, and the first stays), invalid_argument (nil id).
   // In a chain, a request that was posted before stays posted; one that was refused before fails the chain.
   template <class Emit>
   void post(std::span<const TransferRequest> batch, std::vector<TransferOutcome>& outcomes, Emit&& emit);

@@ -122,7 +122,8 @@ class Model {
     return std::nullopt;
   }
   static bool same_payload(const TransferRequest& a, const TransferRequest& b) {
-    return a.debit == b.debit && a.credit == b.credit && a.amount == b.amount && a.code == b.code && a.reference == b.reference;
+    return a.debit == b.debit && a.credit == b.credit && a.amount == b.amount && a.code == b.code &&
+           a.reference == b.reference;
   }
   std::optional<Outcome> answered(const TransferRequest& request) const {
     const auto before = answers_.find(request.id);
@@ -183,19 +184,26 @@ class Model {
 std::int64_t between(std::int64_t least, std::int64_t most) {
   return *rc::gen::resize(rc::kNominalSize, rc::gen::inRange(least, most + 1));
 }
-bool one_in(std::int64_t n) { return between(1, n) == n; }
+bool one_in(std::int64_t n) {
+  return between(1, n) == n;
+}
 
 LedgerAccountId any_account() {
   if (one_in(20)) return *rc::gen::element(kDuWallet, kDuBank, kNobody, kHolds);
   return *rc::gen::element(kBank, kCenter, kRevenue, kAlice, kAlice, kBob, kBob, kCarol);
 }
-Amount any_amount() { return Amount{one_in(20) ? between(-1, 0) : between(1, 60)}; }
-HoldId any_hold() { return hold_id(static_cast<std::uint64_t>(between(1, 12))); }
+Amount any_amount() {
+  return Amount{one_in(20) ? between(-1, 0) : between(1, 60)};
+}
+HoldId any_hold() {
+  return hold_id(static_cast<std::uint64_t>(between(1, 12)));
+}
 
 std::vector<TransferRequest> any_batch() {
   std::vector<TransferRequest> batch(static_cast<std::size_t>(between(1, 5)));
   for (TransferRequest& request : batch) {
-    request = transfer(static_cast<std::uint64_t>(between(1, 300)), any_account(), any_account(), any_amount().micros, one_in(2));
+    request = transfer(static_cast<std::uint64_t>(between(1, 300)), any_account(), any_account(), any_amount().micros,
+                       one_in(2));
     if (one_in(3)) request.debit = kBank;  // money must come in, or nothing can be spent
   }
   if (one_in(4)) batch.back() = batch.front();

@@ -6,7 +6,9 @@
 namespace bourse::ledger {
 namespace {
 
-Status damaged(std::string_view what) { return fail(ErrorCode::integrity, "ledger snapshot: " + std::string(what)); }
+Status damaged(std::string_view what) {
+  return fail(ErrorCode::integrity, "ledger snapshot: " + std::string(what));
+}
 
 std::uint64_t read_count(codec::Reader& in) {
   std::uint64_t count = 0;
@@ -50,7 +52,9 @@ Status Ledger::load(codec::Reader& in) {
   return status;
 }
 
-void Ledger::clear() { *this = Ledger(retention_); }
+void Ledger::clear() {
+  *this = Ledger(retention_);
+}
 
 Status Ledger::load_accounts(codec::Reader& in) {
   for (std::uint64_t left = read_count(in); left > 0; --left) {
@@ -70,7 +74,8 @@ Status Ledger::load_holds(codec::Reader& in) {
     Hold hold;
     in.read(hold);
     if (!in.ok()) return damaged("cut short");
-    if (account(hold.wallet) == nullptr || account(hold.holds) == nullptr) return damaged("a hold without its accounts");
+    if (account(hold.wallet) == nullptr || account(hold.holds) == nullptr)
+      return damaged("a hold without its accounts");
     if (!holds_.emplace(hold.id, hold).second) return damaged("a hold twice");
     if (hold.ended)
       ended_holds_.push_back(hold.id);

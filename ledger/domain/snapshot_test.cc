@@ -11,7 +11,8 @@ TestBank busy_bank(Retention retention = {}) {
   bank.fund(1, kAlice, 100);
   bank.post_one(transfer(2, kBob, kAlice, 1));
   bank.post({transfer(3, kDuBank, kDuWallet, 5, true), transfer(4, kAlice, kBob, 10)});
-  for (std::uint64_t id = 1; id <= 4; ++id) EXPECT_TRUE(bank.place(id, kAlice, 10, Instant{static_cast<std::int64_t>(100 - id)}));
+  for (std::uint64_t id = 1; id <= 4; ++id)
+    EXPECT_TRUE(bank.place(id, kAlice, 10, Instant{static_cast<std::int64_t>(100 - id)}));
   EXPECT_TRUE(bank.capture(2, {{kCenter, Amount{3}, TransferCode::capture_center}}));
   EXPECT_TRUE(bank.release(3));
   EXPECT_TRUE(bank.release(2, HoldEnd::expired));

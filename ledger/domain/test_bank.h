@@ -11,9 +11,15 @@ namespace bourse::ledger {
 using LedgerEvent =
     std::variant<AccountOpened, Posted, TransferRefused, HoldPlaced, HoldExtended, HoldCaptured, HoldEnded>;
 
-inline LedgerAccountId account_id(std::uint64_t n) { return LedgerAccountId{{0xACC, n}}; }
-inline TransferId transfer_id(std::uint64_t n) { return TransferId{{0x7A, n}}; }
-inline HoldId hold_id(std::uint64_t n) { return HoldId{{0x401D, n}}; }
+inline LedgerAccountId account_id(std::uint64_t n) {
+  return LedgerAccountId{{0xACC, n}};
+}
+inline TransferId transfer_id(std::uint64_t n) {
+  return TransferId{{0x7A, n}};
+}
+inline HoldId hold_id(std::uint64_t n) {
+  return HoldId{{0x401D, n}};
+}
 
 inline const LedgerAccountId kBank = account_id(1);
 inline const LedgerAccountId kHolds = account_id(2);
@@ -68,7 +74,9 @@ class TestBank {
     return outcomes;
   }
   TransferOutcome post_one(const TransferRequest& request) { return post({request}).front(); }
-  void fund(std::uint64_t id, LedgerAccountId wallet, std::int64_t micros) { post_one(transfer(id, kBank, wallet, micros)); }
+  void fund(std::uint64_t id, LedgerAccountId wallet, std::int64_t micros) {
+    post_one(transfer(id, kBank, wallet, micros));
+  }
 
   Status place(std::uint64_t id, LedgerAccountId wallet, std::int64_t micros, Instant expires_at = kLater) {
     return happen_if(ledger.place({.hold = hold_id(id),

@@ -38,8 +38,8 @@ std::uint64_t fingerprint(const TransferRequest& request) {
   return fingerprint_of(request.debit, request.credit, request.amount, request.code, request.reference);
 }
 
-// Memory is the bottleneck: all accounts are looked up first, and what a request will touch is fetched while those before
-// it are decided.
+// Memory is the bottleneck: all accounts are looked up first, and what a request will touch is fetched while those
+// before it are decided.
 void Ledger::decide(std::span<const TransferRequest> batch) {
   constexpr std::size_t kAhead = 12;
   decisions_.clear();
@@ -91,7 +91,8 @@ std::optional<ErrorCode> Ledger::check(const TransferRequest& request, Sides sid
   if (!request.amount.is_positive()) return ErrorCode::amount_not_positive;
   if (debit == nullptr || credit == nullptr) return ErrorCode::account_not_found;
   if (debit->unit != credit->unit) return ErrorCode::unit_mismatch;
-  if (!debit->has_debit_room(request.amount) || !credit->has_credit_room(request.amount)) return ErrorCode::amount_overflow;
+  if (!debit->has_debit_room(request.amount) || !credit->has_credit_room(request.amount))
+    return ErrorCode::amount_overflow;
   if (!debit->covers(request.amount)) return ErrorCode::insufficient_funds;
   return std::nullopt;
 }

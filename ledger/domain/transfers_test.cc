@@ -10,7 +10,9 @@ namespace {
 using enum TransferOutcome::Kind;
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 
-std::size_t decided_events(const TestBank& bank) { return bank.events.size() - chart().size(); }
+std::size_t decided_events(const TestBank& bank) {
+  return bank.events.size() - chart().size();
+}
 
 TEST(Transfers, MoveDebitsAndCredits) {
   TestBank bank;
@@ -85,10 +87,10 @@ TEST(TransferIdempotency, AnotherPayloadConflictsAndIsNotFrozen) {
   TestBank bank;
   bank.fund(1, kAlice, 100);
   const TransferRequest first = transfer(1, kBank, kAlice, 100);
-  for (const auto change : {+[](TransferRequest& r) { r.debit = kCenter; }, +[](TransferRequest& r) { r.credit = kBob; },
-                            +[](TransferRequest& r) { r.amount = Amount{101}; },
-                            +[](TransferRequest& r) { r.code = TransferCode::top_up; },
-                            +[](TransferRequest& r) { r.reference = {0, 1}; }}) {
+  for (const auto change :
+       {+[](TransferRequest& r) { r.debit = kCenter; }, +[](TransferRequest& r) { r.credit = kBob; },
+        +[](TransferRequest& r) { r.amount = Amount{101}; }, +[](TransferRequest& r) { r.code = TransferCode::top_up; },
+        +[](TransferRequest& r) { r.reference = {0, 1}; }}) {
     TransferRequest changed = first;
     change(changed);
     EXPECT_EQ(error_of(bank.post_one(changed)), ErrorCode::conflict);
@@ -128,8 +130,8 @@ TEST(TransferIdempotency, TheFingerprintStays) {
 
 TEST(LinkedTransfers, SucceedTogether) {
   TestBank bank;
-  const auto outcomes = bank.post({transfer(1, kBank, kAlice, 100, true), transfer(2, kAlice, kBob, 60, true),
-                                   transfer(3, kBob, kCenter, 50)});
+  const auto outcomes = bank.post(
+      {transfer(1, kBank, kAlice, 100, true), transfer(2, kAlice, kBob, 60, true), transfer(3, kBob, kCenter, 50)});
   for (const TransferOutcome& outcome : outcomes) EXPECT_EQ(outcome.kind, posted);
   EXPECT_EQ(bank.ledger.account(kAlice)->balance(), Amount{40});
   EXPECT_EQ(bank.ledger.account(kBob)->balance(), Amount{10});
@@ -138,8 +140,8 @@ TEST(LinkedTransfers, SucceedTogether) {
 TEST(LinkedTransfers, FailTogetherAndLeaveNothing) {
   TestBank bank;
   const auto outcomes =
-      bank.post({transfer(1, kBank, kBob, 5), transfer(2, kBank, kAlice, 100, true), transfer(3, kAlice, kBob, 101, true),
-                 transfer(4, kBank, kBob, 1), transfer(5, kBank, kBob, 7)});
+      bank.post({transfer(1, kBank, kBob, 5), transfer(2, kBank, kAlice, 100, true),
+                 transfer(3, kAlice, kBob, 101, true), transfer(4, kBank, kBob, 1), transfer(5, kBank, kBob, 7)});
   EXPECT_EQ(outcomes[0].kind, posted);
   EXPECT_EQ(error_of(outcomes[1]), ErrorCode::linked_failed);
   EXPECT_EQ(error_of(outcomes[2]), ErrorCode::insufficient_funds);

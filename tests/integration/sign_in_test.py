@@ -22,7 +22,7 @@ IDP = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 
 NODE = os.environ.get("BOURSE_NODE") or shutil.which("node")
 PEOPLE = {"alice": ("alice's pass-word", ["researchers", "chess"]), "otto": ("0tto&<co>", ["operators"]), "nobody": ("x", [])}
 
-NGINX = """daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log {dir}/nginx.log warn;
+NGINX = """{user} daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log {dir}/nginx.log warn;
 events {{ worker_connections 512; }}
 http {{ access_log off; client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3;
   uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
@@ -68,7 +68,7 @@ class World:
             "clients": [{"client_id": "bourse", "client_secret": "a secret: with +odd% characters", "redirect_uris": [f"{self.url}/auth/callback"]}],
             "users": {n: {"password": p, "name": n.capitalize(), "groups": g} for n, (p, g) in PEOPLE.items()}}), mode=0o600)
         workdir.write_file(f"{self.dir}/gateway.toml", GATEWAY.format(dir=self.dir, url=self.url, issuer=self.issuer))
-        workdir.write_file(f"{self.dir}/nginx.conf", NGINX.format(dir=self.dir, port=port))
+        workdir.write_file(f"{self.dir}/nginx.conf", NGINX.format(dir=self.dir, port=port, user="user root;" if os.geteuid() == 0 else ""))
         self.idp = process.Process([NODE, f"{IDP}/idp.mjs", f"{self.dir}/idp.json"], f"{self.dir}/idp.log", name="identity provider")
         self.market = process.Process([f"{PROGRAMS}/bourse-fake-market", f"unix:{self.dir}/market.sock"], f"{self.dir}/market.log")
         self.start_redis()

@@ -55,7 +55,8 @@ class LinkServer {
 
   ConnectorStatus status(CenterId center) const;
 
-  // Asks the center's connector for a piece of an attempt's log. `done` is called once, from a gRPC thread.
+  // Asks the center's connector for a piece of an attempt's log. `done` is called once, from a thread of the link's or,
+  // when there is nobody to ask, from the caller's; it must not wait.
   // Errors: center_unavailable, not_found, timeout.
   void read_log(CenterId center, JobId job, AttemptId attempt, std::int64_t offset, std::int64_t max_bytes,
                 std::move_only_function<void(Result<LogSlice>)> done);

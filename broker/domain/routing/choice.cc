@@ -8,7 +8,7 @@ namespace bourse::broker::routing {
 namespace {
 
 struct Key {
-  std::uint64_t primary = 0, secondary = 0;
+  std::int64_t primary = 0, secondary = 0;
   std::uint32_t pool = 0, center = 0;
 };
 
@@ -63,10 +63,12 @@ class Podium {
 
 // What the bounds say of a pool: nothing that it could score is below its key.
 Key key_of(const Field& field, std::size_t i) {
-  return {.primary = field.first_key[i],
-          .secondary = field.objective == Objective::fastest ? field.bound[i] : 0,
+  return {.primary = field.key[i],
+          .secondary = field.objective == Objective::fastest ? field.priced.bound(i) : 0,
           .pool = static_cast<std::uint32_t>(i)};
 }
+
+constexpr Key kAny{.primary = kRefused - 1, .secondary = kRefused};
 
 // The key that pools scoring as `scored` or better can't be above.
 Key limit_of(const Field& field, const Scored& scored) {
@@ -74,53 +76,46 @@ Key limit_of(const Field& field, const Scored& scored) {
     case Objective::cheapest:
       return {.primary = field.scale->of_micros(scored.primary)};
     case Objective::fastest:
-      return {.primary = static_cast<std::uint64_t>(scored.primary),
+      return {.primary = static_cast<std::int64_t>(scored.primary),
               .secondary = field.scale->of_micros(static_cast<unsigned __int128>(scored.total.micros))};
     case Objective::best_value:
-      return {.primary = field.scale->of_micros(scored.primary, -field.cost_shift - kEndShift)};
+      return {.primary = field.scale->of_micros(scored.primary, -field.priced.cost_shift - kEndShift)};
   }
-  return {};
+  return kAny;
 }
 
-// Calls `visit` for every pool of a block that runs and whose key may reach `limit`, which visit may lower.
-template <class Visit>
-void walk_block(const Field& field, std::size_t block, const Key& limit, Visit& visit) {
-  const std::size_t at = field.begin + block * kBlock;
-  const std::size_t stop = std::min(at + kBlock, field.end);
-  for (std::size_t i = at; i < stop; ++i)
-    if (field.first_key[i] < limit.primary || (field.first_key[i] == limit.primary && key_of(field, i).secondary <= limit.secondary))
-      visit(i);
-}
-
+// Calls `visit` for every pool that runs and whose key may reach `limit`, which visit may lower.
 template <class Visit>
 void walk(const Field& field, const Key& limit, Visit&& visit) {
-  for (std::size_t block = 0; block < field.blocks(); ++block)
-    if (field.lowest[block] <= limit.primary) walk_block(field, block, limit, visit);
+  for (std::size_t block = 0; block < field.blocks(); ++block) {
+    if (field.lowest[block] > limit.primary) continue;
+    const std::size_t at = field.begin + block * kBlock;
+    const std::size_t stop = std::min(at + kBlock, field.end);
+    for (std::size_t i = at; i < stop; ++i) {
+      if (field.key[i] > limit.primary) continue;
+      if (field.key[i] < limit.primary || key_of(field, i).secondary <= limit.secondary) visit(i);
+    }
+  }
 }
 
-// The same, the blocks with the lowest keys first, so that `limit` falls soon and most others are never entered.
-template <class Visit>
-void walk_promising_first(const Field& field, const Key& limit, Visit&& visit) {
-  std::array<std::size_t, kMaxPlans> first{};
-  std::size_t n = 0;
+// A limit that lets few through: the kMaxPlans-th of the blocks' lowest keys, so at least as many pools are below it.
+Key first_limit(const Field& field) {
+  std::array<std::int64_t, kMaxPlans> least;
+  least.fill(kRefused - 1);
   for (std::size_t block = 0; block < field.blocks(); ++block) {
-    if (n == first.size() && field.lowest[block] >= field.lowest[first[n - 1]]) continue;
-    std::size_t at = n == first.size() ? n - 1 : n++;
-    for (; at > 0 && field.lowest[block] < field.lowest[first[at - 1]]; --at) first[at] = first[at - 1];
-    first[at] = block;
+    if (field.lowest[block] >= least.back()) continue;
+    std::size_t at = least.size() - 1;
+    for (; at > 0 && field.lowest[block] < least[at - 1]; --at) least[at] = least[at - 1];
+    least[at] = field.lowest[block];
   }
-  const auto promising = std::span(first.data(), n);
-  for (const std::size_t block : promising) walk_block(field, block, limit, visit);
-  for (std::size_t block = 0; block < field.blocks(); ++block)
-    if (field.lowest[block] <= limit.primary && std::ranges::find(promising, block) == promising.end())
-      walk_block(field, block, limit, visit);
+  return {.primary = least.back(), .secondary = kRefused};
 }
 
 std::size_t per_center(const Field& field) {
   std::size_t centers = 0;
   for (const CenterSpan& span : field.centers) {
     if (span.begin < field.begin || span.end > field.end) continue;
-    centers += std::any_of(field.bound + span.begin, field.bound + span.end, [](std::uint64_t b) { return b != kRefused; });
+    centers += std::any_of(field.key + span.begin, field.key + span.end, [](std::int64_t key) { return key != kRefused; });
     if (centers == 3) return kPlansPerCenter;
   }
   return kMaxPlans;
@@ -141,22 +136,26 @@ bool score(const Field& field, const ScoreExactly& score_exactly, std::uint32_t 
 }  // namespace
 
 std::vector<Scored> choose(const Field& field, const ScoreExactly& score_exactly) {
-  constexpr Key kAny{.primary = kRefused - 1, .secondary = kRefused};
   const std::size_t most = per_center(field);
   Podium<Key> by_bound(most);
-  Key limit = kAny;
-  walk_promising_first(field, limit, [&](std::size_t i) {
-    Key key = key_of(field, i);
-    key.center = field.pools->center_of(i);
-    by_bound.offer(key);
-    if (by_bound.full()) limit = by_bound.last();
-  });
+  // Below the first limit there may be too many of one center; then everybody is asked.
+  for (Key limit = first_limit(field); !by_bound.full(); limit = kAny) {
+    const bool all = limit.primary == kAny.primary;
+    by_bound = Podium<Key>(most);
+    walk(field, limit, [&](std::size_t i) {
+      Key key = key_of(field, i);
+      key.center = field.pools->center_of(i);
+      by_bound.offer(key);
+      if (by_bound.full()) limit = by_bound.last();
+    });
+    if (all) break;
+  }
   Podium<Scored> best(most);
   Scored scored;
   for (const Key& key : by_bound.places())
     if (score(field, score_exactly, key.pool, scored)) best.offer(scored);
   // Whoever isn't among these can only be in the answer if its bound is not above the last one's exact score.
-  limit = best.full() ? limit_of(field, best.last()) : kAny;
+  Key limit = best.full() ? limit_of(field, best.last()) : kAny;
   walk(field, limit, [&](std::size_t i) {
     if (by_bound.has(static_cast<std::uint32_t>(i))) return;
     if (!score(field, score_exactly, static_cast<std::uint32_t>(i), scored)) return;

@@ -27,11 +27,10 @@ struct Scored {
 struct Field {
   Objective objective = Objective::cheapest;
   std::size_t begin = 0, end = 0;
-  const std::uint64_t* bound = nullptr;      // from `price`
-  const std::uint64_t* first_key = nullptr;  // from `rank`
-  const std::uint64_t* lowest = nullptr;     // from `rank`
+  Priced priced;
+  const std::int64_t* key = nullptr;     // from `rank`
+  const std::int64_t* lowest = nullptr;  // from `rank`
   const CostScale* scale = nullptr;
-  int cost_shift = 0;                    // brings a bound to 32 bits: the width of the longest dropped duration
   const PoolTable* pools = nullptr;
   std::span<const CenterSpan> centers;
 

@@ -22,11 +22,6 @@ std::int64_t score_of(const Scored& scored, Objective objective) {
   return static_cast<std::int64_t>(std::min(value, kMost));
 }
 
-std::uint64_t saturated_key_sum(std::uint64_t a, std::uint64_t b) {
-  std::uint64_t sum = 0;
-  return __builtin_add_overflow(a, b, &sum) ? kRefused : sum;
-}
-
 }  // namespace
 
 Evaluation::Evaluation(const Request& request, PoolTable& pools, const PriceTable& prices, const TermsNow& terms, Scratch& scratch)
@@ -45,8 +40,7 @@ Decision Evaluation::decide(std::uint64_t turn) {
   fit_all();
   predict_all();
   if (spec_.deadline) refuse_late();
-  price(prices_, scale_, pools_.columns().speed.data(), s_.dropped_by_speed.data(), s_.code.data(), begin_, end_,
-        s_.rate.data(), s_.bound.data());
+  price(prices_, scale_, begin_, end_, s_.rate.data());
   refuse_dear();
   decision_.fitting = count_fitting(s_.code.data(), begin_, end_);
   const std::vector<Scored> best = chosen();
@@ -62,8 +56,7 @@ void Evaluation::fit_all() {
   s_.code.resize(n);
   s_.ends.resize(n);
   s_.rate.resize(n);
-  s_.bound.resize(n);
-  s_.first_key.resize(n);
+  s_.key.resize(n);
   s_.lowest.resize(n / kBlock + 1);
   s_.totals.start(prices_.classes.size());
   s_.caps.start(prices_.classes.size());
@@ -102,7 +95,7 @@ std::optional<Amount> Evaluation::cap_of(std::size_t pool) {
 // rounding matters; those pools are rated. A cap beyond what an amount can hold is over any budget, also when none is given.
 void Evaluation::refuse_dear() {
   using Wide = unsigned __int128;
-  constexpr Wide kTop = std::numeric_limits<std::uint32_t>::max();
+  constexpr Wide kTop = std::numeric_limits<std::int32_t>::max();  // of a rate
   const Amount budget = std::max(spec_.budget.value_or(Amount{std::numeric_limits<std::int64_t>::max()}), Amount{});
   const auto longest = static_cast<std::uint64_t>(spec_.walltime.ms >> scale_.drop);
   const Wide limit = scale_.wide_of(budget);
@@ -112,7 +105,7 @@ void Evaluation::refuse_dear() {
   if (spec_.budget) find_cheapest_cap(longest);
   const Wide over = (limit + 1 + scale_.slack) / std::max<std::uint64_t>(longest, 1) + 1;  // rates from it surely don't
   if (over <= kTop)
-    refuse_from(static_cast<std::uint32_t>(over), s_.rate.data(), begin_, end_, s_.code.data(), s_.bound.data());
+    refuse_from(static_cast<std::uint32_t>(over), s_.rate.data(), begin_, end_, s_.code.data());
   if (within > kTop) return;
   const auto doubtful = static_cast<std::uint32_t>(within);
   const auto band = static_cast<std::uint32_t>(std::min(over - within, kTop));
@@ -121,33 +114,37 @@ void Evaluation::refuse_dear() {
     const std::optional<Amount> cap = cap_of(i);
     if (cap && *cap <= budget) continue;
     s_.code[i] = code_of(Refusal::over_budget);
-    s_.bound[i] = kRefused;
   }
 }
 
 void Evaluation::find_cheapest_cap(std::uint64_t longest) {
-  std::uint64_t highest_rate = kRefused;  // above it no cap can be lower than the lowest found
+  std::uint64_t highest_rate = std::numeric_limits<std::uint64_t>::max();  // above it no cap can be lower than the lowest found
   for (std::size_t i = begin_; i < end_; ++i) {
     if (s_.rate[i] > highest_rate || s_.code[i] != 0) continue;  // the first is the one that is almost always so
     const std::optional<Amount> cap = cap_of(i);
     if (!cap || (!decision_.cheapest_cap.is_zero() && *cap >= decision_.cheapest_cap)) continue;
     decision_.cheapest_cap = *cap;
-    highest_rate = saturated_key_sum(scale_.of_micros(static_cast<unsigned __int128>(cap->micros)), scale_.slack) /
+    highest_rate = (static_cast<std::uint64_t>(scale_.of_micros(static_cast<unsigned __int128>(cap->micros))) + scale_.slack) /
                    std::max<std::uint64_t>(longest, 1);
   }
 }
 
 std::vector<Scored> Evaluation::chosen() {
-  const int cost_shift = static_cast<int>(std::bit_width(longest_dropped_));
-  rank(spec_.objective, s_.bound.data(), s_.ends.data(), cost_shift, begin_, end_, s_.first_key.data(), s_.lowest.data());
+  const Priced priced{.code = s_.code.data(),
+                      .rate = s_.rate.data(),
+                      .speed = pools_.columns().speed.data(),
+                      .dropped_by_speed = s_.dropped_by_speed.data(),
+                      .ends = s_.ends.data(),
+                      .slack = scale_.slack,
+                      .cost_shift = static_cast<int>(std::bit_width(longest_dropped_))};
+  rank(spec_.objective, priced, begin_, end_, s_.key.data(), s_.lowest.data());
   const Field field{.objective = spec_.objective,
                     .begin = begin_,
                     .end = end_,
-                    .bound = s_.bound.data(),
-                    .first_key = s_.first_key.data(),
+                    .priced = priced,
+                    .key = s_.key.data(),
                     .lowest = s_.lowest.data(),
                     .scale = &scale_,
-                    .cost_shift = cost_shift,
                     .pools = &pools_,
                     .centers = pools_.centers()};
   return choose(field, [this](std::uint32_t pool, Scored& scored) {

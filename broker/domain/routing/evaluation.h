@@ -34,9 +34,8 @@ class Memo {
 
 struct Scratch {
   std::vector<std::int32_t> code;
-  std::vector<std::int64_t> ends, duration_by_speed;
+  std::vector<std::int64_t> ends, duration_by_speed, key, lowest;
   std::vector<std::uint32_t> dropped_by_speed, rate;
-  std::vector<std::uint64_t> bound, first_key, lowest;
   Memo totals, caps;
 };
 

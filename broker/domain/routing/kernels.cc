@@ -11,10 +11,10 @@ using pricing::kMeterCount;
 
 constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
 
-// Compiled twice, for AVX2 and for every x86-64; the loader picks. Sanitizers can't run before the loader has.
+// Compiled for AVX-512, for AVX2 and for every x86-64; the loader picks. Sanitizers can't run before the loader has.
 #if defined(__x86_64__) && !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer) && \
     !__has_feature(undefined_behavior_sanitizer)
-#define BOURSE_VECTORISED __attribute__((target_clones("avx2", "default")))
+#define BOURSE_VECTORISED __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #else
 #define BOURSE_VECTORISED
 #endif
@@ -36,8 +36,8 @@ Shape shape_of(const JobSpec& spec, const PoolTable& pools) {
           .gpus = share(spec.need.gpus, nodes),
           .mem_mib = share(spec.need.mem_mib, nodes),
           .walltime_s = static_cast<std::int32_t>(std::clamp<std::int64_t>((spec.walltime.ms + 999) / 1000, 0, kMost - 1)),
-          .total_cores = spec.need.cores,
-          .total_gpus = spec.need.gpus};
+          .total_cores = share(spec.need.cores, 1),
+          .total_gpus = share(spec.need.gpus, 1)};
 }
 
 BOURSE_VECTORISED
@@ -72,32 +72,31 @@ BOURSE_VECTORISED
 void predict(const Columns& pools, const Shape& job, const std::int64_t* duration_ms, std::size_t begin, std::size_t end,
              std::int64_t* ends) {
   const std::int32_t* whole = pools.whole_nodes.data();
-  const std::int32_t* cores = pools.cores.data();
-  const std::int32_t* gpus = pools.gpus.data();
-  const std::int64_t* free_cores = pools.free_cores.data();
-  const std::int64_t* free_gpus = pools.free_gpus.data();
+  const std::int32_t* free_share = pools.free_share.data();
+  const std::int32_t* free_gpus = pools.free_gpus.data();
   const std::int64_t* busy_wait_ms = pools.busy_wait_ms.data();
   const std::uint32_t* speed = pools.speed.data();
   const Shape need = job;
 #pragma clang loop vectorize(assume_safety)
   for (std::size_t i = begin; i < end; ++i) {
-    const std::int64_t cores_there = whole[i] != 0 ? std::int64_t{need.nodes} * cores[i] : need.total_cores;
-    const std::int64_t gpus_there = whole[i] != 0 ? std::int64_t{need.nodes} * gpus[i] : need.total_gpus;
-    const bool fits_now = (cores_there <= free_cores[i]) & (gpus_there <= free_gpus[i]);
+    const std::int32_t share_wanted = whole[i] != 0 ? need.nodes : need.total_cores;
+    const std::int32_t gpus_wanted = whole[i] != 0 ? 0 : need.total_gpus;
+    const bool fits_now = (share_wanted <= free_share[i]) & (gpus_wanted <= free_gpus[i]);
     ends[i] = (fits_now ? 0 : busy_wait_ms[i]) + duration_ms[speed[i]];
   }
 }
 
-std::uint64_t CostScale::of_micros(unsigned __int128 micros, int further) const {
+std::int64_t CostScale::of_micros(unsigned __int128 micros, int further) const {
   using Wide = unsigned __int128;
+  constexpr auto kTop = static_cast<Wide>(kRefused - 1);
   const int by = exponent + further;
   if (by < 0) {
     const Wide down = -by > 127 ? 0 : micros >> -by;
-    return down >= kRefused - 1 ? kRefused - 1 : static_cast<std::uint64_t>(down) + 1;
+    return static_cast<std::int64_t>(std::min(down + 1, kTop));
   }
   if (micros == 0) return 0;
-  if (by > 63 || micros > (Wide{kRefused - 1} >> by)) return kRefused - 1;
-  return static_cast<std::uint64_t>(micros << by);
+  if (by > 62 || micros > kTop >> by) return kRefused - 1;
+  return static_cast<std::int64_t>(micros << by);
 }
 
 unsigned __int128 CostScale::wide_of(Amount amount) const {
@@ -126,18 +125,17 @@ CostScale scale_of(const PriceTable& table, const pricing::Allocation& need, Dur
     const unsigned __int128 missed = static_cast<unsigned __int128>(count) * table.slack[m] >> scale.shift[m];
     error += static_cast<std::uint64_t>(std::min<unsigned __int128>(missed, 1ULL << 60)) + 1;
   }
-  scale.narrow = std::max(0, static_cast<int>(std::bit_width(highest)) - 32);
+  scale.narrow = std::max(0, static_cast<int>(std::bit_width(highest)) - 31);
   scale.drop = std::max(0, static_cast<int>(std::bit_width(static_cast<std::uint64_t>(std::max<std::int64_t>(walltime.ms, 0)))) - 32);
   scale.exponent = least - 2 - scale.narrow - scale.drop;
   scale.rate_error = (error >> scale.narrow) + 2;
   // Half a micro-unit for each of at most four lines, and what the memory's reading lost.
-  scale.slack = scale.of_micros(kMeterCount / 2 + table.tick_micros);
+  scale.slack = static_cast<std::uint64_t>(scale.of_micros(kMeterCount / 2 + table.tick_micros));
   return scale;
 }
 
 BOURSE_VECTORISED
-void price(const PriceTable& table, const CostScale& scale, const std::uint32_t* speed, const std::uint32_t* dropped_duration,
-           const std::int32_t* code, std::size_t begin, std::size_t end, std::uint32_t* rate, std::uint64_t* bound) {
+void price(const PriceTable& table, const CostScale& scale, std::size_t begin, std::size_t end, std::uint32_t* rate) {
   const std::uint32_t* r0 = table.rate[0].data();
   const std::uint32_t* r1 = table.rate[1].data();
   const std::uint32_t* r2 = table.rate[2].data();
@@ -145,55 +143,50 @@ void price(const PriceTable& table, const CostScale& scale, const std::uint32_t*
   const std::uint64_t w0 = scale.weight[0], w1 = scale.weight[1], w2 = scale.weight[2], w3 = scale.weight[3];
   const int s0 = scale.shift[0], s1 = scale.shift[1], s2 = scale.shift[2], s3 = scale.shift[3];
   const int narrow = scale.narrow;
-  const std::uint64_t slack = scale.slack;
+  if (w1 == 0) {  // most jobs have no cards
 #pragma clang loop vectorize(assume_safety)
-  for (std::size_t i = begin; i < end; ++i) {
-    const std::uint64_t sum = (r0[i] * w0 >> s0) + (r1[i] * w1 >> s1) + (r2[i] * w2 >> s2) + (r3[i] * w3 >> s3);
-    const auto narrowed = static_cast<std::uint32_t>(sum >> narrow);
-    const std::uint64_t key = std::uint64_t{narrowed} * dropped_duration[speed[i]];
-    const std::uint64_t least = key > slack ? key - slack : 0;
-    rate[i] = narrowed;
-    bound[i] = code[i] != 0 ? kRefused : least;
+    for (std::size_t i = begin; i < end; ++i)
+      rate[i] = static_cast<std::uint32_t>(((r0[i] * w0 >> s0) + (r2[i] * w2 >> s2) + (r3[i] * w3 >> s3)) >> narrow);
+    return;
   }
+#pragma clang loop vectorize(assume_safety)
+  for (std::size_t i = begin; i < end; ++i)
+    rate[i] = static_cast<std::uint32_t>(
+        ((r0[i] * w0 >> s0) + (r1[i] * w1 >> s1) + (r2[i] * w2 >> s2) + (r3[i] * w3 >> s3)) >> narrow);
 }
 
 BOURSE_VECTORISED
-void rank(Objective objective, const std::uint64_t* bound, const std::int64_t* ends, int cost_shift, std::size_t begin,
-          std::size_t end, std::uint64_t* first_key, std::uint64_t* lowest) {
+void rank(Objective objective, const Priced& priced, std::size_t begin, std::size_t end, std::int64_t* key, std::int64_t* lowest) {
+  const Priced p = priced;
   if (objective == Objective::cheapest) {
 #pragma clang loop vectorize(assume_safety)
-    for (std::size_t i = begin; i < end; ++i) first_key[i] = bound[i];
+    for (std::size_t i = begin; i < end; ++i) key[i] = p.code[i] != 0 ? kRefused : p.bound(i);
   } else if (objective == Objective::fastest) {
 #pragma clang loop vectorize(assume_safety)
-    for (std::size_t i = begin; i < end; ++i)
-      first_key[i] = bound[i] == kRefused ? kRefused : static_cast<std::uint64_t>(ends[i]);
+    for (std::size_t i = begin; i < end; ++i) key[i] = p.code[i] != 0 ? kRefused : p.ends[i];
   } else {
 #pragma clang loop vectorize(assume_safety)
     for (std::size_t i = begin; i < end; ++i) {
-      const auto cost = static_cast<std::uint32_t>(bound[i] >> cost_shift);
-      const auto late = static_cast<std::uint32_t>(ends[i] >> kEndShift);
-      first_key[i] = bound[i] == kRefused ? kRefused : std::uint64_t{cost} * late;
+      const auto cost = static_cast<std::uint32_t>(p.bound(i) >> p.cost_shift);
+      const auto late = static_cast<std::uint32_t>(p.ends[i] >> kEndShift);
+      key[i] = p.code[i] != 0 ? kRefused : static_cast<std::int64_t>(std::uint64_t{cost} * late);
     }
   }
   std::size_t block = 0;
   for (std::size_t at = begin; at < end; at += kBlock, ++block) {
     const std::size_t stop = std::min(at + kBlock, end);
-    std::uint64_t least = kRefused;
+    std::int64_t least = kRefused;
 #pragma clang loop vectorize(assume_safety)
-    for (std::size_t i = at; i < stop; ++i) least = first_key[i] < least ? first_key[i] : least;
+    for (std::size_t i = at; i < stop; ++i) least = key[i] < least ? key[i] : least;
     lowest[block] = least;
   }
 }
 
 BOURSE_VECTORISED
-void refuse_from(std::uint32_t from, const std::uint32_t* rate, std::size_t begin, std::size_t end, std::int32_t* code,
-                 std::uint64_t* bound) {
+void refuse_from(std::uint32_t from, const std::uint32_t* rate, std::size_t begin, std::size_t end, std::int32_t* code) {
 #pragma clang loop vectorize(assume_safety)
-  for (std::size_t i = begin; i < end; ++i) {
-    const bool dear = rate[i] >= from;
-    code[i] = (dear & (code[i] == 0)) ? code_of(Refusal::over_budget) : code[i];
-    bound[i] = dear ? kRefused : bound[i];
-  }
+  for (std::size_t i = begin; i < end; ++i)
+    code[i] = ((rate[i] >= from) & (code[i] == 0)) ? code_of(Refusal::over_budget) : code[i];
 }
 
 BOURSE_VECTORISED

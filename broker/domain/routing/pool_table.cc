@@ -15,6 +15,12 @@ constexpr std::int32_t kFastestSpeed = 1'000'000;
 // One below the highest, so that a need clamped to the highest fits nowhere.
 std::int32_t narrowed(std::int64_t value) { return static_cast<std::int32_t>(std::clamp<std::int64_t>(value, 0, kMost - 1)); }
 
+// How many times `each` fits into `free`; −1 when that is overdrawn.
+std::int32_t whole_of(std::int64_t free, std::int64_t each) {
+  if (free < 0) return -1;
+  return each == 0 ? kMost : narrowed(free / each);
+}
+
 // The figures come from centers: what can't be true is brought into range here, so nothing below has to check.
 Pool sane(Pool pool, CenterId center) {
   pool.center = center;
@@ -97,9 +103,10 @@ void PoolTable::rebuild() {
   ++shape_;
   const std::size_t n = pools_.size();
   Columns& c = columns_;
-  for (auto* column : {&c.arch, &c.gpu_model, &c.nodes, &c.cores, &c.gpus, &c.mem_mib, &c.walltime_s, &c.whole_nodes, &c.standing})
+  for (auto* column : {&c.arch, &c.gpu_model, &c.nodes, &c.cores, &c.gpus, &c.mem_mib, &c.walltime_s, &c.whole_nodes, &c.standing,
+                       &c.free_share, &c.free_gpus})
     column->assign(n, 0);
-  for (auto* column : {&c.free_cores, &c.free_gpus, &c.busy_wait_ms}) column->assign(n, 0);
+  c.busy_wait_ms.assign(n, 0);
   c.speed.assign(n, 0);
   center_of_.assign(n, 0);
   names_.clear();
@@ -140,8 +147,11 @@ void PoolTable::refresh(std::size_t i) {
   const Promised& promised = promised_[i];
   const bool paused = !pool.accepting || (!paused_.empty() && paused_.contains(pool.center));
   columns_.standing[i] = static_cast<std::int32_t>(!pool.online ? Refusal::offline : paused ? Refusal::paused : Refusal::none);
-  columns_.free_cores[i] = saturated_add(pool.free_cores, -promised.cores);
-  columns_.free_gpus[i] = saturated_add(pool.free_gpus, -promised.gpus);
+  const std::int64_t cores = saturated_add(pool.free_cores, -promised.cores);
+  const std::int64_t gpus = saturated_add(pool.free_gpus, -promised.gpus);
+  columns_.free_share[i] = pool.whole_nodes ? std::min(whole_of(cores, pool.cores_per_node), whole_of(gpus, pool.gpus_per_node))
+                                            : whole_of(cores, 1);
+  columns_.free_gpus[i] = whole_of(gpus, 1);
   columns_.busy_wait_ms[i] = queue_wait(saturated_add(pool.pending_core_ms, promised.core_ms),
                                         saturated_multiply(pool.nodes, pool.cores_per_node)).ms;
 }
@@ -182,7 +192,9 @@ void PoolTable::promise(CenterId center, std::string_view pool, const pricing::A
 }
 
 Duration PoolTable::wait(std::size_t i, const pricing::Allocation& allocation) const {
-  const bool fits_now = allocation.cores <= columns_.free_cores[i] && allocation.gpus <= columns_.free_gpus[i];
+  const bool whole = columns_.whole_nodes[i] != 0;
+  const bool fits_now = (whole ? allocation.nodes : allocation.cores) <= columns_.free_share[i] &&
+                        (whole || allocation.gpus <= columns_.free_gpus[i]);
   return fits_now ? Duration{} : Duration{columns_.busy_wait_ms[i]};
 }
 

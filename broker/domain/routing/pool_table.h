@@ -29,7 +29,8 @@ struct Columns {
   std::vector<std::int32_t> whole_nodes;              // 0 or -1: a mask
   std::vector<std::int32_t> standing;                 // a Refusal: none, offline or paused
   std::vector<std::uint32_t> speed;                   // index into PoolTable::speeds
-  std::vector<std::int64_t> free_cores, free_gpus;    // less what is promised; may be negative
+  // What could start at once: cores where cores are sold, nodes where nodes are; less what is promised, −1 when overdrawn.
+  std::vector<std::int32_t> free_share, free_gpus;
   std::vector<std::int64_t> busy_wait_ms;             // the wait of a job that can't start at once
 };
 
@@ -66,7 +67,7 @@ class PoolTable {
   std::int32_t interned(std::string_view name) const;
   // Bumps whenever indexes or fixed properties change.
   std::uint64_t shape() const { return shape_; }
-  Duration wait(std::size_t pool, const pricing::Allocation& allocation) const;
+  Duration wait(std::size_t pool, const pricing::Allocation& allocation) const;  // of what is granted there
 
  private:
   void rebuild();

@@ -6,7 +6,6 @@
 #include <map>
 #include <tuple>
 
-#include "pricing/rating.h"
 
 namespace bourse::broker::routing {
 namespace {
@@ -101,6 +100,17 @@ ClassKey key_of(const std::vector<PriceRow>& rows, std::uint32_t speed, const Po
   return key;
 }
 
+PriceTable::Class class_of(const std::vector<PriceRow>& rows, std::uint32_t speed, const Pool& pool) {
+  PriceTable::Class made{.speed = speed, .whole = pool.whole_nodes, .node = node_of(pool)};
+  for (const PriceRow& row : rows) {
+    PriceTable::Class::Fraction& fraction = made.price[index(row.meter)];
+    fraction = {.multiplier = row.price.coefficient, .divisor = row.per};
+    for (int places = row.price.scale; places < 6; ++places) fraction.multiplier *= 10;
+    for (int places = 6; places < row.price.scale; ++places) fraction.divisor *= 10;
+  }
+  return made;
+}
+
 void add_rates(const std::vector<PriceRow>& rows, const Pool& pool, std::size_t i, WideRates& wide) {
   const pricing::Allocation node = pool.whole_nodes ? node_of(pool) : pricing::Allocation{};
   const std::int64_t counts[kMeterCount] = {node.cores, node.gpus, node.nodes, node.mem_mib};
@@ -154,7 +164,7 @@ PriceTable make_price_table(const Buyer& buyer, const PoolTable& pools, const pr
     add_rates(*locked, pool, i, wide);
     const std::uint32_t speed = pools.columns().speed[i];
     const auto [at, added] = classes.try_emplace(key_of(*locked, speed, pool), static_cast<std::uint32_t>(table.classes.size()));
-    if (added) table.classes.push_back({std::move(*locked), speed, pool.whole_nodes, node_of(pool)});
+    if (added) table.classes.push_back(class_of(*locked, speed, pool));
     table.cls[i] = at->second;
   }
   narrow(wide, table);
@@ -179,9 +189,22 @@ std::optional<Amount> exact_price(const PriceTable::Class& cls, const pricing::A
             .gpus = saturated_multiply(need.nodes, cls.node.gpus),
             .nodes = need.nodes,
             .mem_mib = saturated_multiply(need.nodes, cls.node.mem_mib)};
-  const auto rating = pricing::rate(pricing::readings_of(held, running), cls.rows);
-  if (!rating) return std::nullopt;
-  return rating->total;
+  // What pricing::rate gives for the same rows, without its lines; the property test holds the two together.
+  const pricing::Readings readings = pricing::readings_of(held, running);
+  std::int64_t total = 0;
+  for (const Meter meter : pricing::kMeters) {
+    const std::int64_t reading = readings[meter];
+    const auto& [multiplier, divisor] = cls.price[index(meter)];
+    if (reading > pricing::kMaxReading) return std::nullopt;
+    __int128 product = 0;
+    if (__builtin_mul_overflow(multiplier, static_cast<__int128>(reading), &product)) return std::nullopt;
+    if (product == 0) continue;
+    const __int128 micros = divide_half_away(product, divisor);
+    if (micros > std::numeric_limits<std::int64_t>::max() ||
+        __builtin_add_overflow(total, static_cast<std::int64_t>(micros), &total))
+      return std::nullopt;
+  }
+  return Amount{total};
 }
 
 }  // namespace bourse::broker::routing

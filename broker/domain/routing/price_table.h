@@ -35,7 +35,11 @@ struct TermsNow {
 struct PriceTable {
   // Pools that cost and run alike: same prices, speed and (if sold whole) node. Rated once a decision.
   struct Class {
-    std::vector<pricing::PriceRow> rows;
+    // amount = reading × multiplier / divisor in micro-units, rounded half away from zero; multiplier 0 = not priced.
+    struct Fraction {
+      __int128 multiplier = 0, divisor = 1;
+    };
+    Fraction price[pricing::kMeterCount];
     std::uint32_t speed = 0;
     bool whole = false;
     pricing::Allocation node;  // of a pool sold whole

@@ -1,0 +1,113 @@
+// The handlers of the market API, one per RPC: a request and who asks in, a reply or an error out. They block; the service
+// runs them on its pools. Grouped by area into people.cc, trading.cc, jobs.cc, operators.cc, finance.cc, ledger_views.cc, trace.cc.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/sha256.h"
+#include "broker/adapters/api/caller.h"
+#include "broker/adapters/api/convert.h"
+#include "broker/adapters/api/identity.h"
+#include "broker/adapters/api/market_service.h"
+#include "broker/adapters/api/queries.h"
+
+namespace bourse::broker::api {
+
+class Api {
+ public:
+  Api(MarketServiceOptions options, MarketServiceParts parts);
+
+  // people
+  Result<v1::Principal> sign_in(const v1::SignInRequest& request);
+  Result<v1::Empty> create_session(const v1::CreateSessionRequest& request);
+  Result<v1::Principal> resolve_session(const v1::ResolveSessionRequest& request);
+  Result<v1::Empty> end_session(const v1::EndSessionRequest& request);
+  // trading
+  Result<v1::ListOffersReply> list_offers(const v1::ListOffersRequest& request);
+  Result<v1::QuoteReply> quote(const v1::QuoteRequest& request);
+  Result<v1::Job> submit(const v1::SubmitRequest& request);
+  Result<v1::Job> cancel_job(const v1::CancelJobRequest& request);
+  // jobs and wallets
+  Result<v1::Job> get_job(const v1::GetJobRequest& request);
+  Result<v1::ListJobsReply> list_jobs(const v1::ListJobsRequest& request);
+  Result<v1::Receipt> get_receipt(const v1::GetJobRequest& request);
+  Result<v1::ListWalletsReply> list_wallets(const v1::ListWalletsRequest& request);
+  Result<v1::TraceReply> trace(const v1::TraceRequest& request);
+  // Of a log: what to ask the center for. The asking itself is asynchronous (see service.cc).
+  struct LogTarget { CenterId center; JobId job; AttemptId attempt; bool ended = false; };
+  Result<LogTarget> log_target(const v1::GetLogRequest& request);
+  // operators
+  Result<v1::EnrolCenterReply> enrol_center(const v1::EnrolCenterRequest& request);
+  Result<v1::ListCentersReply> list_centers(const v1::ListCentersRequest& request);
+  Result<v1::Center> set_center_state(const v1::SetCenterStateRequest& request);
+  Result<v1::Contract> set_contract(const v1::SetContractRequest& request);
+  Result<v1::PublishPricesReply> publish_prices(const v1::PublishPricesRequest& request);
+  // finance
+  Result<v1::Wallet> fund_account(const v1::FundAccountRequest& request);
+  Result<v1::ListWalletsReply> list_billing_accounts(const v1::ListWalletsRequest& request);
+  Result<v1::SettleReply> settle(const v1::SettleRequest& request);
+  Result<v1::ListStatementsReply> list_statements(const v1::ListStatementsRequest& request);
+  Result<v1::Document> get_statement(const v1::GetStatementRequest& request);
+  Result<v1::VerifyLedgerReply> verify_ledger(const v1::VerifyLedgerRequest& request);
+  Result<v1::TrialBalanceReply> trial_balance(const v1::TrialBalanceRequest& request);
+  // The whole journal of accounts as text, in pieces. `write` returns false when the reader is gone.
+  Status export_ledger(const v1::ExportLedgerRequest& request, const std::function<bool(std::string)>& write);
+
+  LinkServer& link() { return parts_.link; }
+
+ private:
+  // Runs a command with the caller's key. `fingerprint` is of the request as it came, without who sent it.
+  Result<CommandResult> run(const Caller& caller, std::string_view key, std::uint64_t fingerprint, CommandBody body);
+
+  // Reads the engine's state. The reader gets values only: it may still run after a timeout here.
+  template <class F>
+  auto look(F reader) -> Result<std::invoke_result_t<F&, const Market&>> {
+    auto out = std::make_shared<std::optional<std::invoke_result_t<F&, const Market&>>>();
+    CHECK_OK(parts_.engine.read_wait(
+        [out, reader = std::move(reader)](const Market& market) mutable { out->emplace(reader(market)); }, seconds(10)));
+    if (!*out) return fail(ErrorCode::unavailable);
+    return std::move(**out);
+  }
+
+  // The account to act on: the one named if the caller is a member, else the caller's first. Errors: not_found.
+  Result<BillingAccountId> account_of(const Caller& caller, const std::string& named);
+  // A center by name or id. Errors: not_found.
+  Result<CenterId> center_of(const std::string& name_or_id);
+  Result<JobSpec> spec_of(const v1::JobSpec& in);
+  Status keep_script(const std::string& script);
+  Status check_quoted_script(QuoteId id, const std::string& script);
+  // The job as the caller may see it. Errors: not_found.
+  Result<v1::Job> job_seen_by(const Caller& caller, JobId id);
+  Result<v1::Principal> principal_of(const Person& person);
+  Result<v1::Wallet> wallet_of(BillingAccountId account);
+  Result<v1::Center> center_view(CenterId id, bool with_money);
+  bool offline(CenterId center) const { return !parts_.link.status(center).online; }
+  std::uint64_t position() const { return parts_.engine.stats().position; }
+
+  MarketServiceOptions options_;
+  MarketServiceParts parts_;
+  Identity identity_;
+  Queries queries_;
+};
+
+// First 8 bytes of SHA-256 over the RPC's name and the request without its principal: what "the same request" means.
+template <class Request>
+std::uint64_t fingerprint(std::string_view rpc, Request request) {
+  request.clear_principal();
+  std::string bytes(rpc);
+  bytes.push_back('\0');
+  request.AppendToString(&bytes);
+  const Hash256 hash = sha256(bytes);
+  std::uint64_t value = 0;
+  for (int i = 0; i < 8; ++i) value = value << 8 | hash.bytes[static_cast<std::size_t>(i)];
+  return value;
+}
+
+// A uuid that is the same for the same words: what a repeat must name again. Version 8, variant 10 (RFC 9562).
+Uuid derived_uuid(std::string_view purpose, std::string_view text);
+
+// Whether the job's owner, or somebody whose work is to look (operators, finance), asks.
+bool may_see(const Caller& caller, const Market& market, BillingAccountId account);
+
+}  // namespace bourse::broker::api

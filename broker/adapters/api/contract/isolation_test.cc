@@ -1,0 +1,282 @@
+// Who may do what: every RPC with nobody, with the wrong role, with another tenant's things, and with garbage.
+#include <functional>
+
+#include "broker/adapters/api/contract/market_world.h"
+#include "federation-proto/bundle.h"
+
+namespace bourse::test {
+namespace {
+
+using Stub = v1::Market::Stub;
+
+class Isolation : public MarketWorld {
+ protected:
+  // An RPC with everything in it that makes it valid for its owner; `who` is put in.
+  struct Rpc {
+    std::string name;
+    std::function<Answer(const v1::Principal&)> call;
+  };
+  template <class Request, class Reply>
+  Rpc rpc(std::string name, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Reply*), Request request) {
+    return {std::move(name), [this, method, request](const v1::Principal& who) mutable {
+              *request.mutable_principal() = who;
+              if constexpr (requires { request.set_key(""); }) request.set_key(key());
+              Reply reply;
+              return call(method, request, &reply);
+            }};
+  }
+
+  std::vector<Rpc> user_rpcs(const std::string& account, const std::string& job, const std::string& quote) {
+    v1::QuoteRequest ask;
+    ask.set_account(account);
+    *ask.mutable_spec() = spec();
+    v1::SubmitRequest submit_spec;
+    submit_spec.set_account(account);
+    *submit_spec.mutable_spec() = spec();
+    v1::SubmitRequest submit_quote;
+    submit_quote.set_quote(quote);
+    v1::GetJobRequest which;
+    which.set_job(job);
+    v1::CancelJobRequest cancel;
+    cancel.set_job(job);
+    v1::GetLogRequest log;
+    log.set_job(job);
+    v1::TraceRequest trace;
+    trace.set_id(job);
+    v1::ListJobsRequest list;
+    list.set_account(account);
+    return {rpc("Quote", &Stub::Quote, ask),         rpc("Submit", &Stub::Submit, submit_spec), rpc("Submit quote", &Stub::Submit, submit_quote),
+            rpc("GetJob", &Stub::GetJob, which),     rpc("CancelJob", &Stub::CancelJob, cancel), rpc("GetLog", &Stub::GetLog, log),
+            rpc("GetReceipt", &Stub::GetReceipt, which), rpc("Trace", &Stub::Trace, trace),     rpc("ListJobs", &Stub::ListJobs, list)};
+  }
+
+  std::vector<Rpc> staff_rpcs(const std::string& account, const std::string& center, const std::string& period) {
+    StubCenter other;
+    v1::SetCenterStateRequest state;
+    state.set_center(center);
+    state.set_state("paused");
+    v1::SetContractRequest contract;
+    contract.mutable_contract()->set_center(center);
+    v1::PublishPricesRequest prices;
+    prices.add_rows()->set_meter("core_ms");
+    v1::FundAccountRequest funding;
+    funding.set_account(account);
+    funding.set_bank_reference("x");
+    funding.mutable_money()->set_amount("1");
+    funding.mutable_money()->set_unit("CNY");
+    v1::SettleRequest settle;
+    settle.set_center(center);
+    v1::GetStatementRequest statement;
+    statement.set_period(period);
+    return {rpc("EnrolCenter", &Stub::EnrolCenter, enrolment("beta", other)),
+            rpc("SetCenterState", &Stub::SetCenterState, state),
+            rpc("SetContract", &Stub::SetContract, contract),
+            rpc("PublishPrices", &Stub::PublishPrices, prices),
+            rpc("FundAccount", &Stub::FundAccount, funding),
+            rpc("ListBillingAccounts", &Stub::ListBillingAccounts, v1::ListWalletsRequest{}),
+            rpc("Settle", &Stub::Settle, settle),
+            rpc("ListStatements", &Stub::ListStatements, v1::ListStatementsRequest{}),
+            rpc("GetStatement", &Stub::GetStatement, statement),
+            rpc("VerifyLedger", &Stub::VerifyLedger, v1::VerifyLedgerRequest{}),
+            rpc("TrialBalance", &Stub::TrialBalance, v1::TrialBalanceRequest{})};
+  }
+
+  void SetUp() override {
+    MarketWorld::SetUp();
+    alpha_ = enrol("alpha");
+    open_for_business(alpha_);
+    ada_ = sign_in("ada", "Demo University", {"user"});
+    bob_ = sign_in("bob", "Other University", {"user"});
+    fund(ada_, "100");
+    fund(bob_, "100");
+    v1::QuoteRequest ask;
+    *ask.mutable_principal() = ada_;
+    ask.set_key(key());
+    *ask.mutable_spec() = spec();
+    v1::QuoteReply quote;
+    EXPECT_TRUE(call(&Stub::Quote, ask, &quote).ok());
+    quote_ = quote.quote();
+    job_ = submit(ada_, spec()).id();
+  }
+
+  StubCenter alpha_;
+  v1::Principal ada_, bob_;
+  std::string job_, quote_;
+};
+
+TEST_F(Isolation, NobodyIsRefusedEverywhere) {
+  auto all = user_rpcs(ada_.accounts(0), job_, quote_);
+  for (Rpc& rpc : staff_rpcs(ada_.accounts(0), "alpha", to_text(PeriodId{}))) all.push_back(std::move(rpc));
+  all.push_back(rpc("ListOffers", &Stub::ListOffers, v1::ListOffersRequest{}));
+  all.push_back(rpc("ListWallets", &Stub::ListWallets, v1::ListWalletsRequest{}));
+  all.push_back(rpc("ListCenters", &Stub::ListCenters, v1::ListCentersRequest{}));
+  v1::Principal forged;
+  forged.set_user("usr_");
+  forged.add_roles("operator");
+  for (const Rpc& each : all) {
+    EXPECT_EQ(each.call(v1::Principal{}).code, "unauthenticated") << each.name;
+    EXPECT_EQ(each.call(forged).code, "unauthenticated") << each.name;
+  }
+}
+
+TEST_F(Isolation, AnotherTenantsThingsAreNotThere) {
+  for (const Rpc& each : user_rpcs(ada_.accounts(0), job_, quote_)) {
+    const Answer got = each.call(bob_);
+    EXPECT_EQ(got.code, "not_found") << each.name << " " << got.detail;
+  }
+  // A stranger who claims the owner's accounts or tenant in the principal's other fields gains nothing without the user.
+  v1::Principal claims = bob_;
+  claims.clear_accounts();
+  claims.add_accounts(ada_.accounts(0));
+  for (const Rpc& each : user_rpcs(ada_.accounts(0), job_, quote_)) EXPECT_EQ(each.call(claims).code, "not_found") << each.name;
+  v1::ListJobsRequest list;
+  *list.mutable_principal() = bob_;
+  list.set_at_least_position(engine_->stats().position);
+  v1::ListJobsReply jobs;
+  ASSERT_TRUE(call(&Stub::ListJobs, list, &jobs).ok());
+  EXPECT_EQ(jobs.jobs_size(), 0);
+}
+
+TEST_F(Isolation, UsersDoNothingThatStaffDoes) {
+  for (const Rpc& each : staff_rpcs(ada_.accounts(0), "alpha", to_text(PeriodId{}))) EXPECT_EQ(each.call(ada_).code, "forbidden") << each.name;
+  v1::Principal nobody = ada_;
+  nobody.clear_roles();
+  nobody.add_roles("root");
+  for (const Rpc& each : staff_rpcs(ada_.accounts(0), "alpha", to_text(PeriodId{}))) EXPECT_EQ(each.call(nobody).code, "forbidden") << each.name;
+  for (const char* name : {"Quote", "Submit", "CancelJob", "GetLog"})
+    for (const Rpc& each : user_rpcs(ada_.accounts(0), job_, quote_))
+      if (each.name == name) EXPECT_EQ(each.call(nobody).code, "forbidden") << each.name;
+}
+
+TEST_F(Isolation, StaffKeepToTheirTrades) {
+  for (const Rpc& each : staff_rpcs(ada_.accounts(0), "alpha", to_text(PeriodId{}))) {
+    const bool finances = each.name == "FundAccount" || each.name == "ListBillingAccounts" || each.name == "Settle";
+    if (finances) EXPECT_EQ(each.call(operator_).code, "forbidden") << each.name;
+    const bool operates = each.name == "EnrolCenter" || each.name == "SetCenterState" || each.name == "SetContract" || each.name == "PublishPrices";
+    if (operates) EXPECT_EQ(each.call(finance_).code, "forbidden") << each.name;
+  }
+  // Operators and finance see jobs, but nobody's log.
+  EXPECT_EQ(see(operator_, job_).id(), job_);
+  EXPECT_EQ(see(finance_, job_).id(), job_);
+  v1::Principal both = operator_;
+  both.add_roles("user");
+  v1::GetLogRequest log;
+  *log.mutable_principal() = both;
+  log.set_job(job_);
+  v1::LogReply reply;
+  EXPECT_EQ(call(&Stub::GetLog, log, &reply).code, "not_found");
+}
+
+TEST_F(Isolation, AMemberOfAnAccountSeesItsJobs) {
+  const v1::Principal eve = sign_in("eve", "Demo University", {"user"});
+  EXPECT_EQ(user_rpcs("", job_, quote_)[3].call(eve).code, "not_found");
+  const auto added = engine_->execute({.key = "test/member", .fingerprint = 1, .now = clock_.now(),
+                                       .body = broker::AddMember{*parse_id<BillingAccountIdKind>(ada_.accounts(0)), *parse_id<UserIdKind>(eve.user())}});
+  ASSERT_TRUE(added) << added.error().message();
+  EXPECT_EQ(see(eve, job_).id(), job_);
+}
+
+TEST_F(Isolation, KeysAreRequiredScopedAndKept) {
+  v1::SubmitRequest request;
+  *request.mutable_principal() = ada_;
+  *request.mutable_spec() = spec();
+  v1::Job job, other;
+  EXPECT_EQ(call(&Stub::Submit, request, &job).code, "invalid_argument");
+  request.set_key(std::string(256, 'k'));
+  EXPECT_EQ(call(&Stub::Submit, request, &job).code, "invalid_argument");
+  request.set_key("k\n");
+  EXPECT_EQ(call(&Stub::Submit, request, &job).code, "invalid_argument");
+  request.set_key(std::string(255, 'k'));
+  ASSERT_TRUE(call(&Stub::Submit, request, &job).ok());
+  ASSERT_TRUE(call(&Stub::Submit, request, &other).ok());
+  EXPECT_EQ(job.id(), other.id());
+  request.mutable_spec()->set_cores(5);
+  EXPECT_EQ(call(&Stub::Submit, request, &other).code, "conflict");
+  *request.mutable_principal() = bob_;  // another person's same key is another key
+  ASSERT_TRUE(call(&Stub::Submit, request, &other).ok());
+  EXPECT_NE(other.id(), job.id());
+}
+
+TEST_F(Isolation, GarbageIsNamedAndHarmsNothing) {
+  const auto refused = [&](const std::function<void(v1::JobSpec&)>& change) {
+    v1::SubmitRequest request;
+    *request.mutable_principal() = ada_;
+    request.set_key(key());
+    *request.mutable_spec() = spec();
+    change(*request.mutable_spec());
+    v1::Job job;
+    return call(&Stub::Submit, request, &job).code;
+  };
+  for (const std::string& name : {std::string(), std::string("a\nb"), std::string("-rf"), std::string("a\0b", 3), std::string(65'536, 'x'),
+                                  std::string("\xE2\x80\xAEgpj.exe"), std::string("a\x1b[31m")})
+    EXPECT_EQ(refused([&](v1::JobSpec& s) { s.set_name(name); }), "invalid_argument") << name.substr(0, 20);
+  for (const std::int64_t n : {std::int64_t{-1}, std::int64_t{1} << 31, INT64_MAX, INT64_MIN}) {
+    EXPECT_EQ(refused([&](v1::JobSpec& s) { s.set_nodes(n); }), "invalid_argument") << n;
+    EXPECT_EQ(refused([&](v1::JobSpec& s) { s.set_cores(n); }), "invalid_argument") << n;
+    EXPECT_EQ(refused([&](v1::JobSpec& s) { s.set_gpus(n); }), "invalid_argument") << n;
+  }
+  for (const std::int64_t n : {std::int64_t{0}, std::int64_t{-1}, INT64_MAX})
+    EXPECT_EQ(refused([&](v1::JobSpec& s) { s.set_walltime_ms(n); }), "invalid_argument") << n;
+  for (const char* budget : {"-1", "1e9", "1,5", "NaN", "9999999999999999999", "1.1234567", " 1", "+1"})
+    EXPECT_NE(refused([&](v1::JobSpec& s) { s.set_budget(budget); }), "") << budget;
+  EXPECT_EQ(refused([&](v1::JobSpec& s) { s.set_script(""); }), "invalid_argument");
+  EXPECT_EQ(refused([&](v1::JobSpec& s) { s.set_script(std::string((1 << 20) + 1, 'x')); }), "too_large");
+  EXPECT_EQ(refused([&](v1::JobSpec& s) { s.set_center("nowhere"); }), "invalid_argument");
+  EXPECT_EQ(refused([&](v1::JobSpec& s) { s.set_objective("free"); }), "invalid_argument");
+  EXPECT_EQ(refused([&](v1::JobSpec& s) { s.set_gpu_model("a100; DROP TABLE jobs"); }), "invalid_argument");
+
+  v1::ListJobsRequest list;
+  *list.mutable_principal() = ada_;
+  v1::ListJobsReply jobs;
+  for (const int limit : {-1, 1'000'000'000}) {
+    list.set_limit(limit);
+    EXPECT_EQ(call(&Stub::ListJobs, list, &jobs).code, "invalid_argument");
+  }
+  list.set_limit(10);
+  list.set_state("sort=;drop");
+  EXPECT_EQ(call(&Stub::ListJobs, list, &jobs).code, "invalid_argument");
+  list.clear_state();
+  list.set_cursor("' OR 1=1");
+  EXPECT_EQ(call(&Stub::ListJobs, list, &jobs).code, "invalid_argument");
+  for (const std::string& id : {std::string(), std::string("job_"), std::string("job_zzzzzzzzzzzzzzzzzzzzzzzzzz"), job_ + "x", std::string(100'000, 'j')}) {
+    v1::TraceRequest trace;
+    *trace.mutable_principal() = ada_;
+    trace.set_id(id);
+    v1::TraceReply chain;
+    EXPECT_EQ(call(&Stub::Trace, trace, &chain).code, "not_found") << id.substr(0, 40);
+  }
+  EXPECT_EQ(see(ada_, job_).id(), job_);
+}
+
+TEST_F(Isolation, EnrolmentRefusesWhatCouldDenyItsSignature) {
+  v1::EnrolCenterReply reply;
+  const auto refused = [&](const std::function<void(v1::EnrolCenterRequest&)>& change) {
+    StubCenter center;
+    v1::EnrolCenterRequest request = enrolment("gamma", center);
+    change(request);
+    return call(&Stub::EnrolCenter, request, &reply).code;
+  };
+  EXPECT_NE(refused([](auto& r) { r.set_identity_key(std::string(32, '\0')); }), "");
+  EXPECT_NE(refused([](auto& r) { r.set_billing_key(std::string(1, '\1') + std::string(31, '\0')); }), "");  // of small order
+  EXPECT_EQ(refused([](auto& r) { r.set_identity_key(std::string(31, 'x')); }), "invalid_argument");
+  EXPECT_EQ(refused([](auto& r) { r.set_name("other"); }), "bad_signature");
+  EXPECT_NE(refused([](auto& r) { r.set_name("Gamma; rm -rf /"); }), "");
+  EXPECT_NE(refused([](auto& r) { r.set_csr_pem("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"); }), "");
+  EXPECT_EQ(refused([](auto& r) { r.set_csr_pem(std::string(100'000, 'x')); }), "too_large");
+  EXPECT_NE(refused([](auto& r) { r.set_billing_proof(r.identity_proof()); }), "");
+  StubCenter center;
+  const v1::EnrolCenterRequest first = enrolment("delta", center);
+  ASSERT_TRUE(call(&Stub::EnrolCenter, first, &reply).ok());
+  const auto bundle = federation::parse_join_bundle(reply.bundle_json());
+  ASSERT_TRUE(bundle);
+  ASSERT_TRUE(call(&Stub::EnrolCenter, first, &reply).ok());  // a lost reply, asked for again
+  const auto again = federation::parse_join_bundle(reply.bundle_json());
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->center, bundle->center);
+  EXPECT_EQ(again->connector, bundle->connector);
+  // Its keys under another name: the proofs are good, and it is refused all the same.
+  EXPECT_EQ(call(&Stub::EnrolCenter, enrolment("epsilon", center), &reply).code, "invalid_argument");
+}
+
+}  // namespace
+}  // namespace bourse::test

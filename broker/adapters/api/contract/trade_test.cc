@@ -1,0 +1,298 @@
+// The market's whole way through the API: sign in, fund, quote, submit, run, receipt, trace, settle, verify, export.
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include "broker/adapters/api/contract/market_world.h"
+#include "broker/adapters/statement/statement.h"
+
+namespace bourse::test {
+namespace {
+
+class Trade : public MarketWorld {
+ protected:
+  void SetUp() override {
+    MarketWorld::SetUp();
+    alpha_ = enrol("alpha");
+    open_for_business(alpha_);
+    user_ = sign_in("ada", "Demo University", {"user"});
+    fund(user_, "100");
+  }
+  v1::Wallet wallet() {
+    v1::ListWalletsRequest request;
+    *request.mutable_principal() = user_;
+    v1::ListWalletsReply reply;
+    EXPECT_TRUE(call(&v1::Market::Stub::ListWallets, request, &reply).ok());
+    EXPECT_EQ(reply.wallets_size(), 1);
+    return reply.wallets(0);
+  }
+  v1::SettleReply settle() {
+    v1::SettleRequest request;
+    *request.mutable_principal() = finance_;
+    request.set_key(key());
+    request.set_center("alpha");
+    v1::SettleReply reply;
+    const Answer got = call(&v1::Market::Stub::Settle, request, &reply);
+    EXPECT_TRUE(got.ok()) << got.code << " " << got.detail;
+    return reply;
+  }
+  std::string statement(const std::string& period) {
+    v1::GetStatementRequest request;
+    *request.mutable_principal() = finance_;
+    request.set_period(period);
+    v1::Document document;
+    const Answer got = call(&v1::Market::Stub::GetStatement, request, &document);
+    EXPECT_TRUE(got.ok()) << got.code << " " << got.detail;
+    EXPECT_EQ(document.name(), "statement-alpha-1.json");
+    return document.data();
+  }
+  std::string exported() {
+    v1::ExportLedgerRequest request;
+    *request.mutable_principal() = finance_;
+    request.set_format("hledger");
+    grpc::ClientContext context;
+    const auto reader = stub_->ExportLedger(&context, request);
+    std::string text;
+    v1::Chunk chunk;
+    while (reader->Read(&chunk)) text += chunk.data();
+    EXPECT_TRUE(reader->Finish().ok());
+    return text;
+  }
+  StubCenter alpha_;
+  v1::Principal user_;
+};
+
+TEST_F(Trade, FromSignInToSettlement) {
+  EXPECT_EQ(wallet().balance(), "100.00");
+  v1::QuoteRequest asked;
+  *asked.mutable_principal() = user_;
+  asked.set_key(key());
+  *asked.mutable_spec() = spec();
+  v1::QuoteReply quoted;
+  const Answer quote = call(&v1::Market::Stub::Quote, asked, &quoted);
+  ASSERT_TRUE(quote.ok()) << quote.code << " " << quote.detail;
+  ASSERT_EQ(quoted.decision().plans_size(), 1);
+  EXPECT_EQ(quoted.decision().plans(0).center_name(), "alpha");
+  EXPECT_NE(quoted.decision().why().find("alpha/cpu"), std::string::npos) << quoted.decision().why();
+
+  v1::SubmitRequest accept;
+  *accept.mutable_principal() = user_;
+  accept.set_key(key());
+  accept.set_quote(quoted.quote());
+  v1::Job job;
+  const Answer submitted = call(&v1::Market::Stub::Submit, accept, &job);
+  ASSERT_TRUE(submitted.ok()) << submitted.code << " " << submitted.detail;
+  EXPECT_EQ(job.state(), "routed");
+  EXPECT_EQ(job.quote(), quoted.quote());
+  EXPECT_EQ(job.held().amount(), quoted.decision().plans(0).cap().amount());
+  EXPECT_EQ(wallet().held(), job.held().amount());
+  EXPECT_TRUE(job.unreachable());  // the stub center has no stream
+  v1::Job again;
+  ASSERT_TRUE(call(&v1::Market::Stub::Submit, accept, &again).ok());
+  EXPECT_EQ(again.id(), job.id());
+
+  run_job(alpha_, job.id(), seconds(30));
+  const v1::Job ended = see(user_, job.id());
+  EXPECT_EQ(ended.state(), "ended");
+  // 4 cores × 30 s at 0.36 a core-hour and 2 GiB × 30 s at 0.0125 a GiB-hour, each rounded to a micro-unit.
+  EXPECT_EQ(ended.charged().amount(), "0.012208");
+  EXPECT_EQ(wallet().balance(), "99.987792");
+  EXPECT_EQ(wallet().held(), "0.00");
+
+  v1::GetJobRequest which;
+  *which.mutable_principal() = user_;
+  which.set_job(job.id());
+  v1::Receipt receipt;
+  const Answer shown = call(&v1::Market::Stub::GetReceipt, which, &receipt);
+  ASSERT_TRUE(shown.ok()) << shown.code << " " << shown.detail;
+  EXPECT_EQ(receipt.charged().amount(), "0.012208");
+  Amount lines;
+  for (const v1::RatedLine& line : receipt.lines()) lines += *parse_amount(line.amount().amount());
+  EXPECT_EQ(to_text(lines), "0.012208");
+  ASSERT_EQ(receipt.evidence_size(), 1);
+  EXPECT_EQ(*parse_amount(receipt.held().amount()), *parse_amount(receipt.charged().amount()) + *parse_amount(receipt.released().amount()));
+
+  const v1::SettleReply settled = settle();
+  EXPECT_EQ(settled.statement().state(), "closed");
+  EXPECT_EQ(settled.statement().captures(), 1u);
+  EXPECT_EQ(settled.statement().gross().amount(), "0.012208");
+  const std::string file = statement(settled.period());
+  const statement::Verification verified = statement::verify(file, broker_keys_.ack.public_key);
+  EXPECT_TRUE(verified.ok) << (verified.differences.empty() ? "" : verified.differences.front());
+  EXPECT_EQ(to_hex(verified.file_sha256), settled.statement().sha256());
+  EXPECT_EQ(verified.lines, 1u);
+
+  for (const std::string& id : {job.id(), quoted.quote(), job.hold(), job.attempt(), receipt.evidence(0).usage_record()}) {
+    v1::TraceRequest trace;
+    *trace.mutable_principal() = user_;
+    trace.set_id(id);
+    v1::TraceReply chain;
+    const Answer traced = call(&v1::Market::Stub::Trace, trace, &chain);
+    ASSERT_TRUE(traced.ok()) << id << " " << traced.code;
+    std::string kinds;
+    for (const v1::TraceStep& step : chain.steps()) kinds += step.kind() + " ";
+    EXPECT_EQ(kinds, "quote job hold order event event event usage capture release closed period cut-off statement payout ") << id;
+  }
+}
+
+TEST_F(Trade, TheLedgerVerifiesAndAnotherProgramAddsItUp) {
+  for (int i = 0; i < 3; ++i) run_job(alpha_, submit(user_, spec("job" + std::to_string(i))).id(), seconds(20 + i));
+  settle();
+  submit(user_, spec("still-held"));
+
+  v1::VerifyLedgerRequest request;
+  *request.mutable_principal() = finance_;
+  v1::VerifyLedgerReply verified;
+  const Answer got = call(&v1::Market::Stub::VerifyLedger, request, &verified);
+  ASSERT_TRUE(got.ok()) << got.code << " " << got.detail;
+  EXPECT_TRUE(verified.ok()) << (verified.differences_size() == 0 ? "" : verified.differences(0));
+  EXPECT_TRUE(verified.chain_ok() && verified.balanced() && verified.projections_match() && verified.state_match());
+
+  v1::TrialBalanceRequest trial;
+  *trial.mutable_principal() = finance_;
+  v1::TrialBalanceReply balance;
+  ASSERT_TRUE(call(&v1::Market::Stub::TrialBalance, trial, &balance).ok());
+  ASSERT_EQ(balance.totals_size(), 1);
+  EXPECT_EQ(balance.totals(0).debits_posted(), balance.totals(0).credits_posted());
+  EXPECT_EQ(balance.totals(0).debits_pending(), balance.totals(0).credits_pending());
+
+  const std::string book = exported();
+  EXPECT_NE(book.find("top-up wire"), std::string::npos);
+  if (std::system("hledger --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "hledger is not installed";
+  const std::string path = directory_ + "/ledger.journal";
+  const auto checks = [&](const std::string& text) {
+    std::ofstream(path) << text;
+    return std::system(("hledger -f '" + path + "' check --strict >'" + path + ".out' 2>&1").c_str()) == 0;
+  };
+  const bool good = checks(book);
+  std::ostringstream said;
+  said << std::ifstream(path + ".out").rdbuf();
+  EXPECT_TRUE(good) << said.str() << "\n" << book;
+  std::string off = book;
+  const std::size_t at = off.find("0.0", off.find("capture"));
+  ASSERT_NE(at, std::string::npos);
+  off[at + 7] = off[at + 7] == '9' ? '8' : static_cast<char>(off[at + 7] + 1);
+  EXPECT_FALSE(checks(off)) << "a millionth too much went unnoticed";
+}
+
+TEST_F(Trade, ListsPageAndFilter) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) ids.push_back(submit(user_, spec("job" + std::to_string(i))).id());
+  v1::ListJobsRequest request;
+  *request.mutable_principal() = user_;
+  request.set_limit(2);
+  request.set_at_least_position(engine_->stats().position);
+  std::vector<std::string> listed;
+  for (;;) {
+    v1::ListJobsReply reply;
+    const Answer got = call(&v1::Market::Stub::ListJobs, request, &reply);
+    ASSERT_TRUE(got.ok()) << got.code << " " << got.detail;
+    for (const v1::Job& job : reply.jobs()) listed.push_back(job.id());
+    if (reply.next_cursor().empty()) break;
+    request.set_cursor(reply.next_cursor());
+  }
+  EXPECT_EQ(listed, std::vector<std::string>(ids.rbegin(), ids.rend()));
+  request.clear_cursor();
+  request.set_limit(0);
+  request.set_state("ended");
+  v1::ListJobsReply none;
+  ASSERT_TRUE(call(&v1::Market::Stub::ListJobs, request, &none).ok());
+  EXPECT_EQ(none.jobs_size(), 0);
+}
+
+TEST_F(Trade, ABudgetTooSmallSaysWhatWouldHaveBeenEnough) {
+  v1::SubmitRequest request;
+  *request.mutable_principal() = user_;
+  request.set_key(key());
+  *request.mutable_spec() = spec();
+  request.mutable_spec()->set_budget("0.000001");
+  v1::Job job;
+  const Answer got = call(&v1::Market::Stub::Submit, request, &job);
+  EXPECT_EQ(got.code, "budget_too_small");
+  EXPECT_NE(got.detail.find("0.24"), std::string::npos) << got.detail;
+  EXPECT_EQ(got.status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+}
+
+TEST_F(Trade, ACancelledJobNeverAcceptedWaitsForTheCentersWord) {
+  const v1::Job job = submit(user_, spec());
+  v1::CancelJobRequest request;
+  *request.mutable_principal() = user_;
+  request.set_key(key());
+  request.set_job(job.id());
+  request.set_reason("changed my mind");
+  v1::Job cancelled;
+  ASSERT_TRUE(call(&v1::Market::Stub::CancelJob, request, &cancelled).ok());
+  EXPECT_TRUE(cancelled.cancel_requested());
+  EXPECT_EQ(cancelled.state(), "routed");
+}
+
+TEST_F(Trade, ABankEntryFundsAnAccountOnce) {
+  v1::FundAccountRequest request;
+  *request.mutable_principal() = finance_;
+  request.set_key(key());
+  request.set_account(user_.accounts(0));
+  request.mutable_money()->set_amount("5");
+  request.mutable_money()->set_unit("CNY");
+  request.set_bank_reference("BK-2026-0001");
+  v1::Wallet after;
+  ASSERT_TRUE(call(&v1::Market::Stub::FundAccount, request, &after).ok());
+  EXPECT_EQ(after.balance(), "105.00");
+  request.set_key(key());  // entered again, under another key
+  ASSERT_TRUE(call(&v1::Market::Stub::FundAccount, request, &after).ok());
+  EXPECT_EQ(after.balance(), "105.00");
+  request.set_key(key());
+  request.mutable_money()->set_amount("6");
+  EXPECT_EQ(call(&v1::Market::Stub::FundAccount, request, &after).code, "conflict");
+  request.mutable_money()->set_unit("DU");
+  request.set_key(key());
+  EXPECT_EQ(call(&v1::Market::Stub::FundAccount, request, &after).code, "unit_mismatch");
+}
+
+TEST_F(Trade, APeriodClosedBeforeACrashIsSealedAfterIt) {
+  run_job(alpha_, submit(user_, spec()).id(), seconds(10));
+  sealer_->stop();  // as if the process had died between the cut-off and the seal
+  const auto closed = engine_->execute({.key = "test/close", .fingerprint = 1, .now = clock_.now(), .body = broker::ClosePeriod{alpha_.id, PeriodId::make(clock_.now(), rng_)}});
+  ASSERT_TRUE(closed) << closed.error().message();
+  const PeriodId period{closed->object};
+  stop();
+  start();
+  ASSERT_TRUE(sealer_->wait_sealed(period, seconds(20)));
+  const statement::Verification verified = statement::verify(statement(to_text(period)), broker_keys_.ack.public_key);
+  EXPECT_TRUE(verified.ok) << (verified.differences.empty() ? "" : verified.differences.front());
+  // What was made before the stop is still there, by id and in lists.
+  const v1::Principal again = sign_in("ada", "Demo University", {"user"});
+  EXPECT_EQ(again.user(), user_.user());
+  EXPECT_EQ(again.accounts(0), user_.accounts(0));
+}
+
+TEST_F(Trade, SessionsResolveUntilTheyEnd) {
+  v1::CreateSessionRequest create;
+  create.set_token_sha256(std::string(32, 'x'));
+  create.set_user(user_.user());
+  create.add_roles("user");
+  create.set_kind("cli");
+  create.set_expires_ms(clock_.now().unix_ms + 60'000);
+  v1::Empty nothing;
+  ASSERT_TRUE(call(&v1::Market::Stub::CreateSession, create, &nothing).ok());
+  ASSERT_TRUE(call(&v1::Market::Stub::CreateSession, create, &nothing).ok());  // a lost reply, sent again
+  v1::ResolveSessionRequest resolve;
+  resolve.set_token_sha256(std::string(32, 'x'));
+  v1::Principal principal;
+  ASSERT_TRUE(call(&v1::Market::Stub::ResolveSession, resolve, &principal).ok());
+  EXPECT_EQ(principal.user(), user_.user());
+  EXPECT_EQ(principal.roles(0), "user");
+  EXPECT_EQ(principal.accounts(0), user_.accounts(0));
+  v1::EndSessionRequest end;
+  end.set_token_sha256(std::string(32, 'x'));
+  ASSERT_TRUE(call(&v1::Market::Stub::EndSession, end, &nothing).ok());
+  EXPECT_EQ(call(&v1::Market::Stub::ResolveSession, resolve, &principal).code, "unauthenticated");
+  EXPECT_EQ(sign_in("ada", "Demo University", {"user"}).user(), user_.user());
+  v1::SignInRequest elsewhere;
+  elsewhere.set_issuer("https://idp.test");
+  elsewhere.set_subject("ada");
+  elsewhere.set_tenant_name("Another University");
+  EXPECT_EQ(call(&v1::Market::Stub::SignIn, elsewhere, &principal).code, "forbidden");
+}
+
+}  // namespace
+}  // namespace bourse::test

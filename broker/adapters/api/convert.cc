@@ -1,0 +1,237 @@
+#include "broker/adapters/api/convert.h"
+
+#include <fmt/format.h>
+
+#include "broker/adapters/api/caller.h"
+
+namespace bourse::broker::api {
+namespace {
+
+constexpr Objective kObjectives[] = {Objective::cheapest, Objective::fastest, Objective::best_value};
+
+Status check_range(std::string_view field, std::int64_t value, std::int64_t least, std::int64_t most) {
+  if (value >= least && value <= most) return {};
+  return fail(ErrorCode::invalid_argument, fmt::format("{} must be from {} to {}, not {}.", field, least, most, value));
+}
+
+Result<Unit> read_unit(std::string_view text) {
+  auto unit = parse_unit(text);
+  if (!unit) return fail(ErrorCode::invalid_argument, "unit: expected a code like CNY.");
+  return *unit;
+}
+
+// The named quantity that `per` ticks of the meter are, or nothing: rows may also be priced per any number of ticks.
+std::string quantity_name(pricing::Meter meter, std::int64_t per) {
+  static constexpr std::string_view kNames[] = {"core", "gpu", "node", "gib"};
+  for (const std::string_view period : {"hour", "second", "day"}) {
+    const std::string quantity = fmt::format("{}-{}", kNames[static_cast<std::size_t>(meter)], period);
+    if (const auto ticks = pricing::ticks_per(meter, quantity); ticks && *ticks == per) return quantity;
+  }
+  return {};
+}
+
+}  // namespace
+
+void fill(v1::Money& out, Amount amount, Unit unit) {
+  out.set_amount(to_text(amount));
+  out.set_unit(std::string(unit.text()));
+}
+
+Result<MoneyIn> read_positive(const v1::Money& money) {
+  const auto amount = parse_amount(money.amount());
+  if (!amount) return fail(amount.error().code, fmt::format("amount: {}", amount.error().detail));
+  if (!amount->is_positive()) return fail(ErrorCode::amount_not_positive);
+  TRY(const Unit unit, read_unit(money.unit()));
+  return MoneyIn{*amount, unit};
+}
+
+Result<JobSpec> read_spec(const v1::JobSpec& in, const std::function<CenterId(std::string_view)>& center_of) {
+  JobSpec spec;
+  if (in.script().size() > kMaxScriptBytes)
+    return fail(ErrorCode::too_large, fmt::format("spec.script is longer than {} bytes.", kMaxScriptBytes));
+  CHECK_OK(check_text("spec.name", in.name(), kMaxJobName));
+  CHECK_OK(check_text("spec.gpu_model", in.gpu_model(), 64, true));
+  CHECK_OK(check_text("spec.arch", in.arch(), 32, true));
+  CHECK_OK(check_text("spec.qos", in.qos(), 64, true));
+  CHECK_OK(check_text("spec.center", in.center(), 64, true));
+  CHECK_OK(check_range("spec.cores", in.cores(), 0, kMaxCores));
+  CHECK_OK(check_range("spec.gpus", in.gpus(), 0, kMaxCores));
+  CHECK_OK(check_range("spec.nodes", in.nodes(), 0, kMaxNodes));
+  CHECK_OK(check_range("spec.mem_mib", in.mem_mib(), 0, kMaxMemMib));
+  CHECK_OK(check_range("spec.walltime_ms", in.walltime_ms(), 1'000, kMaxWalltime.ms));
+  CHECK_OK(check_range("spec.expected_ms", in.expected_ms(), 0, kMaxWalltime.ms));
+  spec.name = in.name();
+  spec.need = {.cores = std::max<std::int64_t>(in.cores(), 1), .gpus = in.gpus(),
+               .nodes = std::max<std::int64_t>(in.nodes(), 1), .mem_mib = in.mem_mib()};
+  spec.gpu_model = in.gpu_model();
+  spec.arch = in.arch();
+  spec.walltime = milliseconds(in.walltime_ms());
+  spec.expected = milliseconds(in.expected_ms());
+  spec.qos = in.qos();
+  if (!in.objective().empty()) {
+    const auto* found = std::ranges::find(kObjectives, in.objective(), [](Objective o) { return name(o); });
+    if (found == std::end(kObjectives))
+      return fail(ErrorCode::invalid_argument, "spec.objective must be cheapest, fastest or best_value.");
+    spec.objective = *found;
+  }
+  if (!in.budget().empty()) {
+    const auto budget = parse_amount(in.budget());
+    if (!budget) return fail(budget.error().code, fmt::format("spec.budget: {}", budget.error().detail));
+    if (budget->is_negative()) return fail(ErrorCode::invalid_argument, "spec.budget is negative.");
+    spec.budget = *budget;
+  }
+  if (in.deadline_ms() < 0) return fail(ErrorCode::invalid_argument, "spec.deadline_ms is negative.");
+  if (in.deadline_ms() > 0) spec.deadline = Instant{in.deadline_ms()};
+  if (!in.center().empty()) {
+    spec.center = center_of(in.center());
+    if (spec.center.is_nil()) return fail(ErrorCode::invalid_argument, "spec.center: there is no such center.");
+  }
+  return spec;
+}
+
+void fill(v1::JobSpec& out, const JobSpec& spec, Unit, const Market& market) {
+  out.set_name(spec.name);
+  out.set_cores(spec.need.cores);
+  out.set_gpus(spec.need.gpus);
+  out.set_nodes(spec.need.nodes);
+  out.set_mem_mib(spec.need.mem_mib);
+  out.set_walltime_ms(spec.walltime.ms);
+  out.set_expected_ms(spec.expected.ms);
+  out.set_gpu_model(spec.gpu_model);
+  out.set_arch(spec.arch);
+  out.set_objective(std::string(name(spec.objective)));
+  if (spec.budget) out.set_budget(to_text(*spec.budget));
+  if (spec.deadline) out.set_deadline_ms(spec.deadline->unix_ms);
+  if (!spec.center.is_nil()) out.set_center(center_name(market, spec.center));
+  out.set_qos(spec.qos);
+}
+
+Result<pricing::PriceRow> read_price(const v1::PriceRow& in, CenterId center) {
+  CHECK_OK(check_text("pool", in.pool(), 64, true));
+  CHECK_OK(check_text("qos", in.qos(), 64, true));
+  pricing::PriceRow row;
+  row.scope = {.center = center, .pool = in.pool(), .qos = in.qos()};
+  if (!in.tenant().empty()) {
+    TRY(row.scope.tenant, read_id<TenantIdKind>("tenant", in.tenant()));
+  }
+  const auto meter = pricing::meter_named(in.meter());
+  if (!meter) return fail(ErrorCode::invalid_argument, "meter must be core_ms, gpu_ms, node_ms or mem_mib_s.");
+  row.meter = *meter;
+  const auto price = parse_decimal(in.price());
+  if (!price) return fail(price.error().code, fmt::format("price: {}", price.error().detail));
+  row.price = *price;
+  if (!in.per().empty()) {
+    TRY(row.per, pricing::ticks_per(row.meter, in.per()));
+    if (in.per_ticks() != 0 && in.per_ticks() != row.per)
+      return fail(ErrorCode::invalid_argument, "per and per_ticks say different things.");
+  } else {
+    row.per = in.per_ticks();
+  }
+  TRY(row.unit, read_unit(in.unit()));
+  if (in.valid_from_ms() < 0 || in.valid_until_ms() < 0)
+    return fail(ErrorCode::invalid_argument, "valid_from or valid_until is before 1970.");
+  row.valid_from = Instant{in.valid_from_ms()};
+  row.valid_until = Instant{in.valid_until_ms()};
+  return row;
+}
+
+void fill(v1::PriceRow& out, const pricing::PriceRow& row) {
+  out.set_id(to_text(row.id));
+  out.set_tenant(text_or_empty(row.scope.tenant));
+  out.set_center(text_or_empty(row.scope.center));
+  out.set_pool(row.scope.pool);
+  out.set_qos(row.scope.qos);
+  out.set_meter(std::string(pricing::name(row.meter)));
+  out.set_price(to_text(row.price));
+  out.set_per(quantity_name(row.meter, row.per));
+  out.set_per_ticks(row.per);
+  out.set_unit(std::string(row.unit.text()));
+  out.set_valid_from_ms(row.valid_from.unix_ms);
+  out.set_valid_until_ms(row.valid_until.unix_ms);
+}
+
+void fill(v1::Decision& out, const Decision& decision, const JobSpec& spec, Unit unit, const Market& market) {
+  for (const Plan& plan : decision.plans) {
+    v1::Plan& to = *out.add_plans();
+    to.set_center(to_text(plan.center));
+    to.set_center_name(center_name(market, plan.center));
+    to.set_pool(plan.pool);
+    to.set_cores(plan.allocation.cores);
+    to.set_gpus(plan.allocation.gpus);
+    to.set_nodes(plan.allocation.nodes);
+    to.set_mem_mib(plan.allocation.mem_mib);
+    to.set_wait_ms(plan.wait.ms);
+    to.set_duration_ms(plan.duration.ms);
+    fill(*to.mutable_total(), plan.total, unit);
+    fill(*to.mutable_cap(), plan.cap, unit);
+    to.set_score(plan.score);
+    for (const pricing::PriceRow& row : plan.rows) fill(*to.add_prices(), row);
+  }
+  for (const Refused& refused : decision.refused) {
+    v1::Refused& to = *out.add_refused();
+    to.set_center(to_text(refused.center));
+    to.set_center_name(center_name(market, refused.center));
+    to.set_pool(refused.pool);
+    to.set_code(std::string(name(refused.reason)));
+    to.set_sentence(std::string(sentence(refused.reason)));
+    if (!refused.needed.is_zero()) fill(*to.mutable_needed(), refused.needed, unit);
+  }
+  out.set_considered(decision.considered);
+  out.set_fitting(decision.fitting);
+  out.set_objective(std::string(name(spec.objective)));
+  out.set_why(why(decision, spec, unit, market));
+}
+
+void fill(v1::Contract& out, const Contract& contract) {
+  out.set_id(to_text(contract.id));
+  out.set_center(to_text(contract.center));
+  out.set_unit(std::string(contract.unit.text()));
+  out.set_tax_bps(contract.terms.tax_bps);
+  out.set_margin_bps(contract.terms.margin_bps);
+  out.set_valid_from_ms(contract.valid_from.unix_ms);
+  out.set_cycle_ms(contract.cycle.ms);
+}
+
+void fill(v1::Statement& out, const Period& period, const std::string& center) {
+  out.set_period(to_text(period.id));
+  out.set_center(to_text(period.center));
+  out.set_center_name(center);
+  out.set_number(period.number);
+  out.set_state(std::string(name(period.state)));
+  out.set_opened_ms(period.opened_at.unix_ms);
+  out.set_cut_off_ms(period.cut_off.unix_ms);
+  fill(*out.mutable_gross(), period.gross, period.unit);
+  fill(*out.mutable_center_share(), period.center_share, period.unit);
+  fill(*out.mutable_margin(), period.margin, period.unit);
+  fill(*out.mutable_tax(), period.tax, period.unit);
+  if (!period.statement.is_zero()) out.set_sha256(to_hex(period.statement));
+  out.set_captures(period.captures);
+}
+
+std::optional<CenterState> center_state_named(std::string_view wanted) {
+  for (const CenterState state : {CenterState::active, CenterState::paused, CenterState::quarantined})
+    if (name(state) == wanted) return state;
+  return std::nullopt;
+}
+
+std::string_view name(ledger::AccountCode code) {
+  static constexpr std::string_view kNames[] = {
+      "", "wallet", "holds", "center_payable", "platform_revenue", "tax_payable", "deferred_revenue", "grants",
+      "dispute_escrow", "bank_clearing", "payout_in_transit", "rounding", "platform_risk"};
+  const auto number = static_cast<std::size_t>(code);
+  return number < std::size(kNames) ? kNames[number] : "";
+}
+
+std::string_view name(ledger::TransferCode code) {
+  static constexpr std::string_view kNames[] = {"other", "top_up", "hold", "capture_center", "capture_margin",
+                                                "capture_tax", "release", "payout", "reversal", "risk"};
+  const auto number = static_cast<std::size_t>(code);
+  return number < std::size(kNames) ? kNames[number] : "other";
+}
+
+std::string center_name(const Market& market, CenterId id) {
+  const Center* center = market.center(id);
+  return center == nullptr ? std::string() : center->name;
+}
+
+}  // namespace bourse::broker::api

@@ -1,0 +1,216 @@
+// Operators: centers, contracts, prices.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "broker/adapters/api/api.h"
+#include "broker/domain/text.h"
+#include "federation-proto/bundle.h"
+
+namespace bourse::broker::api {
+namespace {
+
+constexpr std::size_t kMaxCsr = 16 * 1024;
+constexpr int kMaxPriceRows = 1'000;
+
+template <std::size_t N>
+Status read_bytes(std::string_view field, const std::string& bytes, std::array<std::uint8_t, N>& out) {
+  if (bytes.size() != N) return fail(ErrorCode::invalid_argument, fmt::format("{} must have {} bytes.", field, N));
+  std::ranges::copy(bytes, out.begin());
+  return {};
+}
+
+Result<federation::EnrolRequest> read_enrolment(const v1::EnrolCenterRequest& request) {
+  if (!is_slug(request.name()))
+    return fail(ErrorCode::invalid_argument, "name: 1 to 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit.");
+  if (request.csr_pem().size() > kMaxCsr) return fail(ErrorCode::too_large, "csr_pem");
+  federation::EnrolRequest out;
+  out.name = request.name();
+  out.csr_pem = request.csr_pem();
+  CHECK_OK(read_bytes("identity_key", request.identity_key(), out.identity_key));
+  CHECK_OK(read_bytes("billing_key", request.billing_key(), out.billing_key));
+  CHECK_OK(read_bytes("identity_proof", request.identity_proof(), out.identity_proof));
+  CHECK_OK(read_bytes("billing_proof", request.billing_proof(), out.billing_proof));
+  CHECK_OK(federation::verify_proofs(out));
+  return out;
+}
+
+// A key speaks for one center only: the same one under two names could deny or double what it signed.
+bool key_is_taken(const Market& market, const federation::EnrolRequest& request) {
+  for (const Center* center : market.centers()) {
+    const bool same = center->name == request.name && center->identity_key == request.identity_key &&
+                      center->billing_key == request.billing_key;
+    if (same) continue;  // the request again; the engine tells a repeat from a second enrolment
+    for (const PublicKey& key : {request.identity_key, request.billing_key})
+      if (center->identity_key == key || center->billing_key == key) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<v1::EnrolCenterReply> Api::enrol_center(const v1::EnrolCenterRequest& request) {
+  TRY(const Caller caller, caller_of(request.principal()));
+  CHECK_OK(require(caller, {Role::operator_}));
+  CHECK_OK(scoped_key(caller, request.key()));
+  TRY(const federation::EnrolRequest enrolment, read_enrolment(request));
+  TRY(const bool taken, look([enrolment](const Market& market) { return key_is_taken(market, enrolment); }));
+  if (taken) return fail(ErrorCode::invalid_argument, "One of the keys is known already; make new ones for this center.");
+
+  const Instant now = parts_.clock.now();
+  CenterId center = CenterId::make(now, parts_.rng);
+  ConnectorId connector = ConnectorId::make(now, parts_.rng);
+  // Before the command: a request that can't be certified must not enrol.
+  TRY(std::string chain, parts_.authority.issue_connector(enrolment.csr_pem, options_.name, center, connector, now,
+                                                          options_.certificate_lifetime));
+  TRY(const CommandResult done, run(caller, request.key(), fingerprint("EnrolCenter", request),
+                                    EnrolCenter{.center = center,
+                                                .name = enrolment.name,
+                                                .connector = connector,
+                                                .identity_key = enrolment.identity_key,
+                                                .billing_key = enrolment.billing_key}));
+  if (CenterId{done.object} != center) {  // a repeat: the first answer's ids, with a fresh certificate
+    center = CenterId{done.object};
+    TRY(connector, look([center](const Market& market) {
+          const Center* known = market.center(center);
+          return known == nullptr ? ConnectorId{} : known->connector;
+        }));
+    TRY(chain, parts_.authority.issue_connector(enrolment.csr_pem, options_.name, center, connector, now,
+                                                options_.certificate_lifetime));
+  }
+  v1::EnrolCenterReply reply;
+  reply.set_bundle_json(federation::to_json(federation::JoinBundle{.audience = options_.name,
+                                                                   .center = center,
+                                                                   .center_name = enrolment.name,
+                                                                   .connector = connector,
+                                                                   .epoch = 1,
+                                                                   .connect = options_.edge_connect,
+                                                                   .server_name = options_.edge_server_name,
+                                                                   .root_pem = parts_.authority.root_pem(),
+                                                                   .certificate_pem = chain,
+                                                                   .order_key = parts_.keys.order.public_key,
+                                                                   .ack_key = parts_.keys.ack.public_key}));
+  return reply;
+}
+
+Result<v1::Center> Api::center_view(CenterId id, bool with_money) {
+  TRY(v1::Center out, look([id, with_money](const Market& market) {
+        v1::Center view;
+        const Center* center = market.center(id);
+        if (center == nullptr) return view;
+        view.set_id(to_text(center->id));
+        view.set_name(center->name);
+        view.set_state(std::string(name(center->state)));
+        view.set_connector(to_text(center->connector));
+        view.set_reports(center->chain.seq);
+        if (const Period* period = market.period(center->open_period)) view.set_open_period(period->number);
+        if (!with_money) return view;
+        const Unit unit = center->contracts.empty() ? kCny : center->contracts.back().unit;
+        const auto* payable =
+            market.ledger().account(Market::platform_account(ledger::AccountCode::center_payable, unit, center->id.uuid));
+        fill(*view.mutable_owed(), payable == nullptr ? Amount{} : payable->balance(), unit);
+        for (const Contract& contract : center->contracts) fill(*view.add_contracts(), contract);
+        return view;
+      }));
+  if (out.id().empty()) return fail(ErrorCode::not_found, "There is no such center.");
+  const ConnectorStatus status = parts_.link.status(id);
+  out.set_online(status.online);
+  out.set_last_seen_ms(status.last_seen.unix_ms);
+  out.set_software(status.software);
+  out.set_driver(status.driver);
+  return out;
+}
+
+Result<v1::ListCentersReply> Api::list_centers(const v1::ListCentersRequest& request) {
+  TRY(const Caller caller, caller_of(request.principal()));
+  const bool with_money = caller.has_any({Role::operator_, Role::finance});
+  TRY(const std::vector<CenterId> ids, look([](const Market& market) {
+        std::vector<CenterId> out;
+        for (const Center* center : market.centers()) out.push_back(center->id);
+        return out;
+      }));
+  std::vector<std::pair<CenterId, std::uint64_t>> quarantined;
+  if (with_money) {
+    TRY(quarantined, queries_.quarantined_by_center());
+  }
+  v1::ListCentersReply reply;
+  for (const CenterId id : ids) {
+    TRY(*reply.add_centers(), center_view(id, with_money));
+    for (const auto& [center, count] : quarantined)
+      if (center == id) reply.mutable_centers()->rbegin()->set_quarantined(count);
+  }
+  return reply;
+}
+
+Result<v1::Center> Api::set_center_state(const v1::SetCenterStateRequest& request) {
+  TRY(const Caller caller, caller_of(request.principal()));
+  CHECK_OK(require(caller, {Role::operator_}));
+  CHECK_OK(check_text("reason", request.reason(), kMaxReason, true));
+  const auto state = center_state_named(request.state());
+  if (!state) return fail(ErrorCode::invalid_argument, "state must be active, paused or quarantined.");
+  TRY(const CenterId center, center_of(request.center()));
+  CHECK_OK(run(caller, request.key(), fingerprint("SetCenterState", request),
+               ChangeCenterState{.center = center, .state = *state, .reason = request.reason()}));
+  return center_view(center, true);
+}
+
+Result<v1::Contract> Api::set_contract(const v1::SetContractRequest& request) {
+  TRY(const Caller caller, caller_of(request.principal()));
+  CHECK_OK(require(caller, {Role::operator_}));
+  TRY(const std::string key, scoped_key(caller, request.key()));
+  const v1::Contract& in = request.contract();
+  Contract contract;
+  TRY(contract.center, center_of(in.center()));
+  const auto unit = parse_unit(in.unit().empty() ? "CNY" : in.unit());
+  if (!unit) return fail(ErrorCode::invalid_argument, "unit: expected a code like CNY.");
+  if (in.tax_bps() < 0 || in.tax_bps() > 10'000 || in.margin_bps() < 0 || in.margin_bps() > 10'000)
+    return fail(ErrorCode::invalid_argument, "tax_bps and margin_bps must be from 0 to 10000.");
+  if (in.valid_from_ms() < 0) return fail(ErrorCode::invalid_argument, "valid_from is before 1970.");
+  if (in.cycle_ms() < 0 || in.cycle_ms() > hours(24 * 366).ms)
+    return fail(ErrorCode::invalid_argument, "cycle_ms must be from 0 (by hand) to a year.");
+  contract.id = ContractId{derived_uuid("contract", key)};
+  contract.unit = *unit;
+  contract.terms = {.tax_bps = in.tax_bps(), .margin_bps = in.margin_bps()};
+  contract.valid_from = in.valid_from_ms() == 0 ? parts_.clock.now() : Instant{in.valid_from_ms()};
+  contract.cycle = milliseconds(in.cycle_ms());
+  CHECK_OK(run(caller, request.key(), fingerprint("SetContract", request), SetContract{.contract = contract}));
+  TRY(const std::optional<Contract> kept, look([contract](const Market& market) -> std::optional<Contract> {
+        const Center* center = market.center(contract.center);
+        if (center == nullptr) return std::nullopt;
+        const auto found = std::ranges::find(center->contracts, contract.id, &Contract::id);
+        return found == center->contracts.end() ? std::nullopt : std::optional(*found);
+      }));
+  v1::Contract out;
+  fill(out, kept.value_or(contract));
+  return out;
+}
+
+Result<v1::PublishPricesReply> Api::publish_prices(const v1::PublishPricesRequest& request) {
+  TRY(const Caller caller, caller_of(request.principal()));
+  CHECK_OK(require(caller, {Role::operator_}));
+  TRY(const std::string key, scoped_key(caller, request.key()));
+  if (request.rows().empty()) return fail(ErrorCode::invalid_argument, "rows is empty.");
+  if (request.rows_size() > kMaxPriceRows)
+    return fail(ErrorCode::too_large, fmt::format("At most {} rows at once.", kMaxPriceRows));
+  const Instant now = parts_.clock.now();
+  PublishPrices command;
+  v1::PublishPricesReply reply;
+  for (int i = 0; i < request.rows_size(); ++i) {
+    const v1::PriceRow& in = request.rows(i);
+    CenterId center;
+    if (!in.center().empty()) {
+      TRY(center, center_of(in.center()));
+    }
+    auto row = read_price(in, center);
+    if (!row) return fail(row.error().code, fmt::format("rows[{}]: {}", i, row.error().detail));
+    // Ids follow from the key, so that a repeat names the same rows.
+    row->id = PriceRowId{derived_uuid("price", fmt::format("{}#{}", key, i))};
+    if (row->valid_from.unix_ms == 0) row->valid_from = now;
+    reply.add_ids(to_text(row->id));
+    command.rows.push_back(std::move(*row));
+  }
+  CHECK_OK(run(caller, request.key(), fingerprint("PublishPrices", request), std::move(command)));
+  return reply;
+}
+
+}  // namespace bourse::broker::api

@@ -1,0 +1,93 @@
+// Lists and history from the projections, by a reading role with a statement timeout. What is returned is as new as the
+// projector; ask with a position to read one's own writes.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/hash.h"
+#include "broker/adapters/api/database.h"
+#include "broker/adapters/api/hledger.h"
+#include "broker/domain/center.h"
+#include "broker/domain/job.h"
+#include "ledger/domain/ledger.h"
+
+namespace bourse::broker::api {
+
+// A job as the projections have it: live or long over. `job.attempts` is complete; usage readings are the newest.
+struct StoredJob {
+  Job job;
+  Unit unit = kCny;
+  Amount held;      // as placed and extended
+  Amount charged;
+};
+
+struct JobFilter {
+  std::vector<BillingAccountId> accounts;  // empty = every account
+  std::optional<JobState> state;
+  std::optional<JobId> older_than;
+  int limit = 50;
+};
+
+// The newest capture of an attempt: what the receipt's lines are.
+struct StoredCapture {
+  AttemptId attempt;
+  UsageRecordId record;
+  std::uint32_t revision = 0;
+  std::vector<pricing::RatedLine> lines;
+  Hash256 report;
+};
+
+struct StoredWallet {
+  BillingAccountId account;
+  TenantId tenant;
+  std::string tenant_name;
+  std::string name;
+  Unit unit = kCny;
+  Amount balance, held;
+};
+
+struct TraceRow {
+  std::string kind, id, text;
+  Instant at;
+  std::uint64_t position = 0;
+};
+
+// Safe from any thread; bounded by `connections`. Errors of all: unavailable, timeout, overloaded, internal.
+class Queries {
+ public:
+  using WaitProjected = std::function<Status(std::uint64_t, Duration)>;
+  Queries(const std::string& reader_conninfo, std::size_t connections, WaitProjected wait, Duration patience);
+
+  // Waits (at most the patience) for the projections to pass `position`; a position they miss is no error: the list is
+  // then as it is.
+  void wait_for(std::uint64_t position) const;
+
+  Result<std::vector<StoredJob>> jobs(const JobFilter& filter);
+  Result<std::optional<StoredJob>> job(JobId id);
+  Result<std::vector<StoredCapture>> newest_captures(JobId job);
+  Result<std::vector<StoredWallet>> wallets();
+  Result<std::vector<Period>> periods(std::optional<CenterId> center);
+  Result<std::optional<Period>> period(PeriodId id);
+  Result<std::vector<std::pair<CenterId, std::uint64_t>>> quarantined_by_center();
+  Result<std::vector<ledger::Account>> ledger_accounts();
+
+  // The job that an id belongs to: a job, quote, hold, attempt, usage record or transfer reference; nil if none.
+  Result<JobId> job_of(Uuid any);
+  Result<std::vector<TraceRow>> trace_job(JobId job);
+  Result<std::vector<TraceRow>> trace_period(PeriodId period);
+
+  // Streams accounts, then every posted transfer in journal order, in one snapshot. The visitor's error ends it.
+  Status visit_ledger(const std::function<Status(const std::vector<BookAccount>&)>& accounts,
+                      const std::function<Status(const BookTransfer&)>& transfer);
+
+ private:
+  Database database_;
+  WaitProjected wait_;
+  Duration patience_;
+};
+
+}  // namespace bourse::broker::api

@@ -1,0 +1,197 @@
+// The gRPC face: each RPC goes to a pool, its handler's Result becomes a reply or a status with the problem trailer.
+#include <grpcpp/grpcpp.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+
+#include "bourse/market/v1/market.grpc.pb.h"
+#include "broker/adapters/api/api.h"
+#include "broker/adapters/api/grpc_status.h"
+#include "broker/adapters/api/workers.h"
+
+namespace bourse::broker {
+namespace api {
+namespace {
+
+using grpc::CallbackServerContext;
+using grpc::ServerUnaryReactor;
+
+void finish(CallbackServerContext* context, ServerUnaryReactor* reactor, const Status& status) {
+  if (status) return reactor->Finish(grpc::Status::OK);
+  context->AddTrailingMetadata(kProblemTrailer, problem_trailer(status.error()));
+  reactor->Finish(grpc_status(status.error()));
+}
+
+// What a handler threw is a fault of ours: named in the log, not to the caller.
+template <class F>
+auto guarded(std::string_view rpc, F&& handle) -> decltype(handle()) {
+  try {
+    return handle();
+  } catch (const std::exception& e) {
+    spdlog::error("{}: {}", rpc, e.what());
+    return fail(ErrorCode::internal);
+  }
+}
+
+class Service final : public v1::Market::CallbackService {
+ public:
+  Service(Api& api, std::size_t command_threads, std::size_t query_threads, std::size_t max_waiting)
+      : api_(api), commands_(command_threads, max_waiting), queries_(query_threads, max_waiting) {}
+
+  void stop() {
+    commands_.stop();
+    queries_.stop();
+  }
+
+#define BOURSE_UNARY(Rpc, Request, Reply, pool, handler)                                                        \
+  ServerUnaryReactor* Rpc(CallbackServerContext* context, const v1::Request* request, v1::Reply* reply) override { \
+    return run(#Rpc, pool, context, request, reply, &Api::handler);                                             \
+  }
+  BOURSE_UNARY(SignIn, SignInRequest, Principal, commands_, sign_in)
+  BOURSE_UNARY(CreateSession, CreateSessionRequest, Empty, commands_, create_session)
+  BOURSE_UNARY(ResolveSession, ResolveSessionRequest, Principal, commands_, resolve_session)
+  BOURSE_UNARY(EndSession, EndSessionRequest, Empty, commands_, end_session)
+  BOURSE_UNARY(ListOffers, ListOffersRequest, ListOffersReply, commands_, list_offers)
+  BOURSE_UNARY(Quote, QuoteRequest, QuoteReply, commands_, quote)
+  BOURSE_UNARY(Submit, SubmitRequest, Job, commands_, submit)
+  BOURSE_UNARY(CancelJob, CancelJobRequest, Job, commands_, cancel_job)
+  BOURSE_UNARY(GetJob, GetJobRequest, Job, commands_, get_job)
+  BOURSE_UNARY(ListJobs, ListJobsRequest, ListJobsReply, queries_, list_jobs)
+  BOURSE_UNARY(GetReceipt, GetJobRequest, Receipt, queries_, get_receipt)
+  BOURSE_UNARY(ListWallets, ListWalletsRequest, ListWalletsReply, commands_, list_wallets)
+  BOURSE_UNARY(Trace, TraceRequest, TraceReply, queries_, trace)
+  BOURSE_UNARY(EnrolCenter, EnrolCenterRequest, EnrolCenterReply, commands_, enrol_center)
+  BOURSE_UNARY(ListCenters, ListCentersRequest, ListCentersReply, queries_, list_centers)
+  BOURSE_UNARY(SetCenterState, SetCenterStateRequest, Center, commands_, set_center_state)
+  BOURSE_UNARY(SetContract, SetContractRequest, Contract, commands_, set_contract)
+  BOURSE_UNARY(PublishPrices, PublishPricesRequest, PublishPricesReply, commands_, publish_prices)
+  BOURSE_UNARY(FundAccount, FundAccountRequest, Wallet, commands_, fund_account)
+  BOURSE_UNARY(ListBillingAccounts, ListWalletsRequest, ListWalletsReply, queries_, list_billing_accounts)
+  BOURSE_UNARY(Settle, SettleRequest, SettleReply, queries_, settle)
+  BOURSE_UNARY(ListStatements, ListStatementsRequest, ListStatementsReply, queries_, list_statements)
+  BOURSE_UNARY(GetStatement, GetStatementRequest, Document, queries_, get_statement)
+  BOURSE_UNARY(VerifyLedger, VerifyLedgerRequest, VerifyLedgerReply, queries_, verify_ledger)
+  BOURSE_UNARY(TrialBalance, TrialBalanceRequest, TrialBalanceReply, queries_, trial_balance)
+#undef BOURSE_UNARY
+
+  ServerUnaryReactor* GetLog(CallbackServerContext* context, const v1::GetLogRequest* request, v1::LogReply* reply) override;
+  grpc::ServerWriteReactor<v1::Chunk>* ExportLedger(CallbackServerContext* context,
+                                                    const v1::ExportLedgerRequest* request) override;
+
+ private:
+  template <class Request, class Reply>
+  ServerUnaryReactor* run(std::string_view rpc, Workers& pool, CallbackServerContext* context, const Request* request,
+                          Reply* reply, Result<Reply> (Api::*handler)(const Request&)) {
+    ServerUnaryReactor* reactor = context->DefaultReactor();
+    const Status taken = pool.run([this, rpc, context, request, reply, handler, reactor] {
+      Result<Reply> result = guarded(rpc, [&] { return (api_.*handler)(*request); });
+      if (!result) return finish(context, reactor, std::unexpected(result.error()));
+      *reply = std::move(*result);
+      finish(context, reactor, {});
+    });
+    if (!taken) finish(context, reactor, taken);
+    return reactor;
+  }
+
+  Api& api_;
+  Workers commands_, queries_;
+};
+
+// Asynchronous after the look-up: a slow center holds no thread of ours.
+ServerUnaryReactor* Service::GetLog(CallbackServerContext* context, const v1::GetLogRequest* request, v1::LogReply* reply) {
+  static constexpr std::int64_t kMostAtOnce = 256 * 1024;
+  ServerUnaryReactor* reactor = context->DefaultReactor();
+  const Status taken = commands_.run([this, context, request, reply, reactor] {
+    const Result<Api::LogTarget> target = guarded("GetLog", [&] { return api_.log_target(*request); });
+    if (!target) return finish(context, reactor, std::unexpected(target.error()));
+    const std::int64_t wanted = request->max_bytes() == 0 ? kMostAtOnce : std::min(request->max_bytes(), kMostAtOnce);
+    api_.link().read_log(target->center, target->job, target->attempt, request->offset(), wanted,
+                         [context, reply, reactor, ended = target->ended](Result<LogSlice> slice) {
+                           if (!slice) return finish(context, reactor, std::unexpected(slice.error()));
+                           reply->set_data(std::move(slice->data));
+                           reply->set_offset(slice->offset);
+                           reply->set_size(slice->size);
+                           reply->set_ended(ended);
+                           finish(context, reactor, {});
+                         });
+  });
+  if (!taken) finish(context, reactor, taken);
+  return reactor;
+}
+
+// Feeds a reader piece by piece: the producing thread waits until the last piece was taken, so memory stays at one piece.
+class LedgerStream final : public grpc::ServerWriteReactor<v1::Chunk> {
+ public:
+  explicit LedgerStream(CallbackServerContext* context) : context_(context) {}
+
+  // On the producing thread. False when the reader is gone or took nothing for a minute.
+  bool write(std::string data) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, std::chrono::minutes(1), [this] { return !writing_ || gone_; }) || gone_) return false;
+    chunk_.set_data(std::move(data));
+    writing_ = true;
+    lock.unlock();
+    StartWrite(&chunk_);
+    return true;
+  }
+  void end(const Status& status) {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, std::chrono::minutes(1), [this] { return !writing_ || gone_; });
+    }
+    if (!status) context_->AddTrailingMetadata(kProblemTrailer, problem_trailer(status.error()));
+    Finish(status ? grpc::Status::OK : grpc_status(status.error()));
+  }
+
+  void OnWriteDone(bool ok) override {
+    const std::scoped_lock lock(mutex_);
+    writing_ = false;
+    if (!ok) gone_ = true;
+    changed_.notify_all();
+  }
+  void OnCancel() override {
+    const std::scoped_lock lock(mutex_);
+    gone_ = true;
+    changed_.notify_all();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  CallbackServerContext* context_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  v1::Chunk chunk_;
+  bool writing_ = false;
+  bool gone_ = false;
+};
+
+grpc::ServerWriteReactor<v1::Chunk>* Service::ExportLedger(CallbackServerContext* context,
+                                                           const v1::ExportLedgerRequest* request) {
+  auto* stream = new LedgerStream(context);  // deletes itself in OnDone
+  const Status taken = queries_.run([this, stream, request] {
+    stream->end(guarded("ExportLedger", [&] {
+      return api_.export_ledger(*request, [stream](std::string data) { return stream->write(std::move(data)); });
+    }));
+  });
+  if (!taken) stream->end(taken);
+  return stream;
+}
+
+}  // namespace
+}  // namespace api
+
+struct MarketService::Impl {
+  Impl(MarketServiceOptions options, MarketServiceParts parts)
+      : api(options, std::move(parts)),
+        service(api, options.command_threads, options.query_threads, options.max_waiting) {}
+  api::Api api;
+  api::Service service;
+};
+
+MarketService::MarketService(MarketServiceOptions options, MarketServiceParts parts)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(parts))) {}
+MarketService::~MarketService() { shutdown(); }
+grpc::Service& MarketService::service() { return impl_->service; }
+void MarketService::shutdown() { impl_->service.stop(); }
+
+}  // namespace bourse::broker

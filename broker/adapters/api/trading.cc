@@ -1,0 +1,146 @@
+// Trading: what is on offer, quotes, submission, cancelling.
+#include <fmt/format.h>
+
+#include "broker/adapters/api/api.h"
+
+namespace bourse::broker::api {
+namespace {
+
+// The rows that would price this pool now for the tenant: each meter's most specific valid one.
+void fill_offer(v1::Offer& out, const routing::Pool& pool, const Market& market, TenantId tenant, Instant now) {
+  out.set_center(to_text(pool.center));
+  out.set_center_name(center_name(market, pool.center));
+  out.set_pool(pool.name);
+  out.set_arch(pool.arch);
+  out.set_nodes(pool.nodes);
+  out.set_cores_per_node(pool.cores_per_node);
+  out.set_mem_mib_per_node(pool.mem_mib_per_node);
+  out.set_gpus_per_node(pool.gpus_per_node);
+  out.set_gpu_model(pool.gpu_model);
+  out.set_speed_milli(pool.speed_milli);
+  out.set_max_walltime_ms(pool.max_walltime.ms);
+  out.set_free_cores(pool.free_cores);
+  out.set_free_gpus(pool.free_gpus);
+  out.set_pending_jobs(pool.pending_jobs);
+  out.set_running_jobs(pool.running_jobs);
+  out.set_online(pool.online);
+  const pricing::Scope scope{.tenant = tenant, .center = pool.center, .pool = pool.name, .qos = {}};
+  for (const pricing::Meter meter : pricing::kMeters) {
+    if (meter == pricing::Meter::gpu_ms && pool.gpus_per_node == 0) continue;
+    if (const pricing::PriceRow* row = market.prices().find(scope, meter, now)) fill(*out.add_prices(), *row);
+  }
+}
+
+}  // namespace
+
+Result<v1::ListOffersReply> Api::list_offers(const v1::ListOffersRequest& request) {
+  TRY(const Caller caller, caller_of(request.principal()));
+  return look([tenant = caller.tenant, now = parts_.clock.now()](const Market& market) {
+    v1::ListOffersReply reply;
+    for (const routing::Pool& pool : market.router().pools()) fill_offer(*reply.add_offers(), pool, market, tenant, now);
+    return reply;
+  });
+}
+
+Result<JobSpec> Api::spec_of(const v1::JobSpec& in) {
+  CenterId center;
+  if (!in.center().empty()) {
+    if (auto found = center_of(in.center()))
+      center = *found;
+    else if (found.error().code != ErrorCode::not_found)
+      return std::unexpected(found.error());
+  }
+  TRY(JobSpec spec, read_spec(in, [center](std::string_view) { return center; }));
+  spec.script = sha256(std::string_view(in.script()));
+  CHECK_OK(validate(spec));
+  return spec;
+}
+
+Result<v1::QuoteReply> Api::quote(const v1::QuoteRequest& request) {
+  TRY(const Caller caller, caller_of(request.principal()));
+  CHECK_OK(require(caller, {Role::user}));
+  TRY(const BillingAccountId account, account_of(caller, request.account()));
+  TRY(const JobSpec spec, spec_of(request.spec()));
+  // The quote names the script by its hash; accepting it must find the bytes.
+  if (!request.spec().script().empty()) CHECK_OK(keep_script(request.spec().script()));
+  const Instant now = parts_.clock.now();
+  TRY(const CommandResult done, run(caller, request.key(), fingerprint("Quote", request),
+                                    IssueQuote{.quote = QuoteId::make(now, parts_.rng),
+                                               .account = account,
+                                               .user = caller.user,
+                                               .spec = spec,
+                                               .validity = options_.quote_validity}));
+  return look([id = QuoteId{done.object}](const Market& market) {
+    v1::QuoteReply reply;
+    reply.set_quote(to_text(id));
+    // A repeat of an old request may name a quote that is over: then its id is the whole answer.
+    if (const Quote* quote = market.quote(id)) {
+      const BillingAccount* payer = market.account(quote->account);
+      fill(*reply.mutable_decision(), quote->decision, quote->spec, payer == nullptr ? kCny : payer->unit, market);
+      reply.set_valid_until_ms(quote->valid_until.unix_ms);
+    }
+    return reply;
+  });
+}
+
+Status Api::keep_script(const std::string& script) {
+  CHECK_OK(parts_.blobs.put(BlobKind::script, std::as_bytes(std::span(script))));
+  return {};
+}
+
+// What is accepted is the quote's job: a script sent along must be the one that was quoted, and there must be one.
+Status Api::check_quoted_script(QuoteId id, const std::string& script) {
+  TRY(const std::optional<Hash256> quoted, look([id](const Market& market) -> std::optional<Hash256> {
+        const Quote* quote = market.quote(id);
+        return quote == nullptr ? std::nullopt : std::optional(quote->spec.script);
+      }));
+  if (!quoted) return {};  // over, or accepted before: the engine answers
+  if (*quoted == sha256(std::string_view()))
+    return fail(ErrorCode::failed_precondition, "The quote was asked for without a script.");
+  if (!script.empty() && sha256(std::string_view(script)) != *quoted)
+    return fail(ErrorCode::failed_precondition, "The script is not the one that was quoted.");
+  return {};
+}
+
+Result<v1::Job> Api::submit(const v1::SubmitRequest& request) {
+  TRY(const Caller caller, caller_of(request.principal()));
+  CHECK_OK(require(caller, {Role::user}));
+  CHECK_OK(scoped_key(caller, request.key()));
+  TRY(const BillingAccountId account, account_of(caller, request.account()));
+  const Instant now = parts_.clock.now();
+  SubmitJob command{.job = JobId::make(now, parts_.rng),
+                    .attempt = AttemptId::make(now, parts_.rng),
+                    .hold = HoldId::make(now, parts_.rng),
+                    .account = account,
+                    .user = caller.user};
+  if (request.quote().empty()) {
+    if (request.spec().script().empty()) return fail(ErrorCode::invalid_argument, "spec.script is empty.");
+    TRY(command.spec, spec_of(request.spec()));
+    CHECK_OK(keep_script(request.spec().script()));
+  } else {
+    TRY(command.quote, id_or_not_found<QuoteIdKind>(request.quote()));
+    CHECK_OK(check_quoted_script(command.quote, request.spec().script()));
+  }
+  TRY(const CommandResult done, run(caller, request.key(), fingerprint("Submit", request), std::move(command)));
+  TRY(v1::Job job, job_seen_by(caller, JobId{done.object}));
+  job.set_position(done.position);
+  return job;
+}
+
+Result<v1::Job> Api::cancel_job(const v1::CancelJobRequest& request) {
+  TRY(const Caller caller, caller_of(request.principal()));
+  CHECK_OK(require(caller, {Role::user, Role::operator_}));
+  CHECK_OK(check_text("reason", request.reason(), 512, true));
+  TRY(const JobId id, id_or_not_found<JobIdKind>(request.job()));
+  TRY(const v1::Job seen, job_seen_by(caller, id));
+  // A member cancels in their own name; an operator, who is none, in the platform's.
+  const bool own = account_of(caller, seen.account()).has_value();
+  if (!own) CHECK_OK(require(caller, {Role::operator_}));
+  TRY(const CommandResult done, run(caller, request.key(), fingerprint("CancelJob", request),
+                                    CancelJob{.job = id, .by = own ? caller.user : UserId{}, .reason = request.reason()}));
+  TRY(v1::Job job, job_seen_by(caller, id));
+  job.set_position(done.position);
+  return job;
+}
+
+}  // namespace bourse::broker::api

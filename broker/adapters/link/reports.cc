@@ -1,0 +1,99 @@
+// Reports: verified, stored as evidence, applied, and only then acknowledged.
+#include <spdlog/spdlog.h>
+
+#include <set>
+
+#include "broker/adapters/link/switchboard.h"
+#include "broker/adapters/link/verify.h"
+#include "federation-proto/fields.h"
+
+namespace bourse::broker {
+
+namespace wire = federation::v1;
+
+void Switchboard::on_report(Session& session, wire::Envelope envelope) {
+  auto command = verify_report(envelope, session.billing_key, {options_.audience, session.peer});
+  if (!command) {
+    nack(session, 0, command.error());
+    return refuse(session, command.error());
+  }
+  ++session.reports;
+  reported_.push_back({session.number, envelope.SerializeAsString(), std::move(*command)});
+}
+
+// All that arrived while the last ones were being written goes into one transaction.
+void Switchboard::store_reports() {
+  if (reported_.empty()) return;
+  std::vector<Reported> reported;
+  reported.swap(reported_);
+  std::vector<std::span<const std::byte>> blobs;
+  for (const Reported& each : reported) blobs.push_back(std::as_bytes(std::span(each.envelope)));
+  const auto stored = blobs_.put_all(BlobKind::report, blobs);
+  for (Reported& each : reported) {
+    if (stored) {
+      apply(std::move(each));
+    } else if (Session* session = find(each.session); session != nullptr && session->stage != Stage::ending) {
+      refuse(*session, stored.error());
+    }
+  }
+}
+
+void Switchboard::apply(Reported reported) {
+  Session* session = find(reported.session);
+  // After one that failed, those behind it can only make gaps.
+  if (session == nullptr || session->stage == Stage::ending) return;
+  const std::uint64_t seq = reported.command.seq;
+  const Hash256 hash = reported.command.hash;
+  Command command{.key = {}, .fingerprint = 0, .now = clock_.now(), .body = std::move(reported.command)};
+  auto done = [this, door = door_, number = reported.session, seq, hash](Result<CommandResult> result) {
+    const std::scoped_lock lock(door->mutex);
+    if (door->worker == nullptr) return;
+    door->worker->post([this, number, seq, hash, result = std::move(result)]() mutable { on_applied(number, seq, hash, std::move(result)); });
+  };
+  if (auto taken = engine_.submit(std::move(command), std::move(done)); !taken) refuse(*session, taken.error());
+}
+
+void Switchboard::on_applied(std::uint64_t number, std::uint64_t seq, const Hash256& hash, Result<CommandResult> result) {
+  Session* session = find(number);
+  if (session == nullptr || session->stage == Stage::ending) return;
+  --session->reports;
+  if (!result) {
+    if (result.error().code == ErrorCode::sequence_gap) {
+      ask_engine<std::uint64_t>(
+          number, [center = session->peer.center](const Market& market) { return market.center(center)->chain.seq; },
+          [this, error = result.error()](Session& gapped, std::uint64_t accepted) { nack(gapped, accepted + 1, error); });
+      return read_on(*session);
+    }
+    // What is transient or unknown is not an answer: the connector comes again and repeats the report.
+    if (result.error().outcome() == Outcome::rejected) nack(*session, 0, result.error());
+    return refuse(*session, result.error());
+  }
+  wire::Ack ack;
+  ack.set_version(1);
+  ack.set_center(federation::to_bytes(session->peer.center));
+  ack.set_connector(federation::to_bytes(session->peer.connector));
+  ack.set_epoch(session->epoch);
+  ack.set_seq(seq);
+  ack.set_report_hash(federation::to_bytes(hash));
+  for (const auto& [index, code] : result->quarantined) {
+    wire::Quarantine& quarantine = *ack.add_quarantined();
+    quarantine.set_index(index);
+    quarantine.set_code(static_cast<std::uint32_t>(code));
+    quarantine.set_name(std::string(name(code)));
+    spdlog::warn("record {} of report {} of {} is quarantined: {}", index, seq, to_text(session->peer.center), name(code));
+  }
+  wire::BrokerFrame frame;
+  *frame.mutable_ack() = federation::seal(ack_key_, federation::kAckType, ack.SerializeAsString());
+  if (send(*session, std::move(frame))) read_on(*session);
+}
+
+void Switchboard::nack(Session& session, std::uint64_t expected, const Error& error) {
+  wire::BrokerFrame frame;
+  wire::Nack& nack = *frame.mutable_nack();
+  nack.set_expected_seq(expected);
+  nack.set_error(std::string(info(error.code).name));
+  nack.set_detail(error.detail);
+  send(session, std::move(frame));
+}
+
+}  // namespace bourse::broker

@@ -1,0 +1,223 @@
+// The statement's body as JSON: sorted keys, no blanks, so that one statement has one text.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "broker/adapters/statement/encoding.h"
+#include "broker/adapters/statement/statement.h"
+
+namespace bourse::statement {
+namespace {
+
+using nlohmann::json;
+
+// ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+json parts_json(const Parts& parts) {
+  return {{"gross", to_text(parts.gross)}, {"center", to_text(parts.center)}, {"margin", to_text(parts.margin)}, {"tax", to_text(parts.tax)}};
+}
+
+json readings_json(const pricing::Readings& readings) {
+  json out = json::object();
+  for (const pricing::Meter meter : pricing::kMeters) out[std::string(pricing::name(meter))] = readings[meter];
+  return out;
+}
+
+json rated_json(const Rated& rated) {
+  return {{"row", to_text(rated.row)},     {"meter", std::string(pricing::name(rated.meter))},
+          {"price", to_text(rated.price)}, {"per", rated.per},
+          {"quantity", rated.quantity},    {"amount", to_text(rated.amount)}};
+}
+
+json line_json(const Line& line) {
+  json rated = json::array();
+  for (const Rated& one : line.rated) rated.push_back(rated_json(one));
+  return {{"job", to_text(line.job)},
+          {"attempt", to_text(line.attempt)},
+          {"record", to_text(line.record)},
+          {"revision", line.revision},
+          {"final", line.final},
+          {"start", to_text(line.start)},
+          {"end", to_text(line.end)},
+          {"booked_at", to_text(line.booked_at)},
+          {"reported", readings_json(line.reported)},
+          {"charged", readings_json(line.charged)},
+          {"caps", readings_json(line.caps)},
+          {"rated", std::move(rated)},
+          {"terms", {{"tax_bps", line.terms.tax_bps}, {"margin_bps", line.terms.margin_bps}}},
+          {"cumulative", parts_json(line.cumulative)},
+          {"previous", parts_json(line.previous)},
+          {"added", parts_json(line.added)},
+          {"report", to_hex(line.report)},
+          {"order", to_hex(line.order)}};
+}
+
+std::string hex(const federation::PublicKey& key) { return to_hex(Hash256{key}); }
+
+// ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+// Thrown while reading a body, caught in parse_body: the path of the field that can't be read.
+struct Unreadable {
+  std::string path;
+};
+
+// A place in the document, which knows its name.
+class Field {
+ public:
+  Field(const json& value, std::string path) : value_(value), path_(std::move(path)) {}
+
+  Field operator[](const char* key) const {
+    const std::string path = path_.empty() ? std::string(key) : path_ + "." + key;
+    if (!value_.is_object() || !value_.contains(key)) throw Unreadable{path};
+    return {value_.at(key), path};
+  }
+  std::vector<Field> items() const {
+    if (!value_.is_array()) throw Unreadable{path_};
+    std::vector<Field> out;
+    out.reserve(value_.size());
+    for (std::size_t i = 0; i < value_.size(); ++i) out.emplace_back(value_[i], fmt::format("{}[{}]", path_, i));
+    return out;
+  }
+  std::string text() const {
+    if (!value_.is_string()) throw Unreadable{path_};
+    return value_.get<std::string>();
+  }
+  bool boolean() const {
+    if (!value_.is_boolean()) throw Unreadable{path_};
+    return value_.get<bool>();
+  }
+  std::int64_t integer(std::int64_t most = INT64_MAX) const {
+    if (!value_.is_number_integer()) throw Unreadable{path_};
+    if (value_.is_number_unsigned() && value_.get<std::uint64_t>() > static_cast<std::uint64_t>(most)) throw Unreadable{path_};
+    const auto number = value_.get<std::int64_t>();
+    if (number < 0 || number > most) throw Unreadable{path_};
+    return number;
+  }
+  template <class T>
+  T parsed(Result<T> result) const {
+    if (!result) throw Unreadable{path_};
+    return std::move(*result);
+  }
+  Amount amount() const { return parsed(parse_amount(text())); }
+  Instant instant() const { return parsed(parse_instant(text())); }
+  Hash256 hash() const { return parsed(parse_hash(text())); }
+  template <class Kind>
+  Id<Kind> id() const { return parsed(parse_id<Kind>(text())); }
+  std::string bytes() const {
+    auto out = unbase64(text());
+    if (!out) throw Unreadable{path_};
+    return std::move(*out);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  const json& value_;
+  std::string path_;
+};
+
+Parts read_parts(const Field& in) {
+  return {in["gross"].amount(), in["center"].amount(), in["margin"].amount(), in["tax"].amount()};
+}
+
+pricing::Readings read_readings(const Field& in) {
+  pricing::Readings out;
+  for (const pricing::Meter meter : pricing::kMeters) out[meter] = in[std::string(pricing::name(meter)).c_str()].integer();
+  return out;
+}
+
+Rated read_rated(const Field& in) {
+  const auto meter = pricing::meter_named(in["meter"].text());
+  if (!meter) throw Unreadable{in["meter"].path()};
+  return {.row = in["row"].id<PriceRowIdKind>(),
+          .meter = *meter,
+          .price = in["price"].parsed(parse_decimal(in["price"].text())),
+          .per = in["per"].integer(),
+          .quantity = in["quantity"].integer(),
+          .amount = in["amount"].amount()};
+}
+
+Line read_line(const Field& in) {
+  Line line{.job = in["job"].id<JobIdKind>(),
+            .attempt = in["attempt"].id<AttemptIdKind>(),
+            .record = in["record"].id<UsageRecordIdKind>(),
+            .revision = static_cast<std::uint32_t>(in["revision"].integer(UINT32_MAX)),
+            .final = in["final"].boolean(),
+            .start = in["start"].instant(),
+            .end = in["end"].instant(),
+            .booked_at = in["booked_at"].instant(),
+            .reported = read_readings(in["reported"]),
+            .charged = read_readings(in["charged"]),
+            .caps = read_readings(in["caps"]),
+            .rated = {},
+            .terms = {.tax_bps = static_cast<std::int32_t>(in["terms"]["tax_bps"].integer(10'000)),
+                      .margin_bps = static_cast<std::int32_t>(in["terms"]["margin_bps"].integer(10'000))},
+            .cumulative = read_parts(in["cumulative"]),
+            .previous = read_parts(in["previous"]),
+            .added = read_parts(in["added"]),
+            .report = in["report"].hash(),
+            .order = in["order"].hash()};
+  for (const Field& rated : in["rated"].items()) line.rated.push_back(read_rated(rated));
+  return line;
+}
+
+Statement read_statement(const Field& in) {
+  if (in["format"].text() != kBodyFormat) throw Unreadable{"format"};
+  Statement out;
+  out.market = in["market"].text();
+  out.center = in["center"]["id"].id<CenterIdKind>();
+  out.center_name = in["center"]["name"].text();
+  out.billing_key = in["center"]["billing_key"].hash().bytes;
+  out.period = in["period"]["id"].id<PeriodIdKind>();
+  out.number = static_cast<std::uint32_t>(in["period"]["number"].integer(UINT32_MAX));
+  out.opened_at = in["period"]["opened_at"].instant();
+  out.cut_off = in["period"]["cut_off"].instant();
+  out.unit = in["unit"].parsed(parse_unit(in["unit"].text()));
+  out.opening = in["opening"].amount();
+  out.totals = read_parts(in["totals"]);
+  out.payout = in["payout"].amount();
+  out.closing = in["closing"].amount();
+  for (const Field& line : in["lines"].items()) out.lines.push_back(read_line(line));
+  for (const Field& report : in["reports"].items())
+    out.reports.push_back({.sha256 = report["sha256"].hash(), .envelope = report["envelope"].bytes()});
+  return out;
+}
+
+}  // namespace
+
+std::string body_json(const Statement& statement) {
+  json lines = json::array();
+  for (const Line& line : statement.lines) lines.push_back(line_json(line));
+  json reports = json::array();
+  for (const Report& report : statement.reports)
+    reports.push_back({{"sha256", to_hex(report.sha256)}, {"envelope", base64(report.envelope)}});
+  const json body = {
+      {"format", std::string(kBodyFormat)},
+      {"market", statement.market},
+      {"center", {{"id", to_text(statement.center)}, {"name", statement.center_name}, {"billing_key", hex(statement.billing_key)}}},
+      {"period",
+       {{"id", to_text(statement.period)},
+        {"number", statement.number},
+        {"opened_at", to_text(statement.opened_at)},
+        {"cut_off", to_text(statement.cut_off)}}},
+      {"unit", std::string(statement.unit.text())},
+      {"opening", to_text(statement.opening)},
+      {"lines", std::move(lines)},
+      {"totals", parts_json(statement.totals)},
+      {"payout", to_text(statement.payout)},
+      {"closing", to_text(statement.closing)},
+      {"reports", std::move(reports)}};
+  return body.dump();
+}
+
+Result<Statement> parse_body(std::string_view body) {
+  try {
+    const json document = json::parse(body);
+    return read_statement(Field(document, ""));
+  } catch (const Unreadable& e) {
+    return fail(ErrorCode::verification_failed, fmt::format("{}: missing or not readable", e.path));
+  } catch (const json::exception&) {
+    return fail(ErrorCode::verification_failed, "body: not JSON");
+  }
+}
+
+}  // namespace bourse::statement

@@ -1,0 +1,235 @@
+#include "broker/adapters/statement/checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/sha256.h"
+#include "bourse/federation/v1/federation.pb.h"
+#include "federation-proto/fields.h"
+#include "pricing/rating.h"
+
+namespace bourse::statement {
+namespace {
+
+namespace wire = federation::v1;
+
+// A signed record and the report that carried it. Points into `SignedRecords::reports`.
+struct SignedRecord {
+  const wire::UsageRecord* record = nullptr;
+  Hash256 report;
+};
+
+struct SignedRecords {
+  std::vector<wire::Report> reports;
+  std::set<Hash256> hashes;
+  std::multimap<std::string, SignedRecord> by_id;  // record_id as it lies on the wire
+};
+
+// Amounts from outside may lie anywhere in 64 bits: sums of them are made in 128.
+bool equals(Amount value, __int128 expected) { return static_cast<__int128>(value.micros) == expected; }
+
+std::string wide_text(__int128 micros) {
+  if (micros > INT64_MAX || micros < INT64_MIN) return "a sum beyond 64 bits";
+  return to_text(Amount::of_micros(static_cast<std::int64_t>(micros)));
+}
+
+void compare(Differences& out, const std::string& place, Amount value, __int128 expected) {
+  if (!equals(value, expected)) out.add(place, fmt::format("{}, but it computes to {}", to_text(value), wide_text(expected)));
+}
+
+void compare(Differences& out, const std::string& place, std::int64_t value, std::int64_t expected) {
+  if (value != expected) out.add(place, fmt::format("{}, but the signed record says {}", value, expected));
+}
+
+SignedRecords open_reports(const Statement& statement, Differences& out) {
+  SignedRecords result;
+  result.reports.reserve(statement.reports.size());  // pointers into it stay good
+  for (std::size_t i = 0; i < statement.reports.size(); ++i) {
+    const std::string place = fmt::format("reports[{}]", i);
+    wire::Envelope envelope;
+    if (!federation::parse_strict(statement.reports[i].envelope, envelope)) {
+      out.add(place + ".envelope", "not an envelope");
+      continue;
+    }
+    const Hash256 hash = sha256(envelope.payload());
+    if (hash != statement.reports[i].sha256) out.add(place + ".sha256", "the envelope's payload has another hash, " + to_hex(hash));
+    if (!federation::open(envelope, federation::kReportType, statement.billing_key))
+      out.add(place + ".envelope", "the signature is not by the center's billing key");
+    wire::Report& report = result.reports.emplace_back();
+    if (!federation::parse_strict(envelope.payload(), report)) {
+      out.add(place + ".envelope", "the payload is not a report");
+      continue;
+    }
+    if (report.center() != federation::to_bytes(statement.center)) out.add(place + ".envelope", "the report is another center's");
+    if (report.audience() != statement.market) out.add(place + ".envelope", "the report is for another market");
+    if (!result.hashes.insert(hash).second) out.add(place, "the report is listed twice");
+    for (const wire::Record& record : report.records())
+      if (record.has_usage()) result.by_id.emplace(record.usage().record_id(), SignedRecord{&record.usage(), hash});
+  }
+  return result;
+}
+
+class LineCheck {
+ public:
+  LineCheck(const Line& line, const Statement& statement, std::string place, Differences& out)
+      : line_(line), statement_(statement), place_(std::move(place)), out_(out) {}
+
+  void run(const SignedRecords& records) {
+    const SignedRecord* record = find(records);
+    if (record != nullptr) against(*record->record);
+    arithmetic();
+  }
+
+ private:
+  std::string at(std::string_view field) const { return fmt::format("{}.{}", place_, field); }
+
+  const SignedRecord* find(const SignedRecords& records) {
+    if (!records.hashes.contains(line_.report)) {
+      out_.add(at("report"), "not among the reports");
+      return nullptr;
+    }
+    const auto [first, last] = records.by_id.equal_range(federation::to_bytes(line_.record));
+    for (auto it = first; it != last; ++it)
+      if (it->second.report == line_.report) return &it->second;
+    out_.add(at("record"), "the report has no usage record with this id");
+    return nullptr;
+  }
+
+  void against(const wire::UsageRecord& record) {
+    if (record.job() != federation::to_bytes(line_.job)) out_.add(at("job"), "the signed record names another job");
+    if (record.attempt() != federation::to_bytes(line_.attempt)) out_.add(at("attempt"), "the signed record names another attempt");
+    if (record.order_hash() != federation::to_bytes(line_.order)) out_.add(at("order"), "the signed record names another order");
+    if (record.final() != line_.final) out_.add(at("final"), "the signed record says otherwise");
+    compare(out_, at("revision"), line_.revision, record.revision());
+    compare(out_, at("start"), line_.start.unix_ms, record.start_ms());
+    compare(out_, at("end"), line_.end.unix_ms, record.end_ms());
+    using pricing::Meter;
+    const std::pair<Meter, std::int64_t> signed_meters[] = {{Meter::core_ms, record.core_ms()}, {Meter::gpu_ms, record.gpu_ms()},
+                                                            {Meter::node_ms, record.node_ms()}, {Meter::mem_mib_s, record.mem_mib_s()}};
+    for (const auto& [meter, value] : signed_meters)
+      compare(out_, at(fmt::format("reported.{}", pricing::name(meter))), line_.reported[meter], value);
+  }
+
+  void arithmetic() {
+    for (const pricing::Meter meter : pricing::kMeters) {
+      const std::int64_t most = std::min(line_.reported[meter], line_.caps[meter]);
+      if (line_.charged[meter] != most)
+        out_.add(at(fmt::format("charged.{}", pricing::name(meter))), fmt::format("{}, not {}: what was reported, within the caps", line_.charged[meter], most));
+    }
+    const std::optional<Amount> total = rate();
+    if (!total) return;
+    if (total->is_negative()) return out_.add(at("cumulative.gross"), "negative");
+    const pricing::Split split = pricing::split(*total, line_.terms);
+    compare(out_, at("cumulative.gross"), line_.cumulative.gross, total->micros);
+    compare(out_, at("cumulative.center"), line_.cumulative.center, split.center.micros);
+    compare(out_, at("cumulative.margin"), line_.cumulative.margin, split.margin.micros);
+    compare(out_, at("cumulative.tax"), line_.cumulative.tax, split.tax.micros);
+    const auto added = [&](const char* field, Amount value, Amount now, Amount before) {
+      compare(out_, at(fmt::format("added.{}", field)), value, static_cast<__int128>(now.micros) - before.micros);
+    };
+    added("gross", line_.added.gross, line_.cumulative.gross, line_.previous.gross);
+    added("center", line_.added.center, line_.cumulative.center, line_.previous.center);
+    added("margin", line_.added.margin, line_.cumulative.margin, line_.previous.margin);
+    added("tax", line_.added.tax, line_.cumulative.tax, line_.previous.tax);
+  }
+
+  // The rating of what is charged, by the rows the line names; nothing when it can't be rated.
+  std::optional<Amount> rate() {
+    std::vector<pricing::PriceRow> rows;
+    std::set<pricing::Meter> meters;
+    for (std::size_t i = 0; i < line_.rated.size(); ++i) {
+      const Rated& rated = line_.rated[i];
+      if (rated.per < 1 || rated.price.coefficient < 0 || !meters.insert(rated.meter).second) {
+        out_.add(at(fmt::format("rated[{}]", i)), "not a price row, or a second one for its meter");
+        return std::nullopt;
+      }
+      rows.push_back({.id = rated.row, .meter = rated.meter, .price = rated.price, .per = rated.per, .unit = statement_.unit});
+    }
+    const auto rating = pricing::rate(line_.charged, rows);
+    if (!rating) {
+      out_.add(at("rated"), rating.error().message());
+      return std::nullopt;
+    }
+    for (std::size_t i = 0; i < line_.rated.size(); ++i) {
+      const auto found = std::ranges::find(rating->lines, line_.rated[i].row, &pricing::RatedLine::row);
+      const std::int64_t quantity = found == rating->lines.end() ? 0 : found->quantity;
+      const Amount amount = found == rating->lines.end() ? Amount{} : found->amount;
+      if (line_.rated[i].quantity != quantity)
+        out_.add(at(fmt::format("rated[{}].quantity", i)), fmt::format("{}, but {} is charged", line_.rated[i].quantity, quantity));
+      compare(out_, at(fmt::format("rated[{}].amount", i)), line_.rated[i].amount, amount.micros);
+    }
+    return rating->total;
+  }
+
+  const Line& line_;
+  const Statement& statement_;
+  std::string place_;
+  Differences& out_;
+};
+
+// Records of one attempt follow each other: revision by revision, each from where the one before ended.
+void check_chains(const Statement& statement, Differences& out) {
+  std::unordered_map<AttemptId, const Line*> newest;
+  std::unordered_set<UsageRecordId> records;
+  for (std::size_t i = 0; i < statement.lines.size(); ++i) {
+    const Line& line = statement.lines[i];
+    const std::string place = fmt::format("lines[{}]", i);
+    if (!records.insert(line.record).second) out.add(place + ".record", "the usage record is charged twice");
+    const Line*& before = newest[line.attempt];
+    if (before == nullptr) {
+      if (line.revision == 1 && line.previous != Parts{}) out.add(place + ".previous", "not zero, though it is the first record");
+    } else {
+      if (line.revision != before->revision + 1) out.add(place + ".revision", "does not follow the attempt's record before");
+      if (line.previous != before->cumulative) out.add(place + ".previous", "not what the attempt's record before came to");
+      if (before->final) out.add(place, "follows the attempt's final record");
+    }
+    before = &line;
+  }
+}
+
+void check_sums(const Statement& statement, Differences& out) {
+  __int128 gross = 0, center = 0, margin = 0, tax = 0;
+  for (std::size_t i = 0; i < statement.lines.size(); ++i) {
+    const Parts& added = statement.lines[i].added;
+    gross += added.gross.micros;
+    center += added.center.micros;
+    margin += added.margin.micros;
+    tax += added.tax.micros;
+    compare(out, fmt::format("lines[{}].added.gross", i), added.gross,
+            static_cast<__int128>(added.center.micros) + added.margin.micros + added.tax.micros);
+  }
+  compare(out, "totals.gross", statement.totals.gross, gross);
+  compare(out, "totals.center", statement.totals.center, center);
+  compare(out, "totals.margin", statement.totals.margin, margin);
+  compare(out, "totals.tax", statement.totals.tax, tax);
+  compare(out, "closing", statement.closing,
+          static_cast<__int128>(statement.opening.micros) + statement.totals.center.micros - statement.payout.micros);
+  if (statement.payout.is_negative()) out.add("payout", "negative");
+}
+
+void check_all_used(const Statement& statement, Differences& out) {
+  std::set<Hash256> used;
+  for (const Line& line : statement.lines) used.insert(line.report);
+  for (std::size_t i = 0; i < statement.reports.size(); ++i)
+    if (!used.contains(statement.reports[i].sha256)) out.add(fmt::format("reports[{}]", i), "no line follows from it");
+}
+
+}  // namespace
+
+void check_statement(const Statement& statement, Differences& out) {
+  if (const Status key = federation::check_public_key(statement.billing_key); !key) out.add("center.billing_key", key.error().detail);
+  if (statement.opened_at > statement.cut_off) out.add("period.cut_off", "before the period was opened");
+  const SignedRecords records = open_reports(statement, out);
+  for (std::size_t i = 0; i < statement.lines.size(); ++i)
+    LineCheck(statement.lines[i], statement, fmt::format("lines[{}]", i), out).run(records);
+  check_chains(statement, out);
+  check_all_used(statement, out);
+  check_sums(statement, out);
+}
+
+}  // namespace bourse::statement

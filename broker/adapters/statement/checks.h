@@ -1,0 +1,31 @@
+// What a statement says, recomputed.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/adapters/statement/statement.h"
+
+namespace bourse::statement {
+
+// Collects what differs, with its place; keeps the first hundred.
+class Differences {
+ public:
+  explicit Differences(std::vector<std::string>& out) : out_(out) {}
+  void add(std::string_view place, std::string_view what) {
+    if (out_.size() >= kMost) return;
+    out_.push_back(place.empty() ? std::string(what) : std::string(place).append(": ").append(what));
+  }
+
+ private:
+  static constexpr std::size_t kMost = 100;
+  std::vector<std::string>& out_;
+};
+
+// Signatures and contents of the reports, each line against its signed record and its own arithmetic, the chain of each
+// attempt's records, the sums.
+void check_statement(const Statement& statement, Differences& differences);
+
+}  // namespace bourse::statement

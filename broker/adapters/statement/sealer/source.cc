@@ -1,0 +1,223 @@
+#include "broker/adapters/statement/sealer/source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <pqxx/pqxx>
+#include <set>
+
+#include "base/codec.h"
+#include "broker/domain/job.h"
+
+namespace bourse::broker {
+namespace {
+
+using statement::Line;
+using statement::Parts;
+using statement::Statement;
+
+// What a job's captures in one period share: read once.
+struct Terms {
+  JobSpec spec;
+  Decision decision;
+};
+
+std::int64_t int64_of(const pqxx::field& field) { return field.as<std::int64_t>(); }
+Amount amount_of(const pqxx::field& field) { return Amount::of_micros(int64_of(field)); }
+
+template <class Kind>
+Result<Id<Kind>> id_of(const pqxx::field& field) {
+  TRY(const Uuid uuid, parse_hyphenated(field.c_str()));
+  return Id<Kind>{uuid};
+}
+
+Result<Hash256> hash_of(const pqxx::field& field) {
+  Hash256 hash;
+  const std::string bytes = field.is_null() ? std::string() : pqxx::binarystring(field).str();
+  if (bytes.size() != hash.bytes.size()) return fail(ErrorCode::integrity, fmt::format("The projected {} is not a hash.", field.name()));
+  std::ranges::copy(bytes, hash.bytes.begin());
+  return hash;
+}
+
+template <class T>
+Result<T> decoded(const pqxx::field& field) {
+  const std::string bytes = pqxx::binarystring(field).str();
+  codec::Reader reader(std::as_bytes(std::span(bytes)));
+  T value;
+  reader.read(value);
+  if (!reader.ok()) return fail(ErrorCode::integrity, fmt::format("The projected {} can't be read.", field.name()));
+  return value;
+}
+
+pricing::Readings readings_of_row(const pqxx::row& row, const std::string& kind) {
+  pricing::Readings out;
+  for (const pricing::Meter meter : pricing::kMeters) out[meter] = int64_of(row[fmt::format("{}_{}", kind, pricing::name(meter))]);
+  return out;
+}
+
+using LineKey = std::pair<AttemptId, std::uint32_t>;
+using LinesByCapture = std::map<LineKey, std::vector<pricing::RatedLine>>;
+
+Result<LinesByCapture> rated_lines(pqxx::transaction_base& work, PeriodId period) {
+  LinesByCapture out;
+  for (const auto& row : work.exec_params(
+           "SELECT l.attempt, l.revision, l.row, l.meter, l.quantity, l.amount_micros FROM market.usage_captures u "
+           "JOIN market.rated_lines l ON l.attempt = u.attempt AND l.revision = u.revision WHERE u.period = $1 "
+           "ORDER BY l.attempt, l.revision, l.line", to_hyphenated(period.uuid))) {
+    TRY(const AttemptId attempt, id_of<AttemptIdKind>(row["attempt"]));
+    TRY(const PriceRowId price, id_of<PriceRowIdKind>(row["row"]));
+    out[{attempt, row["revision"].as<std::uint32_t>()}].push_back({.row = price,
+                                                                   .meter = static_cast<pricing::Meter>(row["meter"].as<int>()),
+                                                                   .quantity = int64_of(row["quantity"]),
+                                                                   .amount = amount_of(row["amount_micros"])});
+  }
+  return out;
+}
+
+Result<std::map<JobId, Terms>> terms_of_jobs(pqxx::transaction_base& work, PeriodId period) {
+  std::map<JobId, Terms> out;
+  for (const auto& row : work.exec_params(
+           "SELECT j.id, j.spec, j.decision FROM market.jobs j WHERE j.id IN "
+           "(SELECT job FROM market.usage_captures WHERE period = $1)", to_hyphenated(period.uuid))) {
+    TRY(const JobId id, id_of<JobIdKind>(row["id"]));
+    Terms& terms = out[id];
+    TRY(terms.spec, decoded<JobSpec>(row["spec"]));
+    TRY(terms.decision, decoded<Decision>(row["decision"]));
+  }
+  return out;
+}
+
+constexpr const char* kCaptures =
+    "SELECT u.attempt, u.revision, u.job, u.record, u.final, u.reported_core_ms, u.reported_gpu_ms, u.reported_node_ms, "
+    "u.reported_mem_mib_s, u.charged_core_ms, u.charged_gpu_ms, u.charged_node_ms, u.charged_mem_mib_s, u.gross_micros, "
+    "u.center_share_micros, u.margin_micros, u.tax_micros, u.report, a.plan, a.order_hash, "
+    "(extract(epoch FROM u.started_at) * 1000)::bigint AS start_ms, (extract(epoch FROM u.ended_at) * 1000)::bigint AS end_ms, "
+    "(extract(epoch FROM u.booked_at) * 1000)::bigint AS booked_ms, "
+    "p.gross AS before_gross, p.center AS before_center, p.margin AS before_margin, p.tax AS before_tax "
+    "FROM market.usage_captures u JOIN market.attempts a ON a.id = u.attempt, "
+    "LATERAL (SELECT coalesce(sum(e.gross_micros), 0)::bigint AS gross, coalesce(sum(e.center_share_micros), 0)::bigint AS center, "
+    "coalesce(sum(e.margin_micros), 0)::bigint AS margin, coalesce(sum(e.tax_micros), 0)::bigint AS tax "
+    "FROM market.usage_captures e WHERE e.attempt = u.attempt AND e.revision < u.revision) p "
+    "WHERE u.period = $1 ORDER BY u.journal_seq, u.idx";
+
+Result<Line> line_of_row(const pqxx::row& row, const std::map<JobId, Terms>& jobs, const LinesByCapture& rated) {
+  Line line;
+  TRY(line.job, id_of<JobIdKind>(row["job"]));
+  TRY(line.attempt, id_of<AttemptIdKind>(row["attempt"]));
+  TRY(line.record, id_of<UsageRecordIdKind>(row["record"]));
+  line.revision = row["revision"].as<std::uint32_t>();
+  line.final = row["final"].as<bool>();
+  line.start = Instant{int64_of(row["start_ms"])};
+  line.end = Instant{int64_of(row["end_ms"])};
+  line.booked_at = Instant{int64_of(row["booked_ms"])};
+  line.reported = readings_of_row(row, "reported");
+  line.charged = readings_of_row(row, "charged");
+  TRY(line.report, hash_of(row["report"]));
+  TRY(line.order, hash_of(row["order_hash"]));
+  line.previous = {amount_of(row["before_gross"]), amount_of(row["before_center"]), amount_of(row["before_margin"]), amount_of(row["before_tax"])};
+  line.added = {amount_of(row["gross_micros"]), amount_of(row["center_share_micros"]), amount_of(row["margin_micros"]), amount_of(row["tax_micros"])};
+  line.cumulative = {line.previous.gross + line.added.gross, line.previous.center + line.added.center,
+                     line.previous.margin + line.added.margin, line.previous.tax + line.added.tax};
+
+  const auto job = jobs.find(line.job);
+  const auto plan_index = row["plan"].as<std::size_t>();
+  if (job == jobs.end() || plan_index >= job->second.decision.plans.size())
+    return fail(ErrorCode::integrity, fmt::format("The plan of {} is missing.", to_text(line.job)));
+  const Plan& plan = job->second.decision.plans[plan_index];
+  line.terms = plan.terms;
+  line.caps = pricing::readings_of(plan.allocation, job->second.spec.walltime);
+  const auto lines = rated.find({line.attempt, line.revision});
+  if (lines == rated.end()) return line;
+  for (const pricing::RatedLine& one : lines->second) {
+    const auto price = std::ranges::find(plan.rows, one.row, &pricing::PriceRow::id);
+    if (price == plan.rows.end()) return fail(ErrorCode::integrity, fmt::format("{} was not locked for {}.", to_text(one.row), to_text(line.job)));
+    line.rated.push_back({.row = one.row, .meter = one.meter, .price = price->price, .per = price->per, .quantity = one.quantity, .amount = one.amount});
+  }
+  return line;
+}
+
+// What earlier periods left owed: 0 while each statement pays its whole share.
+Amount opening_balance(pqxx::transaction_base& work, const Period& period) {
+  return amount_of(work.exec_params1(
+      "SELECT coalesce(sum(center_share_micros - payout_micros), 0)::bigint FROM market.periods "
+      "WHERE center = $1 AND unit = $2 AND number < $3",
+      to_hyphenated(period.center.uuid), std::string(period.unit.text()), period.number)[0]);
+}
+
+}  // namespace
+
+struct StatementSource::Impl {
+  std::string conninfo, market;
+  BlobStore& blobs;
+  std::unique_ptr<pqxx::connection> connection;
+
+  Result<Statement> read(const Period& period) {
+    if (!connection) connection = std::make_unique<pqxx::connection>(conninfo);
+    pqxx::read_transaction work(*connection);
+    work.exec("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+    work.exec("SET LOCAL statement_timeout = 120000");
+    Statement out;
+    TRY(const LinesByCapture rated, rated_lines(work, period.id));
+    TRY(const auto jobs, terms_of_jobs(work, period.id));
+    for (const auto& row : work.exec_params(kCaptures, to_hyphenated(period.id.uuid))) {
+      TRY(Line line, line_of_row(row, jobs, rated));
+      out.lines.push_back(std::move(line));
+    }
+    out.opening = opening_balance(work, period);
+    return out;
+  }
+
+  Status add_reports(Statement& out) {
+    std::set<Hash256> seen;
+    for (const Line& line : out.lines) {
+      if (!seen.insert(line.report).second) continue;
+      TRY(const std::vector<std::byte> bytes, blobs.get(line.report));
+      out.reports.push_back({.sha256 = line.report, .envelope = {reinterpret_cast<const char*>(bytes.data()), bytes.size()}});
+    }
+    return {};
+  }
+};
+
+StatementSource::StatementSource(std::string reader_conninfo, std::string market, BlobStore& blobs)
+    : impl_(std::make_unique<Impl>(std::move(reader_conninfo), std::move(market), blobs, nullptr)) {}
+StatementSource::~StatementSource() = default;
+
+Result<Statement> StatementSource::gather(const Period& period, const Center& center) {
+  Result<Statement> read = fail(ErrorCode::internal);
+  try {
+    read = impl_->read(period);
+  } catch (const pqxx::broken_connection& e) {
+    impl_->connection.reset();
+    return fail(ErrorCode::unavailable, e.what());
+  } catch (const std::exception& e) {
+    impl_->connection.reset();
+    return fail(ErrorCode::internal, e.what());
+  }
+  if (!read) return read;
+  Statement& out = *read;
+  CHECK_OK(impl_->add_reports(out));
+  out.market = impl_->market;
+  out.center = center.id;
+  out.center_name = center.name;
+  out.billing_key = center.billing_key;
+  out.period = period.id;
+  out.number = period.number;
+  out.unit = period.unit;
+  out.opened_at = period.opened_at;
+  out.cut_off = period.cut_off;
+  for (const Line& line : out.lines) {
+    out.totals.gross += line.added.gross;
+    out.totals.center += line.added.center;
+    out.totals.margin += line.added.margin;
+    out.totals.tax += line.added.tax;
+  }
+  const Parts journaled{period.gross, period.center_share, period.margin, period.tax};
+  if (out.totals != journaled || out.lines.size() != period.captures)
+    return fail(ErrorCode::integrity, fmt::format("The lines of period {} of {} don't add up to its sums.", period.number, center.name));
+  out.payout = period.center_share;  // what SealStatement pays
+  out.closing = out.opening + out.totals.center - out.payout;
+  return read;
+}
+
+}  // namespace bourse::broker

@@ -1,0 +1,117 @@
+// The settlement statement: the sealed account of one center's period, as one file that anybody can check offline.
+//
+// File (JSON, format "bourse.statement-file.v1"): the body's exact bytes in base64, their SHA-256, and an Ed25519 signature
+// by the broker's K_ack over PAE("application/vnd.bourse.statement.v1+json", body). The body (JSON, format
+// "bourse.statement.v1") holds the account and the signed reports it follows from. docs/statement.md lists every field.
+//
+// Pure: the same Statement gives the same bytes. Nothing here reads a clock, a database or a network.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/amount.h"
+#include "base/decimal.h"
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "base/unit.h"
+#include "federation-proto/envelope.h"
+#include "pricing/rating.h"
+
+namespace bourse::statement {
+
+inline constexpr std::string_view kBodyFormat = "bourse.statement.v1";
+inline constexpr std::string_view kFileFormat = "bourse.statement-file.v1";
+inline constexpr std::string_view kPayloadType = "application/vnd.bourse.statement.v1+json";
+inline constexpr std::size_t kMaxFileBytes = 256 << 20;
+
+// Parts of a sum: gross = center + margin + tax.
+struct Parts {
+  Amount gross, center, margin, tax;
+  bool operator==(const Parts&) const = default;
+};
+
+// A locked price row and what the usage comes to by it.
+struct Rated {
+  PriceRowId row;
+  pricing::Meter meter = pricing::Meter::core_ms;
+  Decimal price;             // of the statement's unit, for `per` ticks of the meter
+  std::int64_t per = 1;
+  std::int64_t quantity = 0; // cumulative
+  Amount amount;             // quantity × price / per, rounded half away from zero to micro-units
+  bool operator==(const Rated&) const = default;
+};
+
+// One capture: a usage record, what it was rated to, and what that added.
+struct Line {
+  JobId job;
+  AttemptId attempt;
+  UsageRecordId record;
+  std::uint32_t revision = 0;
+  bool final = false;
+  Instant start, end;           // of the usage, as the scheduler has it
+  Instant booked_at;
+  pricing::Readings reported;   // cumulative, as signed
+  pricing::Readings charged;    // reported, but no more than `caps`
+  pricing::Readings caps;       // what the order allowed: allocation × walltime
+  std::vector<Rated> rated;     // one a locked price row, in the plan's order
+  pricing::Terms terms;
+  Parts cumulative;             // rating of `charged`, split by `terms`
+  Parts previous;               // of the attempt's record before this one; zero for the first
+  Parts added;                  // cumulative − previous
+  Hash256 report;               // SHA-256 of the signed report's payload, which is among the evidence
+  Hash256 order;                // SHA-256 of the dispatch order
+};
+
+struct Report {
+  Hash256 sha256;        // of the payload
+  std::string envelope;  // serialized federation.v1.Envelope
+};
+
+struct Statement {
+  std::string market;    // the broker's name
+  CenterId center;
+  std::string center_name;
+  PeriodId period;
+  std::uint32_t number = 0;
+  Unit unit = kCny;
+  Instant opened_at, cut_off;
+  Amount opening;        // owed to the center before this period
+  std::vector<Line> lines;
+  Parts totals;          // Σ added
+  Amount payout;         // ordered with this statement
+  Amount closing;        // opening + totals.center − payout
+  federation::PublicKey billing_key{};  // the center's K_bill, whose signatures the reports carry
+  std::vector<Report> reports;          // each once, by first use
+};
+
+std::string body_json(const Statement& statement);
+// What body_json wrote. Errors: verification_failed, naming the field that can't be read.
+Result<Statement> parse_body(std::string_view body);
+// The whole file, signed. The same for the same statement and key.
+std::string seal(const Statement& statement, const federation::KeyPair& ack_key);
+
+// What verification found. `differences` name the place ("lines[3].rated[0].amount: …"); at most 100 are kept.
+struct Verification {
+  bool ok = false;
+  std::vector<std::string> differences;
+  // For people, as the document says (trust it only if ok).
+  std::string market, center, center_name, period, unit;
+  std::uint32_t number = 0;
+  std::uint64_t lines = 0, reports = 0;
+  std::string opening, gross, center_share, margin, tax, payout, closing;
+  Hash256 file_sha256;   // what the broker's journal names
+  federation::PublicKey ack_key{};  // that signed it: compare with the join bundle's unless it was pinned
+};
+
+// Checks, in this order: form, SHA-256, signature (by `pinned_ack_key` when given, else by the key the file names), then
+// everything the body says, recomputed. Never fails: what can't be read is a difference.
+Verification verify(std::string_view file, const std::optional<federation::PublicKey>& pinned_ack_key = std::nullopt);
+
+}  // namespace bourse::statement

@@ -1,0 +1,46 @@
+// What the projections must say: gathered while the journal is replayed, from the market's own state after each event.
+//
+// The market forgets jobs and holds that ended long ago, the projections don't; so what they came to is kept here.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "broker/domain/market.h"
+
+namespace bourse::broker::store {
+
+struct ExpectedHold {
+  Amount amount, captured, released;
+  bool ended = false;
+};
+
+struct ExpectedJob {
+  JobState state{};
+  Amount held, charged;
+  std::int32_t attempts = 0;
+  CenterId center;
+};
+
+struct Expectation {
+  struct Sum {
+    std::int64_t count = 0;
+    __int128 micros = 0;
+    bool operator==(const Sum&) const = default;
+  };
+
+  std::map<std::pair<bool, std::int16_t>, Sum> transfers;  // by (pending, code)
+  absl::flat_hash_map<Uuid, ExpectedHold> holds;
+  absl::flat_hash_map<Uuid, ExpectedJob> jobs;
+  std::vector<PeriodId> periods;
+  std::int64_t attempts = 0, attempt_events = 0, captures = 0, lines = 0, reports = 0, quarantined = 0, refusals = 0,
+               quotes = 0, billing_accounts = 0, centers = 0;
+
+  // After `market.apply(event)`.
+  void observe(const Market& market, const Event& event);
+};
+
+}  // namespace bourse::broker::store

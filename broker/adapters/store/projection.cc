@@ -1,0 +1,133 @@
+#include "broker/adapters/store/projection.h"
+
+#include "broker/adapters/store/projection_state.h"
+
+namespace bourse::broker::store {
+namespace {
+
+struct DecodedRow {
+  const JournalRow* row = nullptr;
+  std::vector<Event> events;
+};
+
+constexpr const char* kClear =
+    "TRUNCATE market.ledger_accounts, market.transfers, market.transfer_refusals, market.holds, market.billing_accounts, "
+    "market.account_members, market.centers, market.contracts, market.price_rows, market.quotes, market.jobs, "
+    "market.attempts, market.attempt_events, market.usage_captures, market.rated_lines, market.reports, "
+    "market.quarantined_records, market.periods, market.commands";
+
+}  // namespace
+
+struct Projection::Impl {
+  ProjectionState state;
+
+  Status fold(Connection& connection, std::span<const JournalRow> rows) {
+    std::vector<DecodedRow> decoded;
+    for (const JournalRow& row : rows) {
+      TRY(auto events, decode(row.body));
+      decoded.push_back({&row, std::move(events)});
+    }
+    for (const DecodedRow& row : decoded)
+      for (const Event& event : row.events) want(state, event);
+    CHECK_OK(state.holds.load(connection));
+    for (const DecodedRow& row : decoded)
+      for (const Event& event : row.events) want_through_holds(state, event);
+    Status loaded;
+    state.each_cache([&](auto& cache) {
+      if (loaded) loaded = cache.load(connection);
+    });
+    CHECK_OK(loaded);
+    for (const DecodedRow& row : decoded) {
+      EventPlace place{.seq = static_cast<std::int64_t>(row.row->seq), .at = row.row->at};
+      for (const Event& event : row.events) CHECK_OK(apply(state, place, event));
+    }
+    return {};
+  }
+
+  static Status add(Connection& connection, AddedRows& added) {
+    const auto data = added.rows.finish();
+    if (added.direct != nullptr) {
+      CHECK_OK(connection.script("SAVEPOINT direct"));
+      Status done = connection.copy_in(added.direct, data);
+      if (done) return connection.script("RELEASE direct");
+      if (done.error().code != ErrorCode::conflict) return done;
+      CHECK_OK(connection.script("ROLLBACK TO direct"));
+    }
+    CHECK_OK(connection.copy_in(added.copy, data));
+    return added.merge != nullptr ? connection.script(added.merge) : Status{};
+  }
+
+  Status write(Connection& connection, const JournalHead& head) {
+    Status written;
+    state.each_cache([&](auto& cache) {
+      if (written) written = cache.write(connection);
+    });
+    CHECK_OK(written);
+    state.each_added([&](AddedRows& added) {
+      if (written && !added.rows.empty()) written = add(connection, added);
+    });
+    CHECK_OK(written);
+    constexpr Statement kMove{"cursor_move", "UPDATE market.projector_cursor SET seq = $1, hash = $2"};
+    CHECK_OK(connection.run(kMove, Params().int8(static_cast<std::int64_t>(head.seq)).hash(head.hash)));
+    return connection.script("COMMIT");
+  }
+
+  void settle() {
+    state.each_cache([](auto& cache) { cache.committed(); });
+    state.each_added([](AddedRows& added) { added.rows.clear(); });
+  }
+  void forget() {
+    state.each_cache([](auto& cache) { cache.forget(); });
+    state.each_added([](AddedRows& added) { added.rows.clear(); });
+  }
+};
+
+Projection::Projection() : impl_(std::make_unique<Impl>()) {}
+Projection::~Projection() = default;
+
+Status Projection::prepare(Connection& connection) {
+  impl_->forget();
+  // Nothing is lost with an unflushed commit: the cursor goes back with the rows. The stages are small beside the tables,
+  // so the merges must go by index, whatever the planner believes of tables it has not analysed yet.
+  CHECK_OK(connection.script("SET synchronous_commit = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
+                             "SET client_min_messages = warning"));
+  std::string stages;
+  impl_->state.each_cache([&](auto& cache) { stages += cache.stage_sql(); });
+  impl_->state.each_added([&](AddedRows& added) {
+    if (added.stage != nullptr) stages.append(added.stage).append(";");
+  });
+  return connection.script(stages);
+}
+
+Result<JournalHead> Projection::cursor(Connection& connection) {
+  TRY(const Rows rows, connection.run("SELECT seq, hash FROM market.projector_cursor"));
+  if (rows.size() != 1) return fail(ErrorCode::integrity, "market.projector_cursor must have exactly one row");
+  return JournalHead{static_cast<std::uint64_t>(rows.int8(0, 0)), rows.hash(0, 1)};
+}
+
+Status Projection::project(Connection& connection, std::span<const JournalRow> rows) {
+  if (rows.empty()) return {};
+  CHECK_OK(connection.script("BEGIN"));
+  Status done = impl_->fold(connection, rows);
+  if (done) done = impl_->write(connection, {rows.back().seq, rows.back().hash});
+  if (done) {
+    impl_->settle();
+    return {};
+  }
+  impl_->forget();
+  if (connection.usable()) static_cast<void>(connection.script("ROLLBACK"));
+  return done;
+}
+
+Status Projection::clear(Connection& connection) {
+  impl_->forget();
+  CHECK_OK(connection.script("BEGIN"));
+  // The closed periods' guard does not fire for TRUNCATE; the setting covers repairs that go row by row.
+  Status done = connection.script(std::string("SET LOCAL bourse.rebuild = 'on'; ") + kClear +
+                                  "; UPDATE market.projector_cursor SET seq = 0, hash = decode(repeat('00', 32), 'hex')");
+  if (done) done = connection.script("COMMIT");
+  if (!done && connection.usable()) static_cast<void>(connection.script("ROLLBACK"));
+  return done;
+}
+
+}  // namespace bourse::broker::store

@@ -1,0 +1,127 @@
+#include "broker/adapters/store/projection_state.h"
+
+namespace bourse::broker::store {
+namespace {
+
+// ---------------------------------------------------------------- first pass
+
+struct Want {
+  ProjectionState& state;
+
+  void operator()(const ledger::AccountOpened& e) const { state.accounts.want(e.account.uuid); }
+  void operator()(const ledger::Posted& e) const {
+    state.accounts.want(e.debit.uuid);
+    state.accounts.want(e.credit.uuid);
+  }
+  void operator()(const ledger::HoldPlaced& e) const {
+    state.holds.coming(e.hold.uuid);
+    state.accounts.want(e.wallet.uuid);
+    state.accounts.want(e.holds.uuid);
+  }
+  void operator()(const ledger::HoldExtended& e) const { state.holds.want(e.hold.uuid); }
+  void operator()(const ledger::HoldCaptured& e) const {
+    state.holds.want(e.hold.uuid);
+    for (const auto& leg : e.legs) state.accounts.want(leg.credit.uuid);
+  }
+  void operator()(const ledger::HoldEnded& e) const { state.holds.want(e.hold.uuid); }
+  void operator()(const CenterEnrolled& e) const { state.centers.coming(e.center.uuid); }
+  void operator()(const CenterStateChanged& e) const { state.centers.want(e.center.uuid); }
+  void operator()(const QuoteIssued& e) const { state.quotes.coming(e.quote.uuid); }
+  void operator()(const QuoteDropped& e) const { state.quotes.want(e.quote.uuid); }
+  void operator()(const JobSubmitted& e) const {
+    state.jobs.coming(e.job.uuid);
+    state.holds.want(e.hold.uuid);
+  }
+  void operator()(const AttemptOrdered& e) const {
+    state.jobs.want(e.job.uuid);
+    state.attempts.coming(e.attempt.uuid);
+  }
+  void operator()(const AttemptReported& e) const {
+    state.jobs.want(e.job.uuid);
+    state.attempts.want(e.attempt.uuid);
+  }
+  void operator()(const UsageCaptured& e) const {
+    state.jobs.want(e.job.uuid);
+    state.attempts.want(e.attempt.uuid);
+    state.periods.want(e.period.uuid);
+  }
+  void operator()(const CancelRequested& e) const { state.jobs.want(e.job.uuid); }
+  void operator()(const JobClosed& e) const { state.jobs.want(e.job.uuid); }
+  void operator()(const RecordQuarantined& e) const { state.centers.want(e.center.uuid); }
+  void operator()(const ReportAccepted& e) const { state.centers.want(e.center.uuid); }
+  void operator()(const PeriodOpened& e) const { state.periods.coming(e.period.uuid); }
+  void operator()(const PeriodClosing& e) const { state.periods.want(e.period.uuid); }
+  void operator()(const StatementSealed& e) const { state.periods.want(e.period.uuid); }
+  void operator()(const auto&) const {}
+};
+
+struct WantThroughHolds {
+  ProjectionState& state;
+
+  void both(HoldId id) const {
+    const HoldRow* hold = state.holds.find(id.uuid);
+    if (hold == nullptr) return;
+    state.accounts.want(hold->wallet.uuid);
+    state.accounts.want(hold->holds.uuid);
+  }
+  void operator()(const ledger::HoldExtended& e) const {
+    both(e.hold);
+    if (const HoldRow* hold = state.holds.find(e.hold.uuid)) state.jobs.want(hold->reference);
+  }
+  void operator()(const ledger::HoldCaptured& e) const { both(e.hold); }
+  void operator()(const ledger::HoldEnded& e) const { both(e.hold); }
+  void operator()(const JobSubmitted& e) const { both(e.hold); }
+  void operator()(const auto&) const {}
+};
+
+}  // namespace
+
+void want(ProjectionState& state, const Event& event) { std::visit(Want{state}, event); }
+void want_through_holds(ProjectionState& state, const Event& event) { std::visit(WantThroughHolds{state}, event); }
+
+ProjectionState::ProjectionState() {
+  transfers.copy =
+      "COPY market.transfers (journal_seq, idx, id, debit, credit, amount_micros, pending, code, reference, hold, at) "
+      "FROM STDIN (FORMAT binary)";
+  refusals.copy = "COPY market.transfer_refusals (journal_seq, idx, id, fingerprint, error) FROM STDIN (FORMAT binary)";
+  billing_accounts.copy =
+      "COPY market.billing_accounts (id, tenant, name, wallet, unit, owner, opened_at) FROM STDIN (FORMAT binary)";
+  members.copy = "COPY stage_members FROM STDIN (FORMAT binary)";
+  members.stage = "CREATE TEMP TABLE IF NOT EXISTS stage_members (a uuid, u uuid, t timestamptz) ON COMMIT DELETE ROWS";
+  members.merge =
+      "INSERT INTO market.account_members (account, \"user\", added_at) SELECT a, u, t FROM stage_members ON CONFLICT DO NOTHING";
+  contracts.copy = "COPY stage_contracts FROM STDIN (FORMAT binary)";
+  contracts.stage = "CREATE TEMP TABLE IF NOT EXISTS stage_contracts (LIKE market.contracts) ON COMMIT DELETE ROWS";
+  contracts.merge = "INSERT INTO market.contracts SELECT * FROM stage_contracts ON CONFLICT DO NOTHING";
+  prices.copy = "COPY stage_prices FROM STDIN (FORMAT binary)";
+  prices.stage =
+      "CREATE TEMP TABLE IF NOT EXISTS stage_prices (id uuid, tenant uuid, center uuid, pool text, qos text, meter smallint, "
+      "price text, per bigint, unit text, valid_from timestamptz, valid_until timestamptz, published_at timestamptz) "
+      "ON COMMIT DELETE ROWS";
+  prices.merge =
+      "INSERT INTO market.price_rows (id, tenant, center, pool, qos, meter, price, per, unit, valid_from, valid_until, "
+      "published_at) SELECT id, tenant, center, pool, qos, meter, price::numeric, per, unit, valid_from, valid_until, "
+      "published_at FROM stage_prices ON CONFLICT DO NOTHING";
+  attempt_events.copy =
+      "COPY market.attempt_events (journal_seq, idx, job, attempt, happening, at, scheduler_job, exit_code, reason) "
+      "FROM STDIN (FORMAT binary)";
+  captures.copy =
+      "COPY market.usage_captures (attempt, revision, job, record, period, final, reported_core_ms, reported_gpu_ms, "
+      "reported_node_ms, reported_mem_mib_s, charged_core_ms, charged_gpu_ms, charged_node_ms, charged_mem_mib_s, "
+      "gross_micros, center_share_micros, margin_micros, tax_micros, started_at, ended_at, booked_at, report, journal_seq, "
+      "idx) FROM STDIN (FORMAT binary)";
+  lines.copy =
+      "COPY market.rated_lines (attempt, revision, line, row, meter, quantity, amount_micros) FROM STDIN (FORMAT binary)";
+  reports.copy =
+      "COPY market.reports (center, epoch, seq, hash, records, quarantined, accepted_at, journal_seq) FROM STDIN (FORMAT binary)";
+  quarantined.copy =
+      "COPY market.quarantined_records (journal_seq, idx, center, report_seq, record, code, job, attempt, report, detail, at) "
+      "FROM STDIN (FORMAT binary)";
+  // A key that was forgotten by the engine may be answered a second time; its first answer stays.
+  commands.direct = "COPY market.commands (key, fingerprint, error, detail, object, at, journal_seq) FROM STDIN (FORMAT binary)";
+  commands.copy = "COPY stage_commands FROM STDIN (FORMAT binary)";
+  commands.stage = "CREATE TEMP TABLE IF NOT EXISTS stage_commands (LIKE market.commands) ON COMMIT DELETE ROWS";
+  commands.merge = "INSERT INTO market.commands SELECT * FROM stage_commands ON CONFLICT DO NOTHING";
+}
+
+}  // namespace bourse::broker::store

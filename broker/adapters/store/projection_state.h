@@ -1,0 +1,60 @@
+// What a chunk's fold works on: the cached mutable rows and the rows that are only ever added.
+#pragma once
+
+#include "broker/adapters/store/projected_rows.h"
+#include "broker/adapters/store/row_cache.h"
+
+namespace bourse::broker::store {
+
+// Rows that never change. Those with a merge go through a temporary table, since the same row may come again; when that
+// hardly happens, `direct` is tried first.
+struct AddedRows {
+  const char* copy = nullptr;
+  const char* direct = nullptr;
+  const char* stage = nullptr;  // columns of the temporary table, when there is a merge
+  const char* merge = nullptr;
+  CopyRows rows;
+};
+
+struct ProjectionState {
+  RowCache<AccountRow> accounts;
+  RowCache<HoldRow> holds;
+  RowCache<CenterRow> centers;
+  RowCache<QuoteRow> quotes;
+  RowCache<JobRow> jobs;
+  RowCache<AttemptRow> attempts;
+  RowCache<PeriodRow> periods;
+
+  AddedRows transfers, refusals, billing_accounts, members, contracts, prices, attempt_events, captures, lines, reports,
+      quarantined, commands;
+
+  ProjectionState();
+
+  template <class Visit>
+  void each_cache(Visit&& visit) {
+    visit(accounts), visit(holds), visit(centers), visit(quotes), visit(jobs), visit(attempts), visit(periods);
+  }
+  template <class Visit>
+  void each_added(Visit&& visit) {
+    for (AddedRows* added : {&transfers, &refusals, &billing_accounts, &members, &contracts, &prices, &attempt_events,
+                             &captures, &lines, &reports, &quarantined, &commands})
+      visit(*added);
+  }
+};
+
+// Where in the journal an event stands.
+struct EventPlace {
+  std::int64_t seq = 0;
+  std::int32_t idx = 0;       // of the event in its row
+  std::int32_t transfer = 0;  // number of the next transfer in the row
+  Instant at;                 // the row's
+};
+
+// First pass: names the rows that `event` changes and doesn't make. Twice: the second time after holds are there, since
+// some rows are found through them.
+void want(ProjectionState& state, const Event& event);
+void want_through_holds(ProjectionState& state, const Event& event);
+// Second pass. Errors: integrity.
+Status apply(ProjectionState& state, EventPlace& place, const Event& event);
+
+}  // namespace bourse::broker::store

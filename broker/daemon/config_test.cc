@@ -1,0 +1,68 @@
+#include "broker/daemon/config.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace bourse::broker {
+namespace {
+
+constexpr const char* kGood = R"(name = "bourse.test"
+[listen]
+market = "unix:/run/bourse/market.sock"
+link = "unix:/run/bourse/link.sock"
+[postgres]
+migrator = "user=bourse_migrator"
+writer = "user=bourse_writer"
+projector = "user=bourse_projector"
+reader = "user=bourse_reader"
+[keys]
+directory = "/k"
+root_directory = "/r"
+)";
+
+Environment nothing() {
+  return [](const std::string&) { return std::nullopt; };
+}
+
+TEST(Config, IsRead) {
+  const auto config = parse_config(kGood, "broker.toml", nothing());
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->name, "bourse.test");
+  EXPECT_EQ(config->listen_link, "unix:/run/bourse/link.sock");
+  EXPECT_EQ(config->edge_connect, "127.0.0.1:8443");
+}
+
+TEST(Config, TheEnvironmentOverrides) {
+  const auto config = parse_config(kGood, "broker.toml", [](const std::string& variable) -> std::optional<std::string> {
+    if (variable == "BOURSE_BROKER_POSTGRES_WRITER") return "user=other";
+    if (variable == "BOURSE_BROKER_NAME") return "bourse.elsewhere";
+    return std::nullopt;
+  });
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->writer, "user=other");
+  EXPECT_EQ(config->name, "bourse.elsewhere");
+}
+
+TEST(Config, WhatIsWrongIsNamed) {
+  const auto detail = [](const std::string& text) {
+    const auto config = parse_config(text, "broker.toml", nothing());
+    return config ? std::string() : config.error().detail;
+  };
+  const std::string good = kGood;
+  EXPECT_NE(detail(good + "speed = \"9\"\n").find("broker.toml:13: there is no setting keys.speed"), std::string::npos) << detail(good + "speed = \"9\"\n");
+  EXPECT_NE(detail("name = 5\n" + good.substr(good.find('\n') + 1)).find("name must be a string"), std::string::npos);
+  EXPECT_NE(detail("name = \"x").find("broker.toml:1"), std::string::npos);
+  EXPECT_NE(detail("").find("listen.market is missing (or set BOURSE_BROKER_LISTEN_MARKET)"), std::string::npos);
+  std::string network = good;
+  network.replace(network.find("unix:/run/bourse/link.sock"), 26, "0.0.0.0:9000");
+  EXPECT_NE(detail(network).find("only the edge listens on a network"), std::string::npos);
+}
+
+TEST(Config, TheHelpNamesEverySetting) {
+  for (const char* word : {"postgres.reader", "BOURSE_BROKER_KEYS_DIRECTORY", "bourse-broker ready", "Exit codes"})
+    EXPECT_NE(config_help().find(word), std::string::npos) << word;
+}
+
+}  // namespace
+}  // namespace bourse::broker

@@ -1,0 +1,165 @@
+#include "broker/daemon/daemon.h"
+
+#include <fmt/format.h>
+#include <grpcpp/grpcpp.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+#include "broker/adapters/api/market_service.h"
+#include "broker/adapters/ca/keys.h"
+#include "broker/adapters/link/link_server.h"
+#include "broker/adapters/statement/sealer/sealer.h"
+#include "broker/adapters/store/migrations.h"
+#include "broker/adapters/store/pg_blob_store.h"
+#include "broker/adapters/store/pg_journal.h"
+#include "broker/adapters/store/projector.h"
+#include "broker/app/follower.h"
+#include "broker/daemon/sockets.h"
+
+namespace bourse::broker {
+namespace {
+
+constexpr int kMaxMessage = 4 << 20;
+constexpr Duration kStartPatience = seconds(30);
+constexpr Duration kDrain = seconds(5);
+
+std::string path_of(const std::string& address) { return address.substr(std::string_view("unix:").size()); }
+
+std::chrono::system_clock::time_point deadline_in(const Clock& clock, Duration patience) {
+  return std::chrono::system_clock::time_point(std::chrono::milliseconds((clock.now() + patience).unix_ms));
+}
+
+// Servers are bounded in memory and message size; connections come from the edge and the gateways only.
+Result<std::unique_ptr<grpc::Server>> serve(const std::string& address, const std::string& group, grpc::Service& service,
+                                            std::size_t memory, const char* quota_name) {
+  CHECK_OK(clear_stale_socket(path_of(address)));
+  grpc::ServerBuilder builder;
+  grpc::ResourceQuota quota(quota_name);
+  quota.Resize(memory);
+  builder.SetResourceQuota(quota);
+  builder.SetMaxReceiveMessageSize(kMaxMessage);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 32 * 1024);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials());
+  builder.RegisterService(&service);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (!server) return fail(ErrorCode::unavailable, fmt::format("{} can't be listened on.", address));
+  CHECK_OK(protect_socket(path_of(address), group));
+  return server;
+}
+
+}  // namespace
+
+struct Daemon::Parts {
+  SystemClock clock;
+  SystemRng rng;
+  std::mutex pause_mutex;
+  std::condition_variable pause;
+  BrokerKeys keys;
+  std::optional<CertificateAuthority> authority;
+  std::unique_ptr<PgBlobStore> blobs;
+  std::unique_ptr<PgJournal> journal, follower_journal;
+  std::unique_ptr<Projector> projector;
+  std::unique_ptr<Follower> follower;
+  std::unique_ptr<Engine> engine;
+  std::unique_ptr<LinkServer> link;
+  std::unique_ptr<Sealer> sealer;
+  std::unique_ptr<MarketService> market;
+  std::unique_ptr<grpc::Server> market_server, link_server;
+
+  Status open_stores(const Config& config);
+  void build(const Config& config);
+  Status run(const Config& config, std::function<void(const Error&)> on_fatal);
+  void stop();
+};
+
+Status Daemon::Parts::open_stores(const Config& config) {
+  const Duration began = clock.monotonic();
+  for (;;) {
+    const Status migrated = store::migrate(config.migrator);
+    if (migrated) break;
+    if (migrated.error().code != ErrorCode::unavailable || clock.monotonic() - began > kStartPatience) return migrated;
+    spdlog::info("waiting for PostgreSQL: {}", migrated.error().detail);
+    // tidy: allow clock, a start waits for its database, for kStartPatience at most
+    std::unique_lock lock(pause_mutex);
+    pause.wait_for(lock, std::chrono::milliseconds(250));
+  }
+  TRY(keys, load_or_create_keys(config.keys_directory, rng));
+  TRY(authority, CertificateAuthority::open(config.keys_directory, config.root_directory, clock.now()));
+  blobs = std::make_unique<PgBlobStore>(config.writer, 16);
+  TRY(journal, PgJournal::open(config.writer));
+  TRY(follower_journal, PgJournal::open(config.writer));
+  return {};
+}
+
+void Daemon::Parts::build(const Config& config) {
+  projector = std::make_unique<Projector>(ProjectorOptions{.conninfo = config.projector});
+  follower = std::make_unique<Follower>(FollowerOptions{}, *follower_journal);
+  engine = std::make_unique<Engine>(EngineOptions{}, *journal, clock, rng);
+  link = std::make_unique<LinkServer>(LinkOptions{.audience = config.name}, *engine, *blobs, keys, clock, rng);
+  const auto wait_projected = [this](std::uint64_t position, Duration timeout) -> Status {
+    if (projector->wait_for(position, timeout)) return {};
+    return fail(ErrorCode::timeout, "The projections are behind.");
+  };
+  sealer = std::make_unique<Sealer>(SealerOptions{.market = config.name, .reader_conninfo = config.reader}, *engine, *blobs,
+                                    keys.ack, clock, wait_projected);
+  market = std::make_unique<MarketService>(
+      MarketServiceOptions{.name = config.name,
+                           .edge_connect = config.edge_connect,
+                           .edge_server_name = config.edge_server_name,
+                           .writer_conninfo = config.writer,
+                           .reader_conninfo = config.reader},
+      MarketServiceParts{*engine, *blobs, *link, *authority, keys, *sealer, clock, rng, wait_projected});
+}
+
+Status Daemon::Parts::run(const Config& config, std::function<void(const Error&)> on_fatal) {
+  engine->on_committed([this](std::uint64_t position, const std::vector<Event>& events) {
+    projector->notify(position);
+    link->committed(events);
+    sealer->committed(position, events);
+  });
+  engine->on_fatal(on_fatal);
+  follower->on_fatal(on_fatal);
+  CHECK_OK(engine->start());
+  spdlog::info("engine started at journal position {}", engine->stats().position);
+  CHECK_OK(projector->start());
+  CHECK_OK(follower->start());
+  sealer->start();
+  TRY(market_server, serve(config.listen_market, config.listen_group, market->service(), 512U << 20, "market"));
+  TRY(link_server, serve(config.listen_link, config.listen_group, link->service(), 1U << 30, "link"));
+  return {};
+}
+
+// From the outside in: no new calls, then what answers them, then what decides, then what follows.
+void Daemon::Parts::stop() {
+  if (link) link->shutdown();
+  if (link_server) link_server->Shutdown(deadline_in(clock, kDrain));
+  if (market_server) market_server->Shutdown(deadline_in(clock, kDrain));
+  if (market) market->shutdown();
+  if (sealer) sealer->stop();
+  if (engine) engine->stop();
+  if (projector) projector->stop();
+  if (follower) follower->stop();
+}
+
+Daemon::Daemon(Config config) : config_(std::move(config)), parts_(std::make_unique<Parts>()) {}
+Daemon::~Daemon() { stop(); }
+
+void Daemon::on_fatal(std::function<void(const Error&)> observer) { on_fatal_ = std::move(observer); }
+
+Status Daemon::start() {
+  CHECK_OK(parts_->open_stores(config_));
+  parts_->build(config_);
+  return parts_->run(config_, on_fatal_);
+}
+
+void Daemon::stop() {
+  if (!parts_) return;
+  parts_->stop();
+  parts_.reset();
+}
+
+}  // namespace bourse::broker

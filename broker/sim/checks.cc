@@ -1,0 +1,145 @@
+// What must hold in every world.
+#include "broker/sim/world.h"
+#include "pricing/rating.h"
+
+namespace bourse::broker::sim {
+namespace {
+
+std::string of(const auto& id) {
+  return to_text(id);
+}
+
+}  // namespace
+
+// After every step, on committed state.
+void World::check_books() {
+  const Market& market = committer_->market();
+  for (const auto& [unit, sum] : market.ledger().totals())
+    if (!sum.balanced()) violate("debits and credits differ");
+  Amount held;
+  for (const ledger::Account& account : market.ledger().accounts()) {
+    if (account.limit == ledger::Limit::credit_balance && account.available().is_negative())
+      violate("a wallet is overdrawn");
+    if (account.code == ledger::AccountCode::wallet) held += account.debits_pending;
+  }
+  Amount remaining;
+  for (const JobId id : client_->jobs()) {
+    const Job* job = market.job(id);
+    if (job == nullptr) {
+      violate(of(id) + " was acknowledged and is gone");
+      continue;
+    }
+    const ledger::Hold* hold = market.ledger().hold(job->hold);
+    if (hold == nullptr || hold->remaining().is_negative()) violate(of(id) + " has no sane hold");
+    if (hold != nullptr && is_final(job->state) != hold->ended) violate(of(id) + ": its hold and its state disagree");
+    std::size_t open = 0;
+    for (const Attempt& attempt : job->attempts) open += attempt.closed ? 0 : 1;
+    if (open > 1 || (open == 1 && job->attempt().closed)) violate(of(id) + " has two live attempts");
+    if (hold != nullptr && !hold->ended) remaining += hold->remaining();
+  }
+  // Jobs whose submission is not answered yet may hold money too.
+  if (held < remaining) violate("less is pending than holds claim");
+}
+
+// The world, not the market: a job runs at one center at a time.
+void World::check_single_runs() {
+  std::set<JobId> running;
+  for (const auto& center : centers_)
+    for (const auto& [attempt, run] : center->runs())
+      if (run.in_scheduler() && !running.insert(run.order.job).second) violate(of(run.order.job) + " runs twice");
+}
+
+void World::check_replay() {
+  Market replayed;
+  for (const JournalRow& row : journal_.store()->rows) {
+    const auto events = decode(row.body);
+    if (!events) return violate("a journal row can't be decoded");
+    for (const Event& event : *events) replayed.apply(event);
+  }
+  if (replayed.digest() != committer_->market().digest()) violate("replaying the journal gives another state");
+}
+
+void World::check_end() {
+  check_replay();
+  check_charges();
+  check_statements();
+  tally_.jobs = client_->jobs().size();
+  for (const JobId id : client_->jobs()) {
+    const Job& job = *committer_->market().job(id);
+    tally_.redispatched += job.attempts.size() - 1;
+    tally_.ended += job.state == JobState::ended;
+    tally_.failed += job.state == JobState::failed;
+    tally_.cancelled += job.state == JobState::cancelled;
+  }
+  for (const Wish& wish : client_->wishes()) tally_.refused += wish.refused ? 1 : 0;
+  // Every key has made one job at most, and every job has a key.
+  std::size_t submitted = 0;
+  for (const JournalRow& row : journal_.store()->rows)
+    for (const Event& event : *decode(row.body)) submitted += std::holds_alternative<JobSubmitted>(event) ? 1 : 0;
+  if (submitted != client_->jobs().size())
+    violate(std::to_string(submitted) + " jobs were submitted, " + std::to_string(client_->jobs().size()) +
+            " acknowledged");
+}
+
+// What each job used, as its center knows it, rated once: no loss, repeat, delay or re-dispatch may have changed it.
+void World::check_charges() {
+  const Market& market = committer_->market();
+  Amount total;
+  pricing::Split parts;
+  for (const JobId id : client_->jobs()) {
+    const Job& job = *market.job(id);
+    Amount due;
+    for (const auto& center : centers_)
+      for (const auto& [attempt, run] : center->runs()) {
+        if (run.order.job != id || !run.was_started) continue;
+        const Duration billed = std::min(run.ended - run.started, job.spec.walltime);
+        const auto rating = pricing::rate(pricing::readings_of(run.order.allocation, billed), job.plan().rows);
+        if (!rating) return violate("rating failed");
+        due += rating->total;
+      }
+    if (due != job.attempt().charged)
+      violate(of(id) + " was charged " + to_text(job.attempt().charged) + ", not " + to_text(due));
+    const pricing::Split split = pricing::split(due, job.plan().terms);
+    parts = {parts.center + split.center, parts.margin + split.margin, parts.tax + split.tax};
+    total += due;
+  }
+  const auto balance = [&](ledger::AccountCode code) {
+    const auto* account = market.ledger().account(Market::platform_account(code, kCny));
+    return account == nullptr ? Amount{} : account->balance();
+  };
+  if (balance(ledger::AccountCode::tax_payable) != parts.tax ||
+      balance(ledger::AccountCode::platform_revenue) != parts.margin)
+    violate("tax and margin are not what one capture of each job would have made");
+  const auto* wallet = market.ledger().account(market.accounts().front()->wallet);
+  if (wallet->balance() != client_->funded() - total)
+    violate("the wallet is not what was funded less what was charged");
+  if (!wallet->debits_pending.is_zero()) violate("money is still held");
+}
+
+// Periods add up to the captures, and payouts to the sealed ones.
+void World::check_statements() {
+  const Market& market = committer_->market();
+  Amount gross, charged, owed, in_transit;
+  for (const auto& center : centers_) {
+    for (const Period* period : market.periods(center->id())) {
+      if (period->gross != period->center_share + period->margin + period->tax)
+        violate("a period's parts don't add up");
+      gross += period->gross;
+      owed += period->center_share;
+      if (period->state == PeriodState::closed) {
+        in_transit += period->center_share;
+        ++tally_.statements;
+      }
+    }
+  }
+  for (const JobId id : client_->jobs()) charged += market.job(id)->attempt().charged;
+  if (gross != charged) violate("periods have " + to_text(gross) + ", jobs " + to_text(charged));
+  Amount payable, transit;
+  for (const ledger::Account& account : market.ledger().accounts()) {
+    if (account.code == ledger::AccountCode::center_payable) payable += account.balance();
+    if (account.code == ledger::AccountCode::payout_in_transit) transit += account.balance();
+  }
+  if (transit != in_transit || payable != owed - in_transit) violate("payables and payouts don't match the periods");
+}
+
+}  // namespace bourse::broker::sim

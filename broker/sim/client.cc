@@ -1,0 +1,94 @@
+#include "broker/sim/client.h"
+
+#include <algorithm>
+
+#include "base/sha256.h"
+
+namespace bourse::broker::sim {
+
+Wish& Client::add(std::string_view kind) {
+  Wish& wish = wishes_.emplace_back();
+  wish.key = to_text(user_) + "/" + std::string(kind) + std::to_string(wishes_.size());
+  wish.fingerprint = wishes_.size();
+  return wish;
+}
+
+void Client::want_funds(Amount amount) {
+  Wish& wish = add("fund");
+  wish.body = [this, amount] {
+    return FundAccount{account_, amount, TransferId::make(now_, dice_.rng()), Uuid{1, dice_.below(1'000'000)}};
+  };
+  wish.granted = [this, amount](Uuid) { funded_ += amount; };
+}
+
+JobSpec Client::spec(Instant now) {
+  now_ = now;
+  JobSpec spec{.name = "job " + std::to_string(wishes_.size()), .script = sha256("script")};
+  spec.need.nodes = 1 + static_cast<std::int64_t>(dice_.below(2));
+  spec.need.cores = spec.need.nodes * (1 + static_cast<std::int64_t>(dice_.below(8)));
+  spec.need.mem_mib = 1 + static_cast<std::int64_t>(dice_.below(4096));
+  spec.need.gpus = dice_.permille(150) ? 1 : 0;
+  spec.walltime = seconds(60 + static_cast<std::int64_t>(dice_.below(5400)));
+  spec.objective = static_cast<Objective>(dice_.below(3));
+  if (dice_.permille(150)) spec.budget = Amount::of_micros(1 + static_cast<std::int64_t>(dice_.below(5'000'000)));
+  return spec;
+}
+
+void Client::want_job(Instant now, bool by_quote) {
+  JobSpec wanted = spec(now);
+  if (!by_quote) return submit(std::move(wanted), {});
+  Wish& wish = add("quote");
+  wish.body = [this, wanted] {
+    return IssueQuote{QuoteId::make(now_, dice_.rng()), account_, user_, wanted, minutes(10)};
+  };
+  wish.granted = [this, wanted](Uuid quote) { submit(wanted, QuoteId{quote}); };
+}
+
+void Client::submit(JobSpec wanted, QuoteId quote) {
+  Wish& wish = add("submit");
+  wish.body = [this, wanted, quote] {
+    return SubmitJob{JobId::make(now_, dice_.rng()),
+                     AttemptId::make(now_, dice_.rng()),
+                     HoldId::make(now_, dice_.rng()),
+                     account_,
+                     user_,
+                     quote,
+                     wanted};
+  };
+  wish.granted = [this](Uuid job) { jobs_.push_back(JobId{job}); };
+}
+
+void Client::want_cancel(JobId job) {
+  Wish& wish = add("cancel");
+  wish.body = [this, job] { return CancelJob{job, user_, "not needed any more"}; };
+}
+
+std::vector<Wish*> Client::to_send() {
+  std::vector<Wish*> out;
+  for (Wish& wish : wishes_)
+    if (!wish.in_flight && (!wish.settled || dice_.permille(5))) out.push_back(&wish);
+  return out;
+}
+
+Status Client::answer(Wish& wish, const Result<CommandResult>& result) {
+  wish.in_flight = false;
+  if (!result && result.error().outcome() != Outcome::rejected) return {};  // to be repeated
+  const bool first = !wish.settled;
+  if (first) {
+    wish.settled = true;
+    if (!result)
+      wish.refused = result.error();
+    else
+      wish.object = result->object;
+    if (result && wish.granted) wish.granted(result->object);
+    return {};
+  }
+  const bool same = result ? wish.object == result->object : wish.refused && wish.refused->code == result.error().code;
+  return same ? Status{} : fail(ErrorCode::integrity, "key " + wish.key + " got two answers");
+}
+
+bool Client::all_settled() const {
+  return std::ranges::all_of(wishes_, &Wish::settled);
+}
+
+}  // namespace bourse::broker::sim

@@ -1,0 +1,70 @@
+// BOURSE_SEED=n runs one seed; BOURSE_SEEDS=n runs the first n.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "broker/sim/world.h"
+
+namespace bourse::broker::sim {
+namespace {
+
+std::uint64_t number(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+Plot plot_of(std::uint64_t seed) {
+  Plot plot;
+  plot.centers = 1 + seed % 4;
+  if (seed % 5 == 0) plot.lies_permille = 0;
+  if (seed % 7 == 0) plot.network = {};  // a good network, so that crashes meet full pipes
+  if (seed % 11 == 0) plot.crashes_permille = 50;
+  return plot;
+}
+
+TEST(Simulator, EveryWorldKeepsItsBooks) {
+  const std::uint64_t one = number("BOURSE_SEED", 0);
+  const std::uint64_t first = one != 0 ? one : 1;
+  const std::uint64_t last = one != 0 ? one : number("BOURSE_SEEDS", 300);
+  Tally all;
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
+    const auto tally = World(seed, plot_of(seed)).run();
+    ASSERT_TRUE(tally) << "BOURSE_SEED=" << seed << ": " << tally.error().detail;
+    all.steps += tally->steps;
+    all.jobs += tally->jobs;
+    all.ended += tally->ended;
+    all.failed += tally->failed;
+    all.cancelled += tally->cancelled;
+    all.redispatched += tally->redispatched;
+    all.quarantined += tally->quarantined;
+    all.recoveries += tally->recoveries;
+    all.repeats += tally->repeats;
+    all.refused += tally->refused;
+    all.statements += tally->statements;
+  }
+  std::cout << "seeds " << first << " to " << last << ": " << all.steps << " steps, " << all.jobs << " jobs ("
+            << all.ended << " ended, " << all.failed << " failed, " << all.cancelled << " cancelled), "
+            << all.redispatched << " re-dispatched, " << all.quarantined << " records set aside, " << all.recoveries
+            << " recoveries, " << all.repeats << " repeats answered, " << all.refused << " refusals, " << all.statements
+            << " statements\n";
+  if (one != 0) return;
+  EXPECT_GT(all.ended, 0U);
+  EXPECT_GT(all.failed, 0U);
+  EXPECT_GT(all.cancelled, 0U);
+  EXPECT_GT(all.redispatched, 0U);
+  EXPECT_GT(all.quarantined, 0U);
+  EXPECT_GT(all.recoveries, last);
+  EXPECT_GT(all.repeats, 0U);
+  EXPECT_GT(all.statements, 0U);
+}
+
+TEST(Simulator, ASeedIsAWorld) {
+  const auto once = World(7, plot_of(7)).run();
+  const auto again = World(7, plot_of(7)).run();
+  ASSERT_TRUE(once && again);
+  EXPECT_EQ(once->steps, again->steps);
+  EXPECT_EQ(once->quarantined, again->quarantined);
+}
+
+}  // namespace
+}  // namespace bourse::broker::sim

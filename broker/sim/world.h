@@ -1,0 +1,89 @@
+// The whole market in one thread and one seed: clients, the engine's batches, a journal that fails, centers, a network.
+//
+// Every run is a function of its seed. After every step the market's books are checked; at the end, that everything was
+// answered, every job closed, and each charged as if nothing had ever gone wrong.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "broker/app/committer.h"
+#include "broker/app/memory_journal.h"
+#include "broker/sim/client.h"
+#include "broker/sim/network.h"
+#include "broker/sim/sim_center.h"
+
+namespace bourse::broker::sim {
+
+struct Plot {
+  std::size_t centers = 3;
+  std::size_t jobs = 30;
+  std::uint64_t lies_permille = 60;    // per center and step
+  std::uint64_t crashes_permille = 8;  // of the broker, per step
+  std::uint64_t journal_faults_permille = 30;
+  std::uint64_t outages_permille = 15;  // of a center's link
+  NetworkFaults network{.lost_permille = 150, .repeated_permille = 150, .longest_delay = minutes(4)};
+};
+
+// What happened, to see that a run was worth running.
+struct Tally {
+  std::size_t steps = 0, jobs = 0, ended = 0, failed = 0, cancelled = 0, redispatched = 0, quarantined = 0,
+              recoveries = 0, repeats = 0, refused = 0, statements = 0;
+};
+
+class World {
+ public:
+  World(std::uint64_t seed, Plot plot);
+  // Errors: integrity, saying what doesn't hold.
+  Result<Tally> run();
+
+ private:
+  // world.cc
+  Status set_up();
+  Status command(CommandBody body);
+  void queue(CommandBody body, std::string key, std::uint64_t fingerprint, Completion completion);
+  Status run_batch();
+  void crash();
+  void recover();
+  void people_act();
+  void links_act();
+  void pump(SimCenter& center);
+  void deliver(const Spooled& spooled);
+  void on_report(CenterId center, const Spooled& spooled, const Result<CommandResult>& result);
+  void send_from_outbox(SimCenter& center);
+  void finance_acts();
+  void disturb();
+  Status step();
+  Status settle_down();
+  SimCenter& center(CenterId id);
+  Hash256 order_hash(const Job& job) const;
+  void violate(std::string what);
+
+  // checks.cc
+  void check_books();
+  void check_single_runs();
+  void check_replay();
+  void check_end();
+  void check_charges();
+  void check_statements();
+
+  Dice dice_;
+  const Plot plot_;
+  ManualClock clock_;
+  MemoryJournal journal_;
+  std::unique_ptr<Committer> committer_;
+  std::vector<std::unique_ptr<SimCenter>> centers_;
+  std::set<CenterId> offline_;
+  std::unique_ptr<Client> client_;
+  Network<ToCenter> down_{dice_};
+  Network<Spooled> up_{dice_};
+  std::vector<Committer::Item> inbox_;
+  std::size_t jobs_wanted_ = 0;
+  bool calm_ = false;
+  Tally tally_;
+  std::optional<std::string> violated_;
+};
+
+}  // namespace bourse::broker::sim

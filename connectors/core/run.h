@@ -1,0 +1,89 @@
+// What the connector knows of one attempt, durably.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "base/codec.h"
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/time.h"
+#include "connectors/core/driver.h"
+
+namespace bourse::connector {
+
+enum class RunPhase : std::uint8_t {
+  accepted = 1,    // the order is durable here; its submission has not begun
+  submitting = 2,  // its submission has begun; only the scheduler can say how it went
+  submitted = 3,   // the scheduler has it under `scheduler_job`
+  over = 4,        // it has ended there; what is owed to the broker is known
+  refused = 5,     // it does not and will not run: rejected, or never submitted
+};
+
+// What a center may say of an attempt; the numbers are federation.v1.JobEvent.Kind.
+enum class Happening : std::uint8_t {
+  accepted = 1, queued = 2, started = 3, ended = 4, cancelled = 5, rejected = 6, never_submitted = 7, unknown = 8,
+};
+
+// Cumulative integer meters, as in a usage record.
+struct Meters {
+  std::int64_t core_ms = 0, gpu_ms = 0, node_ms = 0, mem_mib_s = 0;
+  bool operator==(const Meters&) const = default;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.core_ms, self.gpu_ms, self.node_ms, self.mem_mib_s); }
+};
+// `allocation` held for `running`, memory rounded down to whole mebibyte-seconds; saturates instead of overflowing.
+Meters meters_of(const Allocation& allocation, Duration running);
+
+struct Run {
+  AttemptId attempt;
+  JobId job;
+  std::uint32_t fence = 0;
+  Hash256 order_hash;
+  std::string order;        // its exact bytes; empty when only a cancel ever came
+  RunPhase phase = RunPhase::accepted;
+  std::string scheduler_job;
+  LocalUser user;
+  std::string tenant;       // in text
+  std::string workdir, stdout_path;
+  Instant not_after;
+  bool cancel = false;      // somebody asked for its end
+  bool cancelled = false;   // and that is how it ended (over)
+  bool rejected = false;    // refused: by us or the scheduler; else it was never submitted
+  std::int64_t started_ms = 0, ended_ms = 0;  // 0 = not, or not known
+  std::int64_t running_ms = 0;
+  Allocation allocation;    // what is charged: never above the order's
+  std::int32_t exit_code = 0;
+  std::string reason;       // of the end or the refusal, for people
+  Hash256 raw;              // SHA-256 of the newest accounting row
+  // Reporting.
+  std::uint16_t reported = 0;     // bits of Happening in spooled reports
+  std::uint32_t revision = 0;     // of the newest spooled usage record
+  UsageRecordId usage_record;
+  Meters meters;                  // of that record
+  bool final_reported = false;
+  std::uint64_t last_report = 0;  // seq of the newest report that says anything of it
+  Instant settled_at;             // when all that is owed was acknowledged; 0 = not yet
+
+  bool has(Happening h) const { return (reported >> static_cast<unsigned>(h) & 1U) != 0; }
+  void mark(Happening h) { reported = static_cast<std::uint16_t>(reported | 1U << static_cast<unsigned>(h)); }
+  // Everything is said. It stays as a tombstone until its order can't come again.
+  bool said_all() const {
+    if (phase == RunPhase::refused) return has(Happening::rejected) || has(Happening::never_submitted);
+    return phase == RunPhase::over && final_reported;
+  }
+  bool live() const { return phase != RunPhase::over && phase != RunPhase::refused; }
+
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.attempt, self.job, self.fence, self.order_hash, self.order, self.phase, self.scheduler_job, self.user,
+          self.tenant, self.workdir, self.stdout_path, self.not_after, self.cancel, self.cancelled, self.started_ms,
+          self.ended_ms, self.running_ms, self.allocation.cores, self.allocation.gpus, self.allocation.nodes,
+          self.allocation.mem_mib, self.exit_code, self.reason, self.raw, self.reported, self.revision,
+          self.usage_record, self.meters, self.final_reported, self.last_report, self.settled_at, self.rejected);
+  }
+};
+
+// "bourse-att_…-1": how the scheduler's run is found again.
+std::string marker_of(AttemptId attempt, std::uint32_t fence);
+
+}  // namespace bourse::connector

@@ -1,0 +1,197 @@
+#include "connectors/daemon/config.h"
+
+#include <toml++/toml.h>
+
+#include <fstream>
+#include <optional>
+#include <set>
+#include <sstream>
+
+namespace bourse::connector {
+namespace {
+
+// A table that remembers which keys were asked for, and its first error.
+class Reader {
+ public:
+  Reader(const toml::table* table, std::string where, std::optional<Error>& error) : table_(table), where_(std::move(where)), error_(error) {}
+
+  void text(const char* key, std::string& out) { value(key, out, "a text"); }
+  void flag(const char* key, bool& out) { value(key, out, "true or false"); }
+  void number(const char* key, std::int64_t& out, std::int64_t least, std::int64_t most) {
+    value(key, out, "a whole number");
+    if (table_ != nullptr && table_->contains(key) && (out < least || out > most))
+      wrong(key, "from " + std::to_string(least) + " to " + std::to_string(most));
+  }
+  void duration(const char* key, Duration& out, std::int64_t unit_ms) {
+    std::int64_t n = out.ms / unit_ms;
+    number(key, n, 0, 366 * 86'400'000LL / unit_ms);
+    if (table_ != nullptr && table_->contains(key)) out = milliseconds(n * unit_ms);
+  }
+  void texts(const char* key, std::vector<std::string>& out) {
+    const toml::node* node = seen(key);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) return wrong(key, "expected a list of texts");
+    for (const toml::node& element : *array) {
+      const auto entry = element.value_exact<std::string>();
+      if (!entry) return wrong(key, "expected a list of texts");
+      out.push_back(*entry);
+    }
+  }
+  Reader table(const char* key) {
+    const toml::node* node = seen(key);
+    if (node != nullptr && !node->is_table()) wrong(key, "expected a table");
+    return {node == nullptr ? nullptr : node->as_table(), name(key), error_};
+  }
+  std::vector<Reader> tables(const char* key) {
+    std::vector<Reader> result;
+    const toml::node* node = seen(key);
+    if (node == nullptr) return result;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) return wrong(key, "expected tables"), result;
+    for (const toml::node& element : *array) {
+      if (!element.is_table()) return wrong(key, "expected tables"), result;
+      result.emplace_back(element.as_table(), name(key), error_);
+    }
+    return result;
+  }
+  std::vector<std::string> keys() const {
+    std::vector<std::string> result;
+    if (table_ == nullptr) return result;
+    for (const auto& [key, node] : *table_) result.emplace_back(key.str());
+    return result;
+  }
+  bool present() const { return table_ != nullptr; }
+  // After everything was asked for.
+  void no_more() {
+    for (const std::string& key : keys())
+      if (!asked_.contains(key)) wrong(key, "there is no such key");
+  }
+  void wrong(const std::string& key, const std::string& why) {
+    if (!error_) error_ = Error{ErrorCode::invalid_argument, name(key) + ": " + why};
+  }
+
+ private:
+  std::string name(const std::string& key) const { return where_.empty() ? key : where_ + "." + key; }
+  const toml::node* seen(const std::string& key) {
+    asked_.insert(key);
+    return table_ == nullptr ? nullptr : table_->get(key);
+  }
+  template <class T>
+  void value(const char* key, T& out, const char* kind) {
+    const toml::node* node = seen(key);
+    if (node == nullptr) return;
+    if (const auto found = node->value_exact<T>()) out = *found;
+    else wrong(key, std::string("expected ") + kind);
+  }
+
+  const toml::table* table_;
+  std::string where_;
+  std::optional<Error>& error_;
+  std::set<std::string> asked_;
+};
+
+void read_driver(Reader in, DriverConfig& out) {
+  in.text("kind", out.kind);
+  if (out.kind == "slurm") {
+    in.text("slurm_conf", out.slurm_conf);
+    in.text("bin_directory", out.bin_directory);
+    in.text("account", out.account);
+  } else if (out.kind == "local") {
+    in.text("shim", out.shim);
+    const auto pool = [](Reader& table, const char* name_key) {
+      DriverConfig::Pool p;
+      table.text(name_key, p.name);
+      table.number("cores", p.cores, 1, 100'000);
+      table.number("mem_mib", p.mem_mib, 1, 1'000'000'000);
+      table.duration("max_walltime_minutes", p.max_walltime, 60'000);
+      if (p.name.empty()) table.wrong(name_key, "a pool needs a name");
+      return p;
+    };
+    std::vector<Reader> pools = in.tables("pools");
+    if (pools.empty()) out.pools.push_back(pool(in, "pool"));
+    for (Reader& table : pools) {
+      out.pools.push_back(pool(table, "name"));
+      table.no_more();
+    }
+  } else {
+    in.wrong("kind", "expected \"slurm\" or \"local\"");
+  }
+  in.no_more();
+}
+
+void read_identity(Reader in, IdentityConfig& out) {
+  in.texts("pool", out.pool);
+  in.text("pattern", out.pattern);
+  in.text("scheduler_account", out.scheduler_account);
+  for (Reader& row : in.tables("map")) {
+    IdentityConfig::Row& r = out.table.emplace_back();
+    row.text("tenant", r.tenant);
+    row.text("account", r.billing_account);
+    row.text("user", r.user);
+    row.text("local", r.local);
+    row.text("scheduler_account", r.scheduler_account);
+    if (r.local.empty()) row.wrong("local", "a row needs a local user");
+    row.no_more();
+  }
+  if (out.pool.empty() && out.pattern.empty() && out.table.empty())
+    in.wrong("pool", "no local user is named here, so no job could run");
+  in.no_more();
+}
+
+void read_sell(Reader in, SellConfig& out) {
+  for (const std::string& pool : in.keys()) {
+    Reader terms = in.table(pool.c_str());
+    PoolTerms& t = out.pools[pool];
+    std::int64_t speed = t.speed_milli;
+    terms.number("speed_milli", speed, 1, 1'000'000);
+    t.speed_milli = static_cast<std::int32_t>(speed);
+    terms.text("gpu_model", t.gpu_model);
+    terms.number("max_nodes", t.max_nodes, 0, 100'000);
+    terms.duration("max_walltime_minutes", t.max_walltime, 60'000);
+    terms.flag("paused", t.paused);
+    terms.no_more();
+  }
+}
+
+}  // namespace
+
+Result<DaemonConfig> parse_config(const std::string& text, const std::string& name) {
+  toml::table table;
+  try {
+    table = toml::parse(text, name);
+  } catch (const toml::parse_error& e) {
+    std::ostringstream where;
+    where << name << ", line " << e.source().begin.line << ": " << e.description();
+    return fail(ErrorCode::invalid_argument, where.str());
+  }
+  DaemonConfig config;
+  std::optional<Error> error;
+  Reader in(&table, "", error);
+  read_driver(in.table("driver"), config.driver);
+  read_identity(in.table("identity"), config.identity);
+  read_sell(in.table("sell"), config.sell);
+  Reader report = in.table("report");
+  report.duration("poll_ms", config.poll, 1);
+  report.duration("pools_seconds", config.pools, 1000);
+  report.duration("usage_seconds", config.usage, 1000);
+  report.no_more();
+  Reader jobs = in.table("jobs");
+  jobs.text("directory", config.jobs_directory);
+  jobs.number("max_held", config.max_held, 1, 50'000);
+  jobs.no_more();
+  in.no_more();
+  if (config.poll < milliseconds(100)) in.wrong("report.poll_ms", "at least 100");
+  if (error) return fail(error->code, name + ": " + error->detail);
+  return config;
+}
+
+Result<DaemonConfig> read_config(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return fail(ErrorCode::not_found, path + ": write it first; see connector.example.toml");
+  std::ostringstream text;
+  text << file.rdbuf();
+  return parse_config(text.str(), path);
+}
+
+}  // namespace bourse::connector

@@ -1,0 +1,42 @@
+// connector.toml: what the center's administrator decides. config/connector.example.toml documents every key.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "connectors/core/identity.h"
+#include "connectors/core/sell.h"
+
+namespace bourse::connector {
+
+struct DriverConfig {
+  std::string kind;  // "slurm" or "local"
+  // slurm
+  std::string slurm_conf, bin_directory = "/usr/bin", account;
+  // local
+  struct Pool {
+    std::string name;
+    std::int64_t cores = 1, mem_mib = 1024;
+    Duration max_walltime;
+  };
+  std::vector<Pool> pools;
+  std::string shim;  // empty = beside this program
+};
+
+struct DaemonConfig {
+  DriverConfig driver;
+  IdentityConfig identity;
+  SellConfig sell;
+  std::string jobs_directory;  // empty = <dir>-jobs
+  Duration poll = seconds(1);
+  Duration pools = seconds(10);
+  Duration usage = seconds(15);
+  std::int64_t max_held = 10'000;
+};
+
+// Unknown keys are refused, so that a misspelt one can't go unnoticed. Errors: invalid_argument, naming the key; not_found.
+Result<DaemonConfig> read_config(const std::string& path);
+Result<DaemonConfig> parse_config(const std::string& text, const std::string& name);
+
+}  // namespace bourse::connector

@@ -1,0 +1,50 @@
+#include "connectors/daemon/config.h"
+
+#include <gtest/gtest.h>
+
+namespace bourse::connector {
+namespace {
+
+const std::string kSmall = "[driver]\nkind = \"slurm\"\nslurm_conf = \"/etc/slurm.conf\"\n[identity]\npool = [\"b1\", \"b2\"]\n";
+
+std::string error_of(const std::string& text) {
+  const auto config = parse_config(text, "connector.toml");
+  return config ? "" : config.error().detail;
+}
+
+TEST(Config, ReadsASlurmCenter) {
+  const auto config = parse_config(kSmall + "scheduler_account = \"market\"\n[sell.cpu]\nspeed_milli = 2000\n[report]\nusage_seconds = 5\n", "c");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->driver.slurm_conf, "/etc/slurm.conf");
+  EXPECT_EQ(config->identity.pool.size(), 2U);
+  EXPECT_EQ(config->sell.pools.at("cpu").speed_milli, 2000);
+  EXPECT_EQ(config->usage, seconds(5));
+  EXPECT_EQ(config->poll, seconds(1));
+}
+
+TEST(Config, ReadsALocalCenterWithOneOrMorePools) {
+  const std::string identity = "[identity]\n[[identity.map]]\nlocal = \"alice\"\n";
+  const auto one = parse_config("[driver]\nkind = \"local\"\npool = \"here\"\ncores = 4\nmem_mib = 4096\n" + identity, "c");
+  ASSERT_TRUE(one) << one.error().message();
+  ASSERT_EQ(one->driver.pools.size(), 1U);
+  EXPECT_EQ(one->driver.pools[0].cores, 4);
+  const auto two = parse_config("[driver]\nkind = \"local\"\n[[driver.pools]]\nname = \"a\"\n[[driver.pools]]\nname = \"b\"\nmax_walltime_minutes = 5\n" + identity, "c");
+  ASSERT_TRUE(two) << two.error().message();
+  EXPECT_EQ(two->driver.pools[1].max_walltime, minutes(5));
+  EXPECT_EQ(two->identity.table.size(), 1U);
+}
+
+TEST(Config, NamesWhatIsWrong) {
+  EXPECT_NE(error_of("[driver]\nkind = \"lsf\"\n").find("driver.kind"), std::string::npos);
+  EXPECT_NE(error_of("[driver]\nkind = \"slurm\"\n").find("identity.pool"), std::string::npos);
+  EXPECT_NE(error_of(kSmall + "polo = []\n").find("identity.polo"), std::string::npos);
+  EXPECT_NE(error_of(kSmall + "[sell.cpu]\nspeed_milli = 0\n").find("sell.cpu.speed_milli"), std::string::npos);
+  EXPECT_NE(error_of(kSmall + "[sell.cpu]\nspeed_milli = 1.5\n").find("sell.cpu.speed_milli"), std::string::npos);
+  EXPECT_NE(error_of(kSmall + "[report]\npoll_ms = 5\n").find("report.poll_ms"), std::string::npos);
+  EXPECT_NE(error_of(kSmall + "[sale]\n").find("sale"), std::string::npos);
+  EXPECT_NE(error_of("[driver\n").find("line 1"), std::string::npos);
+  EXPECT_EQ(read_config("/nonexistent/connector.toml").error().code, ErrorCode::not_found);
+}
+
+}  // namespace
+}  // namespace bourse::connector

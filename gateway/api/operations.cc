@@ -1,0 +1,126 @@
+#include "gateway/api/operations.h"
+
+namespace bourse::gateway {
+namespace {
+
+using http::Method;
+
+constexpr std::size_t kWithScript = 2 * 1024 * 1024;  // a script of 1 MiB grows when it is escaped
+constexpr Duration kLong = seconds(120);              // sealing and verifying read much
+constexpr std::int64_t kFar = std::int64_t{1} << 53;
+
+std::vector<Operation> trading() {
+  return {
+      {.method = Method::get, .pattern = "/api/v1/offers", .rpc = "ListOffers"},
+      {.method = Method::post,
+       .pattern = "/api/v1/quotes",
+       .rpc = "Quote",
+       .status = 201,
+       .body = {"account", "spec"},
+       .body_bytes = kWithScript},
+      {.method = Method::post,
+       .pattern = "/api/v1/jobs",
+       .rpc = "Submit",
+       .status = 202,
+       .body = {"account", "spec", "quote"},
+       .body_bytes = kWithScript},
+      {.method = Method::get,
+       .pattern = "/api/v1/jobs",
+       .rpc = "ListJobs",
+       .query = {{"account"}, {"state"}, {"limit", 1, 200}, {"cursor"}}},
+      {.method = Method::get, .pattern = "/api/v1/jobs/{id}", .rpc = "GetJob", .path = {{"id", "job"}}},
+      {.method = Method::post,
+       .pattern = "/api/v1/jobs/{id}/cancel",
+       .rpc = "CancelJob",
+       .status = 202,
+       .path = {{"id", "job"}},
+       .body = {"reason"}},
+      {.method = Method::get,
+       .pattern = "/api/v1/jobs/{id}/log",
+       .rpc = "GetLog",
+       .path = {{"id", "job"}},
+       .query = {{"offset", 0, kFar}, {"max_bytes", 1, 16 * 1024 * 1024}},
+       .rendering = Rendering::log,
+       .deadline = seconds(30)},
+      {.method = Method::get, .pattern = "/api/v1/jobs/{id}/receipt", .rpc = "GetReceipt", .path = {{"id", "job"}}},
+      {.method = Method::get, .pattern = "/api/v1/wallets", .rpc = "ListWallets"},
+      {.method = Method::get, .pattern = "/api/v1/trace/{id}", .rpc = "Trace", .path = {{"id", "id"}}},
+  };
+}
+
+std::vector<Operation> operators() {
+  return {
+      {.method = Method::get, .pattern = "/api/v1/centers", .rpc = "ListCenters"},
+      {.method = Method::post,
+       .pattern = "/api/v1/centers",
+       .rpc = "EnrolCenter",
+       .status = 201,
+       .body = {"name", "identity_key", "billing_key", "csr_pem", "identity_proof", "billing_proof"},
+       .rendering = Rendering::bundle},
+      {.method = Method::put,
+       .pattern = "/api/v1/centers/{id}/state",
+       .rpc = "SetCenterState",
+       .path = {{"id", "center"}},
+       .body = {"state", "reason"}},
+      {.method = Method::post,
+       .pattern = "/api/v1/contracts",
+       .rpc = "SetContract",
+       .status = 201,
+       .body = {"contract"}},
+      {.method = Method::post,
+       .pattern = "/api/v1/prices",
+       .rpc = "PublishPrices",
+       .status = 201,
+       .body = {"rows"},
+       .body_bytes = 1024 * 1024},
+  };
+}
+
+std::vector<Operation> finance() {
+  return {
+      {.method = Method::post,
+       .pattern = "/api/v1/finance/fundings",
+       .rpc = "FundAccount",
+       .status = 201,
+       .body = {"account", "money", "bank_reference"}},
+      {.method = Method::get, .pattern = "/api/v1/finance/accounts", .rpc = "ListBillingAccounts"},
+      {.method = Method::post,
+       .pattern = "/api/v1/settlements",
+       .rpc = "Settle",
+       .status = 201,
+       .body = {"center"},
+       .deadline = kLong},
+      {.method = Method::get, .pattern = "/api/v1/statements", .rpc = "ListStatements", .query = {{"center"}}},
+      {.method = Method::get,
+       .pattern = "/api/v1/statements/{period}",
+       .rpc = "GetStatement",
+       .path = {{"period", "period"}},
+       .rendering = Rendering::document,
+       .deadline = kLong},
+      {.method = Method::post, .pattern = "/api/v1/ledger/verify", .rpc = "VerifyLedger", .deadline = kLong},
+      {.method = Method::get,
+       .pattern = "/api/v1/ledger/export",
+       .rpc = "ExportLedger",
+       .query = {{.name = "format", .required = true}},
+       .rendering = Rendering::stream,
+       .deadline = minutes(10)},
+      {.method = Method::get, .pattern = "/api/v1/ledger/trial-balance", .rpc = "TrialBalance"},
+  };
+}
+
+const std::vector<Operation>& table() {
+  static const std::vector<Operation> kTable = [] {
+    std::vector<Operation> all;
+    for (auto& part : {trading(), operators(), finance()}) all.insert(all.end(), part.begin(), part.end());
+    return all;
+  }();
+  return kTable;
+}
+
+}  // namespace
+
+std::span<const Operation> operations() {
+  return table();
+}
+
+}  // namespace bourse::gateway

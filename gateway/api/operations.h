@@ -1,0 +1,48 @@
+// The REST API as a table: each row a route and the RPC behind it. The OpenAPI document is held against it by a test.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "gateway/http/message.h"
+
+namespace bourse::gateway {
+
+enum class Rendering {
+  json,      // the reply
+  bundle,    // EnrolCenterReply's text, which is JSON already
+  document,  // Document's bytes under its media type
+  log,       // LogReply's bytes, the rest in X-Log-… headers
+  stream,    // pieces as they come
+};
+
+struct PathField {
+  std::string_view name, field;  // {id} → job
+};
+
+struct QueryField {
+  std::string_view name;   // also the message's field
+  std::int64_t least = 0;  // of numbers
+  std::int64_t most = 0;   // 0: it is text
+  bool required = false;
+};
+
+struct Operation {
+  http::Method method;
+  std::string_view pattern;
+  std::string_view rpc;
+  int status = 200;  // of success
+  std::vector<PathField> path = {};
+  std::vector<QueryField> query = {};
+  std::vector<std::string_view> body = {};  // the fields that may come; none: there is no body
+  Rendering rendering = Rendering::json;
+  Duration deadline = seconds(10);
+  std::size_t body_bytes = 64 * 1024;
+};
+
+std::span<const Operation> operations();
+
+}  // namespace bourse::gateway

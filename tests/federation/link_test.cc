@@ -1,0 +1,214 @@
+// A job's way over the link and back, and what a lost stream, broker or connector does to it: nothing.
+#include "tests/federation/link_world.h"
+
+namespace bourse::testing {
+namespace {
+
+using broker::JobState;
+
+class LinkTest : public LinkWorld {
+ protected:
+  void SetUp() override {
+    LinkWorld::SetUp();
+    if (HasFatalFailure()) return;
+    member_ = enrol("north");
+    connect();
+  }
+  void TearDown() override {
+    connector_.reset();
+    LinkWorld::TearDown();
+  }
+  void connect() {
+    connector_ = std::make_unique<TestConnector>(member_, keys_, directory_ + "/north", driver_, [this] { return channel(); });
+    ASSERT_TRUE(eventually([&] { return connector_->ready(); })) << why();
+    ASSERT_TRUE(eventually([&] { return online(); }));
+  }
+  std::string why() {
+    const Status ended = connector_->ended();
+    return ended ? "it waits" : ended.error().message();
+  }
+  bool online() {
+    bool on = false;
+    EXPECT_TRUE(engine_->read_wait([&](const broker::Market& market) { on = market.online(member_.center); }));
+    return on;
+  }
+  // Submitted, running at the center for a minute already.
+  JobId running() {
+    const JobId id = submit();
+    EXPECT_TRUE(reaches(id, JobState::queued));
+    driver_.start(driver_.ids().back(), clock_.now() - seconds(60));
+    EXPECT_TRUE(reaches(id, JobState::running));
+    return id;
+  }
+
+  Member member_;
+  FakeDriver driver_;
+  std::unique_ptr<TestConnector> connector_;
+};
+
+TEST_F(LinkTest, CarriesAJobThereAndItsUsageBack) {
+  const JobId id = running();
+  driver_.end(driver_.ids().front(), clock_.now(), seconds(60));
+  ASSERT_TRUE(reaches(id, JobState::ended));
+  const broker::Job done = job(id);
+  EXPECT_EQ(done.attempt().scheduler_job, "100");
+  EXPECT_TRUE(done.attempt().usage_final);
+  EXPECT_EQ(done.attempt().usage[pricing::Meter::core_ms], 2 * 60'000);
+  EXPECT_EQ(to_text(done.attempt().charged), "0.012");  // 2 cores for a minute at 0.36 an hour
+  EXPECT_EQ(done.attempt().order_hash, sha256(broker::order_bytes(done)));
+  // The evidence is under the names that the journal uses.
+  const broker::Center now = center(member_.center);
+  const auto evidence = blobs_.get(now.chain.hash);
+  ASSERT_TRUE(evidence);
+  wire::Envelope envelope;
+  ASSERT_TRUE(envelope.ParseFromArray(evidence->data(), static_cast<int>(evidence->size())));
+  EXPECT_TRUE(federation::open(envelope, federation::kReportType, member_.billing.public_key));
+  EXPECT_TRUE(blobs_.get(done.attempt().order_hash));
+}
+
+TEST_F(LinkTest, ChargesWhileItRunsAndNeverTwice) {
+  const JobId id = running();
+  driver_.end(driver_.ids().front(), clock_.now(), seconds(30));
+  ASSERT_TRUE(reaches(id, JobState::ended));
+  EXPECT_EQ(job(id).attempt().usage[pricing::Meter::core_ms], 2 * 30'000);
+}
+
+TEST_F(LinkTest, CancelsWhatRuns) {
+  const JobId id = running();
+  cancel(id);
+  ASSERT_TRUE(reaches(id, JobState::cancelled));
+  EXPECT_EQ(driver_.cancels().size(), 1U);
+  EXPECT_TRUE(job(id).attempt().usage_final);
+}
+
+TEST_F(LinkTest, ARefusalByTheSchedulerGoesBackSigned) {
+  driver_.answer_submissions(Error{ErrorCode::failed_precondition, "no such account"});
+  const JobId id = submit();
+  ASSERT_TRUE(reaches(id, JobState::failed));
+  EXPECT_NE(job(id).reason.find("no such account"), std::string::npos);
+}
+
+TEST_F(LinkTest, AnUnknownSubmissionIsFoundByItsMarkerAndNotRepeated) {
+  driver_.answer_submissions(Error{ErrorCode::timeout, "no answer"}, true);
+  const JobId id = submit();
+  ASSERT_TRUE(reaches(id, JobState::queued));
+  EXPECT_EQ(driver_.submissions(), 1);
+}
+
+TEST_F(LinkTest, AnUnknownSubmissionThatDidNotHappenIsTriedAgainOnlyWhenThatIsSure) {
+  driver_.answer_markers(Error{ErrorCode::timeout, "accounting is down"});
+  driver_.answer_submissions(Error{ErrorCode::timeout, "no answer"});
+  const JobId id = submit();
+  ASSERT_TRUE(eventually([&] { return driver_.submissions() == 1; }));
+  ASSERT_TRUE(reaches(id, JobState::ordered));
+  EXPECT_EQ(driver_.submissions(), 1);
+  driver_.answer_submissions(std::nullopt);
+  driver_.answer_markers(std::nullopt);
+  ASSERT_TRUE(reaches(id, JobState::queued));
+  EXPECT_EQ(driver_.submissions(), 2);
+}
+
+TEST_F(LinkTest, JobsOutliveTheirConnectorAndAreBilledOnce) {
+  const JobId id = running();
+  connector_.reset();
+  ASSERT_TRUE(eventually([&] { return !online(); }));
+  driver_.end(driver_.ids().front(), clock_.now(), seconds(60));
+  connect();
+  ASSERT_TRUE(reaches(id, JobState::ended));
+  EXPECT_EQ(driver_.submissions(), 1);
+  EXPECT_EQ(to_text(job(id).attempt().charged), "0.012");
+}
+
+TEST_F(LinkTest, ACancelThatCameInBetweenIsTheVerdictAtReconnect) {
+  const JobId id = running();
+  connector_.reset();
+  cancel(id);
+  connect();
+  ASSERT_TRUE(reaches(id, JobState::cancelled));
+  EXPECT_GE(driver_.cancels().size(), 1U);
+}
+
+TEST_F(LinkTest, AnOrderWaitsForItsCenter) {
+  connector_.reset();
+  ASSERT_TRUE(eventually([&] { return !online(); }));
+  // As if the engine had not heard yet that the center is gone.
+  broker::routing::Pool pool{.center = member_.center, .name = "batch", .arch = "x86_64", .nodes = 4, .cores_per_node = 16,
+                     .mem_mib_per_node = 65'536, .gpu_model = {}, .free_cores = 64, .observed_at = clock_.now(), .online = true};
+  ASSERT_TRUE(engine_->execute({.now = clock_.now(), .body = broker::ObservePools{member_.center, true, {pool}}}));
+  const JobId waiting = submit();
+  EXPECT_EQ(job(waiting).state, JobState::routed);
+  connect();
+  ASSERT_TRUE(reaches(waiting, JobState::queued));
+}
+
+TEST_F(LinkTest, ABrokerThatComesBackHearsWhatHappenedMeanwhile) {
+  const JobId id = running();
+  stop_server();
+  driver_.end(driver_.ids().front(), clock_.now(), seconds(60));
+  start_server();
+  ASSERT_TRUE(reaches(id, JobState::ended));
+  EXPECT_EQ(to_text(job(id).attempt().charged), "0.012");
+}
+
+TEST_F(LinkTest, AnEvidenceStoreThatFailsLosesNothing) {
+  const JobId id = running();
+  blobs_.fail_puts(2);
+  driver_.end(driver_.ids().front(), clock_.now(), seconds(60));
+  ASSERT_TRUE(reaches(id, JobState::ended));
+  EXPECT_EQ(to_text(job(id).attempt().charged), "0.012");
+}
+
+TEST_F(LinkTest, ReadsALog) {
+  const JobId id = running();
+  const AttemptId attempt = job(id).attempt().id;
+  std::mutex mutex;
+  std::optional<Result<broker::LogSlice>> slice;
+  // The files stream opens just after the welcome.
+  ASSERT_TRUE(eventually([&] {
+    std::atomic<bool> answered = false;
+    link_->read_log(member_.center, id, attempt, 7, 100, [&](Result<broker::LogSlice> got) {
+      const std::scoped_lock lock(mutex);
+      slice = std::move(got);
+      answered = true;
+    });
+    eventually([&] { return answered.load(); });
+    const std::scoped_lock lock(mutex);
+    return slice->has_value();
+  }));
+  EXPECT_EQ((*slice)->data, "of 100");
+  EXPECT_EQ((*slice)->size, 13);
+}
+
+TEST_F(LinkTest, AnAbsentCenterHasNoLogs) {
+  std::optional<ErrorCode> code;
+  link_->read_log(CenterId{Uuid{1, 2}}, JobId{Uuid{1, 1}}, AttemptId{Uuid{1, 1}}, 0, 10, [&](Result<broker::LogSlice> got) { code = got.error().code; });
+  ASSERT_TRUE(eventually([&] { return code.has_value(); }));
+  EXPECT_EQ(*code, ErrorCode::center_unavailable);
+}
+
+TEST_F(LinkTest, AnOldCopyOfTheFolderIsRefusedByItsOwner) {
+  const JobId id = running();
+  connector_.reset();
+  std::filesystem::remove_all(directory_ + "/north/spool");
+  connector_ = std::make_unique<TestConnector>(member_, keys_, directory_ + "/north", driver_, [this] { return channel(); });
+  ASSERT_TRUE(eventually([&] { return center(member_.center).chain.seq > 0; }));
+  ASSERT_TRUE(eventually([&] {
+    const auto status = link_->status(member_.center);
+    return !status.software.empty();
+  }));
+  // It either finds at the welcome that the broker knows more, or signs a report that doesn't fit.
+  ASSERT_FALSE(job(id).attempt().usage_final);
+  ASSERT_TRUE(eventually([&] { return !online(); }));
+}
+
+TEST_F(LinkTest, StatusTellsWhoIsThere) {
+  const auto status = link_->status(member_.center);
+  EXPECT_TRUE(status.online);
+  EXPECT_EQ(status.software, "test 1");
+  EXPECT_EQ(status.driver, "fake");
+  connector_.reset();
+  ASSERT_TRUE(eventually([&] { return !link_->status(member_.center).online; }));
+}
+
+}  // namespace
+}  // namespace bourse::testing

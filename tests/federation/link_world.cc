@@ -1,0 +1,355 @@
+#include "tests/federation/link_world.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace bourse::testing {
+namespace {
+
+constexpr Duration kPatience = seconds(10);
+
+template <class IdType>
+IdType id_of(std::uint64_t n) { return IdType{Uuid{0x0190'0000'0000'7000ULL, 0x8000'0000'0000'0000ULL | n}}; }
+
+std::string make_csr() {
+  EVP_PKEY* key = EVP_EC_gen("P-256");
+  X509_REQ* request = X509_REQ_new();
+  X509_REQ_set_pubkey(request, key);
+  X509_REQ_sign(request, key, EVP_sha256());
+  BIO* bio = BIO_new(BIO_s_mem());
+  PEM_write_bio_X509_REQ(bio, request);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio, &data);
+  std::string pem(data, static_cast<std::size_t>(size));
+  BIO_free(bio);
+  X509_REQ_free(request);
+  EVP_PKEY_free(key);
+  return pem;
+}
+
+// As nginx writes $ssl_client_escaped_cert.
+std::string escaped(const std::string& chain) {
+  const std::string leaf = chain.substr(0, chain.find("-----END CERTIFICATE-----") + 26);
+  std::string out;
+  for (const char c : leaf) {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.' || c == '_') {
+      out.push_back(c);
+    } else {
+      char hex[4];
+      std::snprintf(hex, sizeof hex, "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(c)));
+      out.append(hex);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+// ── blobs ──
+
+Result<Hash256> MemoryBlobStore::put(broker::BlobKind kind, std::span<const std::byte> bytes) {
+  const std::span<const std::byte> one[] = {bytes};
+  TRY(const auto hashes, put_all(kind, one));
+  return hashes.front();
+}
+
+Result<std::vector<Hash256>> MemoryBlobStore::put_all(broker::BlobKind kind, std::span<const std::span<const std::byte>> blobs) {
+  if (failing_ > 0 && failing_-- > 0) return fail(ErrorCode::unavailable, "as asked");
+  const std::scoped_lock lock(mutex_);
+  std::vector<Hash256> hashes;
+  for (const auto bytes : blobs) {
+    Hash256 name = sha256(bytes);
+    if (kind == broker::BlobKind::report) {
+      TRY(name, federation::payload_hash({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    }
+    blobs_[name].assign(bytes.begin(), bytes.end());
+    hashes.push_back(name);
+  }
+  return hashes;
+}
+
+Result<std::vector<std::byte>> MemoryBlobStore::get(const Hash256& hash) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = blobs_.find(hash);
+  if (found == blobs_.end()) return fail(ErrorCode::not_found);
+  return found->second;
+}
+
+// ── the scheduler ──
+
+Result<std::vector<connector::PoolInfo>> FakeDriver::probe(const std::vector<std::string>&) {
+  return std::vector{connector::PoolInfo{.name = "batch", .arch = "x86_64", .nodes = 4, .cores_per_node = 16, .mem_mib_per_node = 65'536,
+                                         .gpu_model = {}, .free_cores = 64}};
+}
+
+Result<std::string> FakeDriver::submit(const connector::SubmitRequest& request) {
+  const std::scoped_lock lock(mutex_);
+  ++submissions_;
+  if (submission_error_ && !yet_taken_) return std::unexpected(*submission_error_);
+  const std::string id = std::to_string(100 + order_.size());
+  runs_[id] = {request.marker, request.need, {.state = connector::RunState::queued, .reason = {}, .raw = {}}};
+  order_.push_back(id);
+  if (submission_error_) return std::unexpected(*submission_error_);
+  return id;
+}
+
+Result<std::optional<std::string>> FakeDriver::find_by_marker(const std::string& marker) {
+  const std::scoped_lock lock(mutex_);
+  if (marker_error_) return std::unexpected(*marker_error_);
+  for (const auto& [id, run] : runs_)
+    if (run.marker == marker) return std::optional(id);
+  return std::optional<std::string>();
+}
+
+Result<std::map<std::string, connector::RunStatus>> FakeDriver::poll(const std::map<std::string, std::string>& markers) {
+  const std::scoped_lock lock(mutex_);
+  std::map<std::string, connector::RunStatus> result;
+  for (const auto& [id, marker] : markers) {
+    const auto found = runs_.find(id);
+    result[id] = found != runs_.end() && found->second.marker == marker ? found->second.status : connector::RunStatus{};
+  }
+  return result;
+}
+
+Status FakeDriver::cancel(const std::string& id, const connector::LocalUser&) {
+  const std::scoped_lock lock(mutex_);
+  cancels_.push_back(id);
+  connector::RunStatus& status = runs_[id].status;
+  if (status.state == connector::RunState::ended) return {};
+  status.state = connector::RunState::cancelled;
+  status.ended = SystemClock().now();
+  status.exit_code = 143;
+  return {};
+}
+
+Result<connector::LogPiece> FakeDriver::read_log(const std::string& id, const connector::LocalUser&, const std::string&, std::int64_t offset, std::int64_t) {
+  const std::string text = "output of " + id;
+  return connector::LogPiece{text.substr(static_cast<std::size_t>(offset)), offset, static_cast<std::int64_t>(text.size())};
+}
+
+void FakeDriver::start(const std::string& id, Instant at) {
+  const std::scoped_lock lock(mutex_);
+  runs_[id].status = {.state = connector::RunState::running, .started = at, .allocation = runs_[id].need, .reason = {}, .raw = "row"};
+}
+
+void FakeDriver::end(const std::string& id, Instant at, Duration running, std::int32_t exit_code) {
+  const std::scoped_lock lock(mutex_);
+  connector::RunStatus& status = runs_[id].status;
+  status.state = connector::RunState::ended;
+  status.ended = at;
+  status.running = running;
+  status.exit_code = exit_code;
+}
+
+std::vector<std::string> FakeDriver::ids() const {
+  const std::scoped_lock lock(mutex_);
+  return order_;
+}
+int FakeDriver::submissions() const {
+  const std::scoped_lock lock(mutex_);
+  return submissions_;
+}
+std::vector<std::string> FakeDriver::cancels() const {
+  const std::scoped_lock lock(mutex_);
+  return cancels_;
+}
+void FakeDriver::answer_submissions(std::optional<Error> error, bool yet_taken) {
+  const std::scoped_lock lock(mutex_);
+  submission_error_ = std::move(error);
+  yet_taken_ = yet_taken;
+}
+void FakeDriver::answer_markers(std::optional<Error> error) {
+  const std::scoped_lock lock(mutex_);
+  marker_error_ = std::move(error);
+}
+
+Result<connector::LocalUser> FakeUsers::find(const std::string& name) const {
+  if (name != "runner") return fail(ErrorCode::not_found);
+  // Our own folder's owner, so that the test needs no other rights; a root in a container counts as anybody.
+  return connector::LocalUser{.name = name, .uid = ::geteuid() == 0 ? 65'534 : ::geteuid(), .gid = ::getegid() == 0 ? 65'534 : ::getegid(),
+                              .home = "/nonexistent", .scheduler_account = {}};
+}
+
+// ── the broker ──
+
+void LinkWorld::SetUp() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "bourse-link-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  directory_ = pattern;
+  ::chmod(directory_.c_str(), 0755);
+  auto keys = broker::load_or_create_keys(directory_ + "/keys", rng_);
+  ASSERT_TRUE(keys) << keys.error().message();
+  keys_ = *keys;
+  auto authority = broker::CertificateAuthority::open(directory_ + "/keys", directory_ + "/root", clock_.now());
+  ASSERT_TRUE(authority) << authority.error().message();
+  authority_ = std::move(*authority);
+  engine_ = std::make_unique<broker::Engine>(broker::EngineOptions{.tick = {}}, journal_, clock_, rng_);
+  engine_->on_committed([this](std::uint64_t, const std::vector<broker::Event>& events) {
+    const std::scoped_lock lock(link_mutex_);
+    if (link_) link_->committed(events);
+  });
+  ASSERT_TRUE(engine_->start());
+  start_server();
+  const auto opened = engine_->execute({.now = clock_.now(), .body = broker::OpenBillingAccount{id_of<BillingAccountId>(1), id_of<TenantId>(1), "physics", kCny, id_of<UserId>(1)}});
+  ASSERT_TRUE(opened) << opened.error().message();
+  const auto funded = engine_->execute({.now = clock_.now(), .body = broker::FundAccount{id_of<BillingAccountId>(1), Amount::whole(10'000), id_of<TransferId>(1), Uuid{1, 1}}});
+  ASSERT_TRUE(funded) << funded.error().message();
+}
+
+void LinkWorld::start_server() {
+  const std::scoped_lock lock(link_mutex_);
+  link_ = std::make_unique<broker::LinkServer>(
+      broker::LinkOptions{.audience = kAudience, .heartbeat = milliseconds(200), .offline_after = seconds(3)}, *engine_, blobs_, keys_, clock_, rng_);
+  grpc::ServerBuilder builder;
+  builder.SetMaxReceiveMessageSize(4 << 20);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 32 * 1024);
+  builder.AddListeningPort("unix:" + directory_ + "/link.sock", grpc::InsecureServerCredentials());
+  builder.RegisterService(&link_->service());
+  server_ = builder.BuildAndStart();
+}
+
+void LinkWorld::stop_server() {
+  std::unique_ptr<broker::LinkServer> link;
+  {
+    const std::scoped_lock lock(link_mutex_);
+    link = std::move(link_);
+  }
+  if (link) link->shutdown();
+  if (server_) server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
+  server_.reset();
+}
+
+void LinkWorld::TearDown() {
+  stop_server();
+  if (engine_) engine_->stop();
+  std::error_code error;
+  std::filesystem::remove_all(directory_, error);
+}
+
+std::shared_ptr<grpc::Channel> LinkWorld::channel() const {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, 32 * 1024);
+  return grpc::CreateCustomChannel("unix:" + directory_ + "/link.sock", grpc::InsecureChannelCredentials(), arguments);
+}
+
+Member LinkWorld::enrol(const std::string& name) {
+  Member member{id_of<CenterId>(++serial_), id_of<ConnectorId>(++serial_), federation::make_key_pair(rng_), federation::make_key_pair(rng_), {}};
+  const auto chain = authority_->issue_connector(make_csr(), kAudience, member.center, member.connector, clock_.now(), hours(1));
+  EXPECT_TRUE(chain) << chain.error().message();
+  member.certificate_header = escaped(*chain);
+  const auto run = [&](broker::CommandBody body) {
+    const auto done = engine_->execute({.now = clock_.now(), .body = std::move(body)});
+    EXPECT_TRUE(done) << done.error().message();
+  };
+  run(broker::EnrolCenter{member.center, name, member.connector, member.identity.public_key, member.billing.public_key});
+  const Instant since = clock_.now() - hours(1);
+  run(broker::SetContract{{id_of<ContractId>(++serial_), member.center, kCny, {.tax_bps = 600, .margin_bps = 1000}, since, {}}});
+  broker::PublishPrices prices;
+  for (const auto meter : pricing::kMeters)
+    prices.rows.push_back({.id = id_of<PriceRowId>(++serial_), .scope = {.center = member.center}, .meter = meter,
+                           .price = meter == pricing::Meter::core_ms ? *parse_decimal("0.36") : Decimal{},
+                           .per = meter == pricing::Meter::core_ms ? 3'600'000 : 1, .valid_from = since});
+  run(prices);
+  return member;
+}
+
+JobId LinkWorld::submit(std::int64_t cores) {
+  const auto script = blobs_.put(broker::BlobKind::script, std::as_bytes(std::span(kScript)));
+  EXPECT_TRUE(script);
+  const JobId job = id_of<JobId>(++serial_);
+  broker::JobSpec spec{.name = "primes of the day", .script = *script, .need = {.cores = cores, .nodes = 1, .mem_mib = 1024}, .walltime = hours(1)};
+  const auto done = engine_->execute({.now = clock_.now(), .body = broker::SubmitJob{job, id_of<AttemptId>(++serial_), id_of<HoldId>(++serial_),
+                                                                                     id_of<BillingAccountId>(1), id_of<UserId>(1), {}, spec}});
+  EXPECT_TRUE(done) << done.error().message();
+  return job;
+}
+
+void LinkWorld::cancel(JobId id) {
+  const auto done = engine_->execute({.now = clock_.now(), .body = broker::CancelJob{id, id_of<UserId>(1), "changed my mind"}});
+  EXPECT_TRUE(done) << done.error().message();
+}
+
+broker::Job LinkWorld::job(JobId id) {
+  broker::Job copy;
+  EXPECT_TRUE(engine_->read_wait([&](const broker::Market& market) {
+    if (const broker::Job* found = market.job(id)) copy = *found;
+  }));
+  return copy;
+}
+
+broker::Center LinkWorld::center(CenterId id) {
+  broker::Center copy;
+  EXPECT_TRUE(engine_->read_wait([&](const broker::Market& market) { copy = *market.center(id); }));
+  return copy;
+}
+
+bool LinkWorld::eventually(const std::function<bool()>& condition) {
+  const Duration until = clock_.monotonic() + kPatience;
+  while (!condition()) {
+    if (clock_.monotonic() > until) return false;
+    std::mutex mutex;
+    std::condition_variable never;
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+bool LinkWorld::reaches(JobId id, broker::JobState state) {
+  return eventually([&] { return job(id).state == state; });
+}
+
+// ── the connector ──
+
+TestConnector::TestConnector(const Member& member, const broker::BrokerKeys& keys, std::string directory, FakeDriver& driver,
+                             std::function<std::shared_ptr<grpc::Channel>()> channel) {
+  connector::ConnectorOptions options;
+  options.directory = directory;
+  options.jobs_directory = directory + "-jobs";
+  options.software = "test 1";
+  options.membership = {kAudience, member.center, member.connector, 1, keys.order.public_key, keys.ack.public_key};
+  options.identity.table.push_back({{}, {}, {}, "runner", {}});
+  options.poll_interval = milliseconds(20);
+  options.pools_interval = milliseconds(1500);
+  options.usage_interval = milliseconds(100);
+  auto opened = connector::Connector::open(std::move(options), member.identity, member.billing, driver, users_, clock_, rng_);
+  if (!opened) {
+    status_ = std::unexpected(opened.error());
+    return;
+  }
+  connector_ = std::move(*opened);
+  connector::LinkClientOptions link_options;
+  link_options.channel = std::move(channel);
+  link_options.metadata = {{"x-bourse-client-cert", member.certificate_header}};
+  link_options.backoff_min = milliseconds(20);
+  link_options.backoff_max = milliseconds(100);
+  link_ = std::make_unique<connector::LinkClient>(
+      std::move(link_options), [this](connector::LinkEvent event) { connector_->on_link(std::move(event)); },
+      [this](JobId, AttemptId attempt, std::int64_t offset, std::int64_t most) { return connector_->read_log(attempt, offset, most); }, clock_, rng_);
+  connector_->attach(*link_, [this] { ready_ = true; });
+  thread_ = std::jthread([this](std::stop_token stop) {
+    status_ = connector_->step();
+    if (!status_) return;
+    link_->start();
+    status_ = connector_->run(stop);
+  });
+}
+
+Status TestConnector::ended() {
+  if (thread_.joinable()) {
+    thread_.request_stop();
+    thread_.join();
+  }
+  if (connector_) connector_->refuse_link_events();
+  if (link_) link_->stop();
+  return status_;
+}
+
+TestConnector::~TestConnector() { ended(); }
+
+}  // namespace bourse::testing

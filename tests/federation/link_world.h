@@ -1,0 +1,149 @@
+// A broker's link server on a Unix socket over an engine in memory, and what is needed to be a center before it.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/rng.h"
+#include "base/sha256.h"
+#include "base/time.h"
+#include "bourse/federation/v1/federation.grpc.pb.h"
+#include "broker/adapters/ca/keys.h"
+#include "broker/adapters/link/link_server.h"
+#include "broker/app/engine.h"
+#include "broker/app/memory_journal.h"
+#include "connectors/core/connector.h"
+#include "connectors/core/link_client.h"
+#include "federation-proto/envelope.h"
+
+namespace bourse::testing {
+
+namespace wire = federation::v1;
+
+inline constexpr const char* kAudience = "bourse.test";
+inline constexpr std::string_view kScript = "#!/bin/sh\necho hello\n";
+
+class MemoryBlobStore final : public broker::BlobStore {
+ public:
+  Result<Hash256> put(broker::BlobKind kind, std::span<const std::byte> bytes) override;
+  Result<std::vector<Hash256>> put_all(broker::BlobKind kind, std::span<const std::span<const std::byte>> blobs) override;
+  Result<std::vector<std::byte>> get(const Hash256& hash) override;
+  void fail_puts(int n) { failing_ = n; }
+
+ private:
+  std::mutex mutex_;
+  std::map<Hash256, std::vector<std::byte>> blobs_;
+  std::atomic<int> failing_ = 0;
+};
+
+// A scheduler in memory: runs are moved on by the test.
+class FakeDriver final : public connector::Driver {
+ public:
+  connector::Capabilities capabilities() const override { return {.kind = "fake", .version = "1", .grace = minutes(1), .call_deadline = seconds(1), .submission_settle = milliseconds(300)}; }
+  Result<std::vector<connector::PoolInfo>> probe(const std::vector<std::string>& pools) override;
+  Result<std::string> submit(const connector::SubmitRequest& request) override;
+  Result<std::optional<std::string>> find_by_marker(const std::string& marker) override;
+  Result<std::map<std::string, connector::RunStatus>> poll(const std::map<std::string, std::string>& markers) override;
+  Status cancel(const std::string& id, const connector::LocalUser& user) override;
+  Result<connector::LogPiece> read_log(const std::string& id, const connector::LocalUser& user, const std::string& path,
+                                       std::int64_t offset, std::int64_t max_bytes) override;
+
+  // For the test; all thread-safe.
+  void start(const std::string& id, Instant at);
+  void end(const std::string& id, Instant at, Duration running, std::int32_t exit_code = 0);
+  std::vector<std::string> ids() const;  // in order of submission
+  int submissions() const;
+  std::vector<std::string> cancels() const;
+  void answer_submissions(std::optional<Error> error, bool yet_taken = false);  // yet_taken: the run exists all the same
+  void answer_markers(std::optional<Error> error);
+
+ private:
+  struct Run {
+    std::string marker;
+    connector::Allocation need;
+    connector::RunStatus status;
+  };
+  mutable std::mutex mutex_;
+  std::map<std::string, Run> runs_;
+  std::vector<std::string> order_, cancels_;
+  std::optional<Error> submission_error_, marker_error_;
+  bool yet_taken_ = false;
+  int submissions_ = 0;
+};
+
+class FakeUsers final : public connector::UserDirectory {
+ public:
+  Result<connector::LocalUser> find(const std::string& name) const override;
+};
+
+// One center as the broker knows it, with the secrets of its connector.
+struct Member {
+  CenterId center;
+  ConnectorId connector;
+  federation::KeyPair identity, billing;
+  std::string certificate_header;
+};
+
+class LinkWorld : public ::testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  Member enrol(const std::string& name);
+  JobId submit(std::int64_t cores = 2);
+  void cancel(JobId job);
+  broker::Job job(JobId id);
+  broker::Center center(CenterId id);
+  // Waits for what other threads bring about; fails the test after ten seconds.
+  bool eventually(const std::function<bool()>& condition);
+  bool reaches(JobId id, broker::JobState state);
+  std::shared_ptr<grpc::Channel> channel() const;
+  void stop_server();
+  void start_server();
+
+  std::string directory_;
+  SystemClock clock_;
+  SystemRng rng_;
+  broker::BrokerKeys keys_;
+  std::optional<broker::CertificateAuthority> authority_;
+  MemoryBlobStore blobs_;
+  broker::MemoryJournal journal_;
+  std::unique_ptr<broker::Engine> engine_;
+  std::unique_ptr<broker::LinkServer> link_;
+  std::unique_ptr<grpc::Server> server_;
+  std::mutex link_mutex_;
+  std::uint64_t serial_ = 1000;
+};
+
+// The real connector core before the test's broker.
+class TestConnector {
+ public:
+  TestConnector(const Member& member, const broker::BrokerKeys& keys, std::string directory, FakeDriver& driver,
+                std::function<std::shared_ptr<grpc::Channel>()> channel);
+  ~TestConnector();  // stops
+
+  Status ended();    // stops and tells how it ended
+  bool ready() const { return ready_; }
+
+ private:
+  SystemClock clock_;
+  SystemRng rng_;
+  FakeUsers users_;
+  std::unique_ptr<connector::Connector> connector_;
+  std::unique_ptr<connector::LinkClient> link_;
+  std::atomic<bool> ready_ = false;
+  Status status_;
+  std::jthread thread_;
+};
+
+}  // namespace bourse::testing

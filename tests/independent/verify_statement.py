@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""Verifies a settlement statement without a line of Bourse's own code.
+
+usage: verify_statement.py FILE [--ack-key HEX]
+
+Written from docs/statement.md and the protobuf contract alone, with Python's standard library and PyNaCl (Debian:
+python3-nacl), integer and decimal arithmetic only. Exit code 0: the statement holds. 1: it doesn't, with every difference
+found on stderr. 2: usage.
+"""
+import argparse
+import base64
+import hashlib
+import json
+import re
+import sys
+from datetime import datetime, timezone
+from decimal import Decimal
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
+
+METERS = ("core_ms", "gpu_ms", "node_ms", "mem_mib_s")
+PARTS = ("gross", "center", "margin", "tax")
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+differences = []
+
+
+def differ(place, what):
+    differences.append(f"{place}: {what}")
+
+
+def same(place, said, computed):
+    if said != computed:
+        differ(place, f"says {said}, computes to {computed}")
+
+
+# ---- texts to values -------------------------------------------------------------------------------------------------
+
+def micros(text):
+    """'12.5' to 12500000; plain decimals with at most six places."""
+    if not re.fullmatch(r"-?[0-9]+(\.[0-9]{1,6})?", text):
+        raise ValueError(f"not an amount: {text!r}")
+    return int(Decimal(text).scaleb(6))
+
+
+def unix_ms(text):
+    fraction = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{3}))?Z", text)
+    if not fraction:
+        raise ValueError(f"not an instant: {text!r}")
+    moment = datetime.strptime(fraction.group(1), "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    seconds = (moment - datetime(1970, 1, 1, tzinfo=timezone.utc))
+    return (seconds.days * 86400 + seconds.seconds) * 1000 + int(fraction.group(2) or 0)
+
+
+def id_bytes(text, prefix):
+    """'job_01J…' to its 16 bytes: 26 characters of Crockford's base 32, most significant first."""
+    kind, _, digits = text.partition("_")
+    if kind != prefix or len(digits) != 26:
+        raise ValueError(f"not a {prefix} id: {text!r}")
+    value = 0
+    for digit in digits.upper():
+        value = value * 32 + CROCKFORD.index(digit)
+    return value.to_bytes(17, "big")[-16:]
+
+
+# ---- signatures ------------------------------------------------------------------------------------------------------
+
+def pae(kind, payload):
+    kind = kind.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+
+
+def verifies(key, kind, payload, signature):
+    try:
+        VerifyKey(key).verify(pae(kind, payload), signature)
+        return True
+    except (BadSignatureError, ValueError, TypeError):
+        return False
+
+
+# ---- protobuf, by hand -----------------------------------------------------------------------------------------------
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+        if shift > 63:
+            raise ValueError("a varint is too long")
+
+
+def fields(data):
+    """[(number, value)]: integers for varints, bytes for what has a length."""
+    at, out = 0, []
+    while at < len(data):
+        tag, at = varint(data, at)
+        if tag & 7 == 0:
+            value, at = varint(data, at)
+        elif tag & 7 == 2:
+            size, at = varint(data, at)
+            value = data[at:at + size]
+            if len(value) != size:
+                raise ValueError("a field is cut short")
+            at += size
+        else:
+            raise ValueError(f"wire type {tag & 7} has no place here")
+        out.append((tag >> 3, value))
+    return out
+
+
+def one(pairs, number, default):
+    found = [value for n, value in pairs if n == number]
+    if len(found) > 1:
+        raise ValueError(f"field {number} is given twice")
+    return found[0] if found else default
+
+
+def signed_records(statement, billing_key):
+    """{(report sha256, record id): fields of the usage record} of every report whose signature holds."""
+    records, center = {}, id_bytes(statement["center"]["id"], "ctr")
+    for i, report in enumerate(statement["reports"]):
+        place = f"reports[{i}]"
+        envelope = fields(base64.b64decode(report["envelope"], validate=True))
+        payload, kind, signature = one(envelope, 1, b""), one(envelope, 2, b"").decode(), one(envelope, 4, b"")
+        same(place + ".type", kind, "application/vnd.bourse.report.v1+protobuf")
+        same(place + ".sha256", report["sha256"], hashlib.sha256(payload).hexdigest())
+        if not verifies(billing_key, kind, payload, signature):
+            differ(place, "is not signed by the center's billing key")
+            continue
+        body = fields(payload)
+        same(place + ".audience", one(body, 2, b"").decode(), statement["market"])
+        if one(body, 3, b"") != center:
+            differ(place, "is another center's")
+        for record in (value for number, value in body if number == 10):
+            usage = one(fields(record), 2, None)
+            if usage is not None:
+                usage = fields(usage)
+                records[report["sha256"], one(usage, 1, b"")] = usage
+    return records
+
+
+# ---- money -----------------------------------------------------------------------------------------------------------
+
+def rounded(numerator, denominator):
+    """numerator / denominator, half away from zero; both non-negative."""
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def rate(row, quantity):
+    """quantity × price / per in micro-units."""
+    sign, digits, exponent = Decimal(row["price"]).as_tuple()
+    if sign or exponent > 0 or row["per"] < 1:
+        raise ValueError("not a price")
+    coefficient = int("".join(map(str, digits)))
+    return rounded(quantity * coefficient * 10**6, row["per"] * 10**-exponent)
+
+
+def split(gross, terms):
+    """Prices include tax: tax is its share rounded down, margin of the rest rounded down, the center gets what is left."""
+    tax = gross * terms["tax_bps"] // (10_000 + terms["tax_bps"])
+    margin = (gross - tax) * terms["margin_bps"] // 10_000
+    return {"gross": gross, "center": gross - tax - margin, "margin": margin, "tax": tax}
+
+
+def parts(document):
+    return {part: micros(document[part]) for part in PARTS}
+
+
+# ---- the statement ---------------------------------------------------------------------------------------------------
+
+def check_record(place, line, record):
+    for name, number, said in (("job", 2, id_bytes(line["job"], "job")), ("attempt", 3, id_bytes(line["attempt"], "att")),
+                               ("order", 5, bytes.fromhex(line["order"]))):
+        if one(record, number, b"") != said:
+            differ(f"{place}.{name}", "is not what the signed record says")
+    same(place + ".start", unix_ms(line["start"]), one(record, 7, 0))
+    same(place + ".end", unix_ms(line["end"]), one(record, 8, 0))
+    same(place + ".final", line["final"], bool(one(record, 9, 0)))
+    same(place + ".revision", line["revision"], one(record, 10, 0))
+    for number, meter in enumerate(METERS, 12):
+        same(f"{place}.reported.{meter}", line["reported"][meter], one(record, number, 0))
+
+
+def check_line(place, line, before):
+    for meter in METERS:
+        same(f"{place}.charged.{meter}", line["charged"][meter], min(line["reported"][meter], line["caps"][meter]))
+    gross, rated = 0, set()
+    for i, row in enumerate(line["rated"]):
+        if row["meter"] not in METERS or row["meter"] in rated:
+            differ(f"{place}.rated[{i}]", "no meter, or one rated twice")
+            continue
+        rated.add(row["meter"])
+        same(f"{place}.rated[{i}].quantity", row["quantity"], line["charged"][row["meter"]])
+        amount = rate(row, row["quantity"])
+        same(f"{place}.rated[{i}].amount", micros(row["amount"]), amount)
+        gross += amount
+    for meter in METERS:
+        if line["charged"][meter] and meter not in rated:
+            differ(place, f"{meter} is charged without a price")
+    cumulative, previous, added = parts(line["cumulative"]), parts(line["previous"]), parts(line["added"])
+    same(place + ".cumulative", cumulative, split(gross, line["terms"]))
+    same(place + ".added", added, {part: cumulative[part] - previous[part] for part in PARTS})
+    if before is not None:
+        same(place + ".revision", line["revision"], before["revision"] + 1)
+        same(place + ".previous", previous, parts(before["cumulative"]))
+        if before["final"]:
+            differ(place, "follows the attempt's final record")
+    elif line["revision"] == 1:
+        same(place + ".previous", previous, dict.fromkeys(PARTS, 0))
+    return added
+
+
+def check(statement):
+    same("format", statement["format"], "bourse.statement.v1")
+    records = signed_records(statement, bytes.fromhex(statement["center"]["billing_key"]))
+    sums, newest, charged = dict.fromkeys(PARTS, 0), {}, set()
+    for i, line in enumerate(statement["lines"]):
+        place = f"lines[{i}]"
+        if line["record"] in charged:
+            differ(place + ".record", "is charged twice")
+        charged.add(line["record"])
+        record = records.get((line["report"], id_bytes(line["record"], "usg")))
+        if record is None:
+            differ(place + ".record", "is in no signed report of this statement")
+        else:
+            check_record(place, line, record)
+        added = check_line(place, line, newest.get(line["attempt"]))
+        newest[line["attempt"]] = line
+        sums = {part: sums[part] + added[part] for part in PARTS}
+    same("totals", parts(statement["totals"]), sums)
+    opening, payout, closing = (micros(statement[field]) for field in ("opening", "payout", "closing"))
+    same("closing", closing, opening + sums["center"] - payout)
+
+
+def unique(pairs):
+    keys = [key for key, _ in pairs]
+    if len(keys) != len(set(keys)):
+        raise ValueError("a JSON key is given twice")
+    return dict(pairs)
+
+
+def no_float(text):
+    raise ValueError(f"a number is not an integer: {text}")
+
+
+def load(data):
+    return json.loads(data, object_pairs_hook=unique, parse_float=no_float, parse_constant=no_float)
+
+
+def verify(data, ack_key):
+    file = load(data)
+    body = base64.b64decode(file["payload"], validate=True)
+    same("format", file["format"], "bourse.statement-file.v1")
+    same("payload_type", file["payload_type"], "application/vnd.bourse.statement.v1+json")
+    same("sha256", file["sha256"], hashlib.sha256(body).hexdigest())
+    if ack_key and file["key"] != ack_key:
+        differ("key", "is not the pinned one")
+    key = bytes.fromhex(ack_key or file["key"])
+    if not verifies(key, file["payload_type"], body, base64.b64decode(file["signature"], validate=True)):
+        differ("signature", "does not verify")
+    statement = load(body)
+    check(statement)
+    return statement
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file")
+    parser.add_argument("--ack-key", metavar="HEX", help="the broker's key from the join bundle; else the file's own")
+    arguments = parser.parse_args()
+    statement = {}
+    try:
+        with open(arguments.file, "rb") as source:
+            statement = verify(source.read(), arguments.ack_key)
+    except OSError as error:
+        parser.error(str(error))
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        differ("document", f"can't be read: {error!r}")
+    for difference in differences:
+        print(difference, file=sys.stderr)
+    if differences:
+        return 1
+    print(f"verified: {statement['center']['name']}, period {statement['period']['number']}: {len(statement['lines'])} lines, "
+          f"{statement['totals']['center']} {statement['unit']} to the center")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

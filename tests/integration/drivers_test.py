@@ -1,0 +1,52 @@
+"""Runs the driver suite on the local driver and on a real Slurm cluster. Needs root."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+
+from tests.lib import process, users, workdir  # noqa: E402
+from tests.lib.mariadb import MariaDb  # noqa: E402
+from tests.lib.slurm_cluster import NodeGroup, SlurmCluster  # noqa: E402
+
+PROGRAMS = os.environ["BOURSE_PROGRAMS"]
+SUITE = os.path.join(PROGRAMS, "..", "test-bin", "bourse_driver_conformance")
+
+
+def run_suite(where, driver, gtest_filter="*", **settings):
+    """One run of the suite. Its output is shown when it fails."""
+    env = process.minimal_env(**{f"BOURSE_CONFORMANCE_{key}": value for key, value in settings.items()},
+                              BOURSE_CONFORMANCE_DRIVER=driver, BOURSE_CONFORMANCE_DIR=where)
+    suite = process.Process([SUITE, f"--gtest_filter={gtest_filter}"], f"{where}/{driver}.log", env=env)
+    code = suite.wait(timeout_s=500)
+    lines = suite.output().splitlines()
+    print("\n".join(lines if code else lines[-8:]), flush=True)
+    return code
+
+
+def main():
+    process.end_on_signals()
+    where = workdir.fresh_dir("bourse-drivers-")
+    workdir.make_dir(f"{where}/work", mode=0o711)
+    user = users.job_users(1)[0]
+    only = sys.argv[1] if len(sys.argv) > 1 else ""
+    chosen = sys.argv[2] if len(sys.argv) > 2 else "*"
+    failed = 0
+    if only in ("", "local"):
+        failed |= run_suite(where, "local", chosen, USER=user, POOL="here",
+                            SHIM=os.path.realpath(os.path.join(PROGRAMS, "bourse-job-shim")))
+    if only in ("", "slurm"):
+        database = MariaDb(f"{where}/maria").start()
+        cluster = SlurmCluster(f"{where}/alpha", "alpha", database, accounts={"proj": [user]}, groups=[
+            NodeGroup("cpu", nodes=2, cores=4), NodeGroup("gpu", cores=4, gpus=2, gpu_model="a100")]).start()
+        settings = {"USER": user, "POOL": "cpu", "ACCOUNT": "proj", "SLURM_CONF": cluster.conf}
+        failed |= run_suite(where, "slurm", chosen, **settings)
+        cluster.stop_daemon("slurmdbd")
+        failed |= run_suite(where, "slurm", "SlurmOnly.WithoutAccounting*", **settings, SLURMDBD="down")
+        cluster.kill()
+        database.stop()
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

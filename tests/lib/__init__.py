@@ -1,0 +1,1 @@
+"""Starts the real servers that integration tests and the demo run against. See README.md."""
