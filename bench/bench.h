@@ -23,6 +23,7 @@ using Bench = std::function<Result<nlohmann::json>(const BenchOptions&)>;
 
 Result<nlohmann::json> run_ledger(const BenchOptions& options);
 Result<nlohmann::json> run_engine(const BenchOptions& options);
+Result<nlohmann::json> run_route(const BenchOptions& options);
 
 // A line to stderr.
 void say(const std::string& text);

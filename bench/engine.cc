@@ -17,7 +17,7 @@
 namespace bourse::bench {
 namespace {
 
-constexpr std::uint64_t kInFlight = 6'000;  // jobs submitted and not closed
+constexpr std::uint64_t kInFlight = 3'000;  // jobs submitted and not closed
 
 // Submits until `duration` is over, never more than kInFlight ahead. Returns how many jobs were accepted.
 Result<std::uint64_t> submit(broker::Engine& engine, StubMarket& market, const Clock& clock, Duration duration) {

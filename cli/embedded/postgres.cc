@@ -2,6 +2,7 @@
 
 #include <grp.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -90,6 +91,12 @@ std::string conninfo_of(const std::string& directory, const std::string& role, c
   return "host='" + quoted + "' port=5432 user=" + role + " dbname=" + database + " connect_timeout=10";
 }
 
+// A killed postmaster is a zombie until its parent looks at it, and until then PostgreSQL takes it for running.
+void await_reaped(pid_t pid) {
+  constexpr int kPauses = 500, kPauseMs = 20;
+  for (int i = 0; i < kPauses && ::kill(pid, 0) == 0; ++i) poll(nullptr, 0, kPauseMs);
+}
+
 Status await_ready(const std::string& directory, pid_t pid) {
   const SystemClock clock;
   const std::string conninfo = conninfo_of(directory, "postgres", "postgres");
@@ -141,7 +148,9 @@ Result<Postgres> Postgres::start(const std::string& directory) {
   if (const pid_t recorded = recorded_pid(data); recorded > 0) {
     if (serves(recorded, data)) {
       server.pid_ = recorded;  // left running by an earlier one of us: taken back
-    } else if (alive(recorded)) {
+    } else if (!alive(recorded)) {
+      await_reaped(recorded);
+    } else {
       fs::remove(data + "/postmaster.pid");  // a crash's, and the number now belongs to another program
     }
   }

@@ -16,6 +16,7 @@
 #include <ranges>
 
 #include "cli/up/admin_token.h"
+#include "cli/up/leftovers.h"
 #include "cli/embedded/postgres.h"
 #include "cli/embedded/child.h"
 #include "cli/embedded/redis.h"
@@ -23,6 +24,7 @@
 namespace bourse::embedded {
 namespace {
 
+constexpr const char* kNginx = "/usr/sbin/nginx";
 constexpr Duration kStartPatience = seconds(30);
 constexpr Duration kStopPatience = seconds(20);
 constexpr Duration kLongestBackoff = seconds(30);
@@ -144,12 +146,17 @@ void Supervisor::add_components() {
   add_program("gateway", {options_.programs + "/bourse-gateway", "--config", state_.config() + "/gateway.toml"},
               kGatewayUser, [this] { return socket_accepts(state_.gateway_socket()); });
   // nginx needs root only to read the edge's key; its workers are the edge's user.
-  add_program("nginx", {"/usr/sbin/nginx", "-p", state_.scratch(), "-c", state_.config() + "/nginx.conf"}, {},
+  add_program("nginx", {kNginx, "-p", state_.scratch(), "-c", state_.config() + "/nginx.conf"}, {},
               [this] { return port_accepts(options_.port); });
+  components_.back().start = [start = components_.back().start, pid_file = state_.run() + "/nginx.pid"] {
+    end_leftovers(pid_file, kNginx);
+    return start();
+  };
 }
 
 Status Supervisor::start(const Progress& progress) {
   CHECK_OK(prepare_files());
+  end_leftovers(state_.run() + "/nginx.pid", kNginx);  // of a supervisor that was killed
   if (port_accepts(options_.port))
     return fail(ErrorCode::failed_precondition, "port " + std::to_string(options_.port) + " is taken; choose another with --port");
   add_components();

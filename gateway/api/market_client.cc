@@ -9,6 +9,8 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <mutex>
+#include <set>
 
 #include "bourse/market/v1/market.grpc.pb.h"
 #include "gateway/api/ledger_export.h"
@@ -57,10 +59,17 @@ struct MarketClient::Impl {
   std::shared_ptr<grpc::Channel> channel;
   grpc::GenericStub generic;
   std::unique_ptr<market::v1::Market::Stub> stub;
+  std::mutex mutex;
+  std::set<grpc::ClientContext*> under_way;
 };
 
 MarketClient::MarketClient(const std::string& target) : impl_(std::make_unique<Impl>(target)) {}
 MarketClient::~MarketClient() = default;
+
+void MarketClient::cancel_all() {
+  const std::lock_guard lock(impl_->mutex);
+  for (grpc::ClientContext* context : impl_->under_way) context->TryCancel();
+}
 
 void prepare(grpc::ClientContext& context, const Call& call) {
   // The one use of the wall clock that is not ours: gRPC takes deadlines no other way.
@@ -76,6 +85,10 @@ http::Task<Status> MarketClient::call(Call call, const google::protobuf::Message
   prepare(flight.context, call);
   flight.request = to_buffer(*request);
   const std::string method = "/bourse.market.v1.Market/" + call.rpc;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->under_way.insert(&flight.context);
+  }
   const auto status = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(grpc::Status)>(
       [this, &flight, &method](auto handler) {
         auto executor = asio::get_associated_executor(handler);
@@ -90,6 +103,10 @@ http::Task<Status> MarketClient::call(Call call, const google::protobuf::Message
                                  });
       },
       asio::use_awaitable);
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->under_way.erase(&flight.context);
+  }
   if (!status.ok()) co_return std::unexpected(error_of(status, flight.context, call.effect));
   if (!from_buffer(flight.reply, *reply)) co_return fail(ErrorCode::internal, "the broker's answer can't be read");
   co_return Status{};

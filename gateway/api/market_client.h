@@ -35,6 +35,9 @@ class MarketClient {
   // Errors: the broker's own; unavailable (reads), unknown_outcome and timeout (changes).
   http::Task<Status> call(Call call, const google::protobuf::Message* request, google::protobuf::Message* reply);
 
+  // Ends the calls under way; they give what a lost connection gives. For the gateway's own end.
+  void cancel_all();
+
   // The ledger's export, piece by piece as the reader takes it.
   http::Task<Result<std::unique_ptr<http::BodyStream>>> export_ledger(Call call,
                                                                       const google::protobuf::Message* request);

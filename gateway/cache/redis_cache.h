@@ -1,4 +1,5 @@
 // The cache in Redis, on a Unix socket: one connection a loop, opened when it is needed and again when it was lost.
+// hiredis writes to sockets that may be gone, so the process must ignore SIGPIPE.
 #pragma once
 
 #include <memory>

@@ -23,16 +23,28 @@ constexpr std::size_t kSignInWorkers = 4;
 constexpr std::size_t kMostWaitingSignIns = 64;
 constexpr std::size_t kMostInMemory = 50'000;
 
-void log_served(const http::Served& s) {
-  // A path is the client's text: JSON escapes it, so that a log line stays one line and one object.
-  const nlohmann::ordered_json line{{"event", "request"}, {"id", s.request_id}, {"method", http::to_text(s.method)},
-                                    {"path", s.path},     {"status", s.status}, {"bytes", s.body_bytes},
-                                    {"ms", s.took.ms}};
-  spdlog::info("{}", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+// A JSON object a line; what clients sent is escaped in it, so a line stays one line.
+void log_line(const Clock& clock, spdlog::level::level_enum level, nlohmann::ordered_json fields) {
+  nlohmann::ordered_json line{{"at", to_text(clock.now())}, {"level", spdlog::level::to_string_view(level).data()}};
+  line.update(fields);
+  spdlog::log(level, "{}", line.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
 }
 
-void log_fault(std::string_view what) {
-  spdlog::error("a handler threw: {}", what);
+nlohmann::ordered_json served_fields(const http::Served& s) {
+  return {{"event", "request"}, {"id", s.request_id}, {"method", http::to_text(s.method)},
+          {"path", s.path},     {"status", s.status}, {"bytes", s.body_bytes},
+          {"ms", s.took.ms}};
+}
+
+http::ServerOptions server_options(const Config& config, const Clock& clock, MarketClient& market) {
+  return {.socket = config.listen_socket,
+          .limits = {},
+          .served = [&clock](const http::Served& s) { log_line(clock, spdlog::level::info, served_fields(s)); },
+          .fault =
+              [&clock](std::string_view what) {
+                log_line(clock, spdlog::level::err, {{"event", "fault"}, {"what", what}});
+              },
+          .cut = [&market] { market.cancel_all(); }};
 }
 
 sigset_t stop_signals() {
@@ -80,15 +92,14 @@ Status serve(const Config& config) {
   authorization.add_routes(router);
   api.add_routes(router);
 
-  http::Server server(loops, router, clock, rng,
-                      {.socket = config.listen_socket, .limits = {}, .served = log_served, .fault = log_fault});
+  http::Server server(loops, router, clock, rng, server_options(config, clock, market));
   CHECK_OK(server.listen());
   loops.start();
   std::puts("bourse-gateway ready");
   std::fflush(stdout);
   int number = 0;
   sigwait(&signals, &number);
-  spdlog::info(R"({{"event":"stopping","signal":{}}})", number);
+  log_line(clock, spdlog::level::info, {{"event", "stopping"}, {"signal", number}});
   server.stop();
   redis.close();
   workers.finish();

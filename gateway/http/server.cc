@@ -123,6 +123,7 @@ void Server::Acceptance::stop() {
   close_everywhere(false);
   if (wait_for_all(shared_.options.limits.stop)) return;
   close_everywhere(true);
+  if (shared_.options.cut) shared_.options.cut();
   wait_for_all(shared_.options.limits.write);  // handlers end by deadlines of their own
 }
 

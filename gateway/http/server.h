@@ -31,6 +31,7 @@ struct ServerOptions {
   Limits limits;
   std::function<void(const Served&)> served;         // called on the loops
   std::function<void(std::string_view what)> fault;  // an exception left a handler; called on the loops
+  std::function<void()> cut;                         // stopping, and the patience is over: end what handlers wait for
 };
 
 class Server {
@@ -42,8 +43,8 @@ class Server {
   // Binds (a socket that a dead process left is replaced, one that answers is not) and starts to accept. Mode 0660.
   // Errors: unavailable.
   Status listen();
-  // Stops accepting, closes idle connections, gives requests under way Limits::stop to end, then cuts them. Blocks;
-  // call it from outside the loops.
+  // Stops accepting, closes idle connections, gives requests under way Limits::stop to end, then cuts them (`cut`).
+  // Blocks; call it from outside the loops.
   void stop();
 
  private:

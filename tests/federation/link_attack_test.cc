@@ -17,10 +17,7 @@ class RawClient {
   }
   ~RawClient() {
     context_.TryCancel();
-    wire::BrokerFrame frame;
-    while (stream_->Read(&frame)) {
-    }
-    stream_->Finish();
+    end();
   }
   bool send(const wire::ConnectorFrame& frame) { return stream_->Write(frame); }
   // The next frame that isn't a heartbeat; nothing when the stream ended.
@@ -31,10 +28,11 @@ class RawClient {
     return std::nullopt;
   }
   grpc::StatusCode end() {
+    if (status_) return status_->error_code();
     wire::BrokerFrame frame;
     while (stream_->Read(&frame)) {
     }
-    status_ = status_ ? status_ : std::optional(stream_->Finish());
+    status_ = stream_->Finish();
     return status_->error_code();
   }
 

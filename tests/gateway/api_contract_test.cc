@@ -63,7 +63,14 @@ struct ApiTest : ::testing::Test {
   sso::Authenticator authenticator{people, clock};
   Api api{{client, authenticator, cache, "https://m", {.burst = 60, .per_second = 1}}};
   http::Router router;
-  http::Server server{loops, router, clock, rng, {.socket = socket, .limits = {}, .served = {}, .fault = {}}};
+  http::Server server{
+      loops,
+      router,
+      clock,
+      rng,
+      {.socket = socket, .limits = {.stop = milliseconds(100)}, .served = {}, .fault = {}, .cut = [this] {
+         client.cancel_all();
+       }}};
   std::string alice;
 };
 
@@ -204,6 +211,18 @@ TEST_F(ApiTest, silence_after_a_command_is_not_a_failure) {
   EXPECT_EQ(status_of(answer), 504);
   EXPECT_EQ(code_of(answer), "timeout");
   EXPECT_NE(body_of(answer).find("same idempotency key"), std::string::npos);
+}
+
+TEST_F(ApiTest, the_gateways_end_does_not_wait_for_a_silent_broker) {
+  bourse::testing::Wire wire(socket);
+  const std::string body = R"({"spec":{"name":"silent"}})";
+  wire.send("POST /api/v1/jobs HTTP/1.1\r\nHost: m\r\nAuthorization: Bearer " + alice +
+            "\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\nContent-Length: " +
+            std::to_string(body.size()) + "\r\n\r\n" + body);
+  while (market.calls("Submit") == 0) std::this_thread::yield();
+  const Duration before = clock.monotonic();
+  server.stop();
+  EXPECT_LT(clock.monotonic().ms - before.ms, 5000);
 }
 
 TEST_F(ApiTest, openapi_is_served) {

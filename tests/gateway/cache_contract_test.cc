@@ -17,6 +17,7 @@ namespace {
 // Loops with a cache on them; a call from the test's thread runs on a loop and gives its answer back.
 struct Bench {
   explicit Bench(bool with_redis) {
+    ::signal(SIGPIPE, SIG_IGN);
     if (with_redis) {
       redis.emplace(embedded::Redis::start(folder / "redis").value());
       remote.emplace(loops, redis->socket(), clock);

@@ -59,7 +59,7 @@ struct ServerTest : ::testing::Test {
     router.add(
         {.method = Method::get, .pattern = "/slow", .handler = [this](Request r) { return slow(std::move(r)); }});
     server.emplace(loops, router, clock, rng,
-                   ServerOptions{.socket = socket, .limits = limits, .served = {}, .fault = {}});
+                   ServerOptions{.socket = socket, .limits = limits, .served = {}, .fault = {}, .cut = {}});
     ASSERT_TRUE(server->listen());
     loops.start();
   }
@@ -293,7 +293,8 @@ TEST_F(ServerTest, stops_after_what_is_under_way) {
 
 TEST_F(ServerTest, does_not_take_a_socket_that_answers) {
   start();
-  Server second(loops, router, clock, rng, ServerOptions{.socket = socket, .limits = {}, .served = {}, .fault = {}});
+  Server second(loops, router, clock, rng,
+                ServerOptions{.socket = socket, .limits = {}, .served = {}, .fault = {}, .cut = {}});
   EXPECT_EQ(second.listen().error().code, ErrorCode::unavailable);
   EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), 200);
 }

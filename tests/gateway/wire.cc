@@ -13,7 +13,7 @@
 namespace bourse::testing {
 namespace {
 
-constexpr int kPatience_ms = 10'000;
+constexpr int kPatience_ms = 20'000;
 
 }  // namespace
 

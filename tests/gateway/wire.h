@@ -18,7 +18,7 @@ class Wire {
 
   void send(std::string_view bytes);  // what the peer no longer wants is dropped
   void end();                         // no more from our side
-  // All until the peer closes; what came by then if it doesn't within ten seconds, with "<open>" after it.
+  // All until the peer closes; what came by then if it doesn't within twenty seconds, with "<open>" after it.
   std::string read_all();
   // Until `text` has come; what came so far if the peer closes before.
   std::string read_until(std::string_view text);

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Verifies a settlement statement without a line of Bourse's own code.
 
 usage: verify_statement.py FILE [--ack-key HEX]

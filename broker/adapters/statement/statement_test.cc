@@ -41,7 +41,7 @@ class StatementTest : public testing::Test {
     out.caps = pricing::readings_of(allocation, seconds(60));
     for (const pricing::Meter meter : pricing::kMeters) out.charged[meter] = std::min(out.reported[meter], out.caps[meter]);
     const std::vector<pricing::PriceRow> rows = {
-        {.id = row_core_, .meter = pricing::Meter::core_ms, .price = {123457, 6}, .per = 3'600'000},
+        {.id = row_core_, .meter = pricing::Meter::core_ms, .price = {123457, 4}, .per = 3'600'000},
         {.id = row_mem_, .meter = pricing::Meter::mem_mib_s, .price = {1, 2}, .per = 3'686'400},
         {.id = row_node_, .meter = pricing::Meter::node_ms, .price = {0, 0}, .per = 3'600'000}};
     const auto rating = pricing::rate(out.charged, rows);
@@ -289,12 +289,12 @@ TEST_F(StatementTest, FieldsThatTheFormatDoesNotHaveAreNamed) {
 
 // An independent program (tests/independent/verify_statement.py) must come to the same verdicts. Skipped without Python's nacl.
 TEST_F(StatementTest, AnIndependentProgramAgrees) {
-  if (std::system("python3 -c 'import nacl.signing' 2>/dev/null") != 0) GTEST_SKIP() << "python3-nacl is not installed";
+  if (std::system("/usr/bin/python3 -c 'import nacl.signing' 2>/dev/null") != 0) GTEST_SKIP() << "python3-nacl is not installed";
   const std::string program = std::string(BOURSE_SOURCE_DIR) + "/tests/independent/verify_statement.py";
   const auto accepts = [&](const std::string& file) {
     const std::string path = testing::TempDir() + "statement_test.json";
     std::ofstream(path, std::ios::binary) << file;
-    const std::string command = "python3 '" + program + "' '" + path + "' >/dev/null 2>&1";
+    const std::string command = "/usr/bin/python3 '" + program + "' '" + path + "' >/dev/null 2>&1";
     const bool ok = std::system(command.c_str()) == 0;
     std::remove(path.c_str());
     return ok;

@@ -8,6 +8,7 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,7 @@ class RowCache {
   // Inside the chunk's transaction: new rows by COPY, changed ones through the stage.
   Status write(Connection& connection) {
     CopyRows fresh, changed;
+    std::ranges::sort(changed_);  // rising keys go to the end of an index, which is its cheap end
     for (const Uuid& id : changed_) {
       const Entry& entry = entries_.find(id)->second;
       if (entry.fresh)

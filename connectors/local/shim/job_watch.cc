@@ -207,7 +207,11 @@ bool JobWatch::tree_gone() const { return children_gone_; }
 // A status that can't be written now (disk full) is tried again at the next tick; only the last one must not be lost.
 void JobWatch::save() {
   const bool last = job_.state == JobState::ended;
-  while (!folder_.write_status(job_) && last) ::poll(nullptr, 0, 1000);
+  for (;;) {
+    const Status written = folder_.write_status(job_);
+    if (written || !last || written.error().code == ErrorCode::not_found) return;  // not_found: the folder was removed
+    ::poll(nullptr, 0, static_cast<int>(kStatusInterval.ms));
+  }
 }
 
 }  // namespace bourse::local

@@ -28,6 +28,8 @@ class DriverTest : public ::testing::Test {
 
   // A request for one core and 200 MiB, with a fresh marker and a workdir of its own.
   connector::SubmitRequest request(std::string script);
+  // Asks again and again, with a pause; throws when `patience` is over.
+  void until(const std::string& what, Duration patience, const std::function<bool()>& good);
   // Submits and remembers the marker.
   std::string submit(const connector::SubmitRequest& request);
   connector::RunStatus poll(const std::string& id);
@@ -47,8 +49,6 @@ class DriverTest : public ::testing::Test {
   std::unique_ptr<connector::Driver> driver_;
 
  private:
-  void until(const std::string& what, Duration patience, const std::function<bool()>& good);
-
   SystemRng rng_;
   connector::LocalUser user_;
   std::map<std::string, connector::SubmitRequest> submitted_;  // by id

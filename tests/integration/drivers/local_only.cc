@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include "connectors/local/local_driver.h"
+#include "connectors/local/shim/process_tree.h"
 #include "tests/integration/drivers/harness.h"
 
 namespace bourse::test {
@@ -87,6 +88,20 @@ TEST_F(LocalOnly, ASubmissionCutShortIsAbsentAndCanBeRepeated) {
   EXPECT_EQ(driver_->find_by_marker(asked.marker).value(), std::nullopt);
   wait_over(submit(asked));
   EXPECT_EQ(log_of(asked.marker), "ran\n");
+}
+
+TEST_F(LocalOnly, AShimWhoseFolderWasRemovedEndsAllTheSame) {
+  auto asked = request("#!/bin/sh\necho begun; sleep 600\n");
+  asked.walltime = seconds(1);
+  const std::string id = submit(asked);
+  wait_for_log(id, "begun");
+  const auto pid = static_cast<pid_t>(folder(id).status().value().shim_pid);
+  ASSERT_EQ(runner_.run({.argv = {"/bin/rm", "-r", folder(id).path()}}).value().exit_code, 0);
+  until("end of the shim", kPatience, [&] {
+    const auto shim = local::process_info(pid);
+    return !shim || shim->zombie;
+  });
+  restart();
 }
 
 TEST_F(LocalOnly, PinsToCoresOfItsOwn) {
