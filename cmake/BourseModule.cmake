@@ -30,6 +30,9 @@ function(bourse_module target)
   endif()
 endfunction()
 
+# The tests that are one process each (unit, contract, sim): what the sanitizers' builds build.
+add_custom_target(process_tests)
+
 # A GoogleTest program as one CTest test: bourse_test(name KIND contract LABELS ledger DEPENDS … SOURCES …)
 function(bourse_test name)
   cmake_parse_arguments(T "" "KIND;TIMEOUT" "DEPENDS;LABELS;SOURCES" ${ARGN})
@@ -39,13 +42,22 @@ function(bourse_test name)
   add_executable(${name} ${T_SOURCES})
   target_link_libraries(${name} PRIVATE ${T_DEPENDS} GTest::gmock GTest::gtest GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
+  if(NOT T_KIND STREQUAL integration)
+    add_dependencies(process_tests ${name})
+  endif()
   set_tests_properties(${name} PROPERTIES LABELS "${T_KIND};${T_LABELS}" TIMEOUT ${T_TIMEOUT})
 endfunction()
 
+# What users run: all that the demo has to build.
+add_custom_target(programs)
+
 # A program that lands in build/bin: bourse_program(bourse-broker DEPENDS … SOURCES …)
 function(bourse_program name)
-  cmake_parse_arguments(P "" "" "DEPENDS;SOURCES" ${ARGN})
+  cmake_parse_arguments(P "BENCH" "" "DEPENDS;SOURCES" ${ARGN})
   add_executable(${name} ${P_SOURCES})
   target_link_libraries(${name} PRIVATE bourse_options ${P_DEPENDS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  if(NOT P_BENCH)
+    add_dependencies(programs ${name})
+  endif()
 endfunction()

@@ -16,11 +16,13 @@ namespace bourse::broker {
 
 enum class BlobKind : std::uint8_t { script = 1, report = 2, order = 3, statement = 4 };
 
-// Safe from any thread. Blobs are immutable; putting one twice is harmless.
+// Safe from any thread. Blobs are immutable; putting one twice is harmless. A blob's name is the SHA-256 of its bytes; a
+// report's, which is a serialized envelope, that of its payload, since that is what events and statements name.
 class BlobStore {
  public:
   virtual ~BlobStore() = default;
-  // Durable when it returns. Errors: unavailable, too_large (8 MiB; statements 256 MiB).
+  // Durable when it returns. Errors: unavailable, too_large (8 MiB; statements 256 MiB), invalid_argument (a report that is
+  // no envelope).
   virtual Result<Hash256> put(BlobKind kind, std::span<const std::byte> bytes) = 0;
   // Many at once, in one transaction; hashes in order.
   virtual Result<std::vector<Hash256>> put_all(BlobKind kind, std::span<const std::span<const std::byte>> blobs) = 0;

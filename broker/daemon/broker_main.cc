@@ -99,7 +99,7 @@ int main(int argc, char** argv) {
   }
   auto config = broker::load_config(path, environment);
   if (!config) {
-    fmt::print(stderr, "bourse-broker: {}\n", config.error().message());
+    fmt::print(stderr, "bourse-broker: {}\nRun with --help for every setting and an example.\n", config.error().detail);
     return 2;
   }
   if (check) {

@@ -151,6 +151,8 @@ Daemon::~Daemon() { stop(); }
 void Daemon::on_fatal(std::function<void(const Error&)> observer) { on_fatal_ = std::move(observer); }
 
 Status Daemon::start() {
+  // Before anything else: taking the journal over would depose a broker that serves these very sockets.
+  for (const std::string& address : {config_.listen_market, config_.listen_link}) CHECK_OK(clear_stale_socket(path_of(address)));
   CHECK_OK(parts_->open_stores(config_));
   parts_->build(config_);
   return parts_->run(config_, on_fatal_);

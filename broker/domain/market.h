@@ -57,7 +57,7 @@ struct Quote {
 enum class Verdict : std::uint8_t { keep = 1, cancel = 2 };
 
 struct Limits {
-  std::size_t ended_jobs = 50'000;   // kept after their end for late corrections; older ones live in the projections
+  std::size_t ended_jobs = 50'000;  // kept after their end for late corrections; older ones live in the projections
   std::size_t answered_keys = 1'000'000;
   std::size_t quotes = 100'000;          // open at once; beyond: overloaded
   Duration order_validity = hours(1);    // not_after of an order

@@ -16,9 +16,9 @@ namespace bourse::connector {
 
 class LogStream {
  public:
-  // Starts with construction; ends by itself when the broker ends it.
-  LogStream(std::shared_ptr<grpc::Channel> channel, const std::vector<std::pair<std::string, std::string>>& metadata,
-            const std::string& token, LogSource source);
+  // Starts with construction; opened again when the network ends it, given up when the broker no longer knows the token.
+  LogStream(std::shared_ptr<grpc::Channel> channel, std::vector<std::pair<std::string, std::string>> metadata,
+            std::string token, LogSource source);
   ~LogStream();  // stops
   // Cancels and joins. Idempotent, but from one thread.
   void stop();

@@ -63,6 +63,7 @@ struct Run {
   Meters meters;                  // of that record
   bool final_reported = false;
   std::uint64_t last_report = 0;  // seq of the newest report that says anything of it
+  Hash256 script;                 // of the order, kept until the submission is decided
   Instant settled_at;             // when all that is owed was acknowledged; 0 = not yet
 
   bool has(Happening h) const { return (reported >> static_cast<unsigned>(h) & 1U) != 0; }
@@ -79,7 +80,7 @@ struct Run {
           self.tenant, self.workdir, self.stdout_path, self.not_after, self.cancel, self.cancelled, self.started_ms,
           self.ended_ms, self.running_ms, self.allocation.cores, self.allocation.gpus, self.allocation.nodes,
           self.allocation.mem_mib, self.exit_code, self.reason, self.raw, self.reported, self.revision,
-          self.usage_record, self.meters, self.final_reported, self.last_report, self.settled_at, self.rejected);
+          self.usage_record, self.meters, self.final_reported, self.last_report, self.settled_at, self.rejected, self.script);
   }
 };
 

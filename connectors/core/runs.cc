@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::size_t kMaxTombstones = 100'000;
 constexpr Duration kTombstoneLife = hours(24);
+constexpr Duration kPruneInterval = minutes(1);
+constexpr std::size_t kMaxEarlyBatches = 64;
 
 }  // namespace
 
@@ -48,6 +50,11 @@ Status Runs::recover() {
 }
 
 Status Runs::accept(const OrderBatch& batch, bool spool_full) {
+  if (!pools_known_) {
+    // Nobody knows yet what would fit. What is left out here comes again with the next hello.
+    if (early_.size() < kMaxEarlyBatches) early_.push_back(batch);
+    return {};
+  }
   for (const std::string& bytes : batch.orders) CHECK_OK(accept_one(bytes, batch, spool_full));
   return {};
 }
@@ -102,7 +109,8 @@ Status Runs::map_and_keep(Run& run, const wire::DispatchOrder& order, const std:
   TRY(run.workdir, make_workdir(options_.jobs_directory, to_text(run.attempt), run.user));
   if (mapping.leased) run.user.home = run.workdir;
   run.stdout_path = run.workdir + "/output.log";
-  CHECK_OK(federation::write_private_file(script_path(sha256(script)), script));
+  run.script = sha256(script);
+  CHECK_OK(federation::write_private_file(script_path(run.script), script));
   run.phase = RunPhase::accepted;
   run.rejected = false;
   return {};
@@ -133,8 +141,21 @@ Status Runs::refuse(Run& run, bool rejected, std::string reason) {
   waiting_.erase(run.attempt);
   doubts_.erase(run.attempt);
   not_before_.erase(run.attempt);
+  drop_script(run);
   reporter_.touch(run.attempt);
   return table_.save(run.attempt);
+}
+
+// The scheduler has its own copy, or will never want one.
+void Runs::drop_script(const Run& run) {
+  if (run.script.is_zero()) return;
+  const auto needs = [&](AttemptId id) {
+    const Run* other = table_.find(id);
+    return id != run.attempt && other != nullptr && other->script == run.script;
+  };
+  if (std::ranges::any_of(waiting_, needs) || std::ranges::any_of(doubts_, [&](const auto& doubt) { return needs(doubt.first); })) return;
+  std::error_code ignored;  // left behind, it is found by nobody and overwritten by its like
+  std::filesystem::remove(script_path(run.script), ignored);
 }
 
 void Runs::acknowledged(std::uint64_t seq) {
@@ -152,6 +173,8 @@ void Runs::acknowledged(std::uint64_t seq) {
 }
 
 void Runs::prune() {
+  if (pruned_ && clock_.monotonic() - *pruned_ < kPruneInterval) return;
+  pruned_ = clock_.monotonic();
   const Instant now = clock_.now();
   std::vector<AttemptId> old;
   const bool crowded = table_.runs().size() > kMaxTombstones;

@@ -7,10 +7,12 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/time.h"
 #include "connectors/core/driver.h"
@@ -84,6 +86,7 @@ class Runs {
   Status apply(Run& run, const RunStatus& status);
   Status keep_row(Run& run, const std::string& raw);
   void prune();
+  void drop_script(const Run& run);
   void publish_log(const Run& run);
   std::string script_path(const Hash256& hash) const;
 
@@ -96,6 +99,9 @@ class Runs {
   const Clock& clock_;
 
   std::map<std::string, Offered> pools_;
+  bool pools_known_ = false;                        // the scheduler has told them once
+  std::vector<OrderBatch> early_;                   // orders that came before that
+  std::optional<Duration> pruned_;
   std::set<AttemptId> held_;
   std::set<AttemptId> waiting_;                     // accepted, to be submitted
   std::map<AttemptId, Doubt> doubts_;               // ask the scheduler first

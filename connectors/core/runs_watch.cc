@@ -27,6 +27,8 @@ Allocation least_of(const Allocation& a, const Allocation& b) {
 }  // namespace
 
 Result<bool> Runs::advance() {
+  if (pools_known_)
+    for (const OrderBatch& batch : std::exchange(early_, {})) CHECK_OK(accept(batch, false));
   for (const auto& [attempt, doubt] : std::map(doubts_)) {
     Run* run = table_.find(attempt);
     const auto wait = not_before_.find(attempt);
@@ -83,6 +85,7 @@ Status Runs::adopt(Run& run, std::string scheduler_job) {
   not_before_.erase(run.attempt);
   CHECK_OK(table_.save(run.attempt));
   publish_log(run);
+  drop_script(run);
   reporter_.touch(run.attempt);
   return run.cancel ? stop(run) : Status{};
 }
@@ -210,6 +213,7 @@ Status Runs::observe() {
   std::vector<std::string> wanted;
   for (const auto& [name, terms] : options_.sell.pools) wanted.push_back(name);
   const auto found = driver_.probe(wanted);
+  pools_known_ = pools_known_ || found.has_value();
   if (found) pools_ = offered(*found, options_.sell);
   else spdlog::warn("the scheduler did not tell its pools: {}", found.error().message());
   return {};

@@ -60,7 +60,11 @@ int main(int argc, char** argv) {
   app.add_option("--config", path, "The configuration file (see below)")->required();
   app.add_flag("--check-config", check, "Say whether the configuration is fine, and stop");
   app.footer(kExample);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : bourse::info(bourse::ErrorCode::invalid_argument).exit_code;
+  }
 
   spdlog::set_default_logger(spdlog::stderr_logger_mt("gateway"));
   spdlog::set_pattern("%v");

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/sha256.h"
+#include "bourse/federation/v1/federation.pb.h"
 #include "broker/adapters/store/pg_blob_store.h"
 #include "tests/contract/database.h"
 
@@ -22,7 +23,8 @@ class BlobStoreContract : public ::testing::Test {
 };
 
 TEST_F(BlobStoreContract, GivesBackWhatWasPutUnderItsHash) {
-  for (const std::string& text : {std::string(), std::string("#!/bin/sh\n"), std::string("\0\xff\0", 3), std::string(8 << 20, 'b')}) {
+  for (const std::string& text :
+       {std::string(), std::string("#!/bin/sh\n"), std::string("\0\xff\0", 3), std::string(8 << 20, 'b')}) {
     const auto hash = store_.put(BlobKind::script, bytes(text));
     ASSERT_TRUE(hash) << hash.error().message();
     EXPECT_EQ(*hash, sha256(text));
@@ -42,6 +44,18 @@ TEST_F(BlobStoreContract, PutsManyAtOnceInOrderRepeatsIncluded) {
   EXPECT_EQ((*hashes)[0], (*hashes)[3]);
   for (std::size_t i = 0; i < blobs.size(); ++i) EXPECT_EQ(store_.get((*hashes)[i]).value(), blobs[i]);
   EXPECT_TRUE(store_.put_all(BlobKind::order, {}).value().empty());
+}
+
+TEST_F(BlobStoreContract, AReportIsNamedByItsPayload) {
+  federation::v1::Envelope envelope;
+  envelope.set_payload("report 1");
+  envelope.set_signature("signed by the center");
+  const std::string serialized = envelope.SerializeAsString();
+  const auto hash = store_.put(BlobKind::report, bytes(serialized));
+  ASSERT_TRUE(hash) << hash.error().message();
+  EXPECT_EQ(*hash, sha256(std::string_view("report 1")));
+  EXPECT_EQ(store_.get(*hash).value(), bytes(serialized));
+  EXPECT_EQ(store_.put(BlobKind::report, bytes("\xff no envelope")).error().code, ErrorCode::invalid_argument);
 }
 
 TEST_F(BlobStoreContract, RefusesWhatIsTooLarge) {

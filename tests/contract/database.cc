@@ -59,15 +59,29 @@ embedded::Postgres& server() {
   return *one.postgres;
 }
 
+namespace {
+
+// Migrated once; the others are copies of it.
+const std::string& migrated_template() {
+  static const std::string name = [] {
+    std::string error;
+    run(server().conninfo(), "CREATE DATABASE migrated", error);
+    if (!error.empty()) ADD_FAILURE() << error;
+    const Status done = broker::store::migrate(conninfo_of("postgres", "migrated"));
+    if (!done) ADD_FAILURE() << done.error().message();
+    return std::string("migrated");
+  }();
+  return name;
+}
+
+}  // namespace
+
 Database::Database(bool migrated) {
   static std::atomic<int> number = 0;
   name_ = "test_" + std::to_string(++number);
   std::string error;
-  run(server().conninfo(), "CREATE DATABASE " + name_, error);
+  run(server().conninfo(), "CREATE DATABASE " + name_ + (migrated ? " TEMPLATE " + migrated_template() : ""), error);
   if (!error.empty()) ADD_FAILURE() << error;
-  if (!migrated) return;
-  const Status done = broker::store::migrate(as("postgres"));
-  if (!done) ADD_FAILURE() << done.error().message();
 }
 
 std::string Database::as(const std::string& role) const { return conninfo_of(role, name_); }

@@ -177,6 +177,17 @@ TEST_F(LinkTest, ReadsALog) {
   }));
   EXPECT_EQ((*slice)->data, "of 100");
   EXPECT_EQ((*slice)->size, 13);
+  // Idle for some heartbeats, and still there.
+  const Duration asked = clock_.monotonic();
+  ASSERT_TRUE(eventually([&] { return clock_.monotonic() - asked > milliseconds(700); }));
+  std::atomic<bool> answered = false;
+  link_->read_log(member_.center, id, attempt, 0, 6, [&](Result<broker::LogSlice> got) {
+    const std::scoped_lock lock(mutex);
+    slice = std::move(got);
+    answered = true;
+  });
+  ASSERT_TRUE(eventually([&] { return answered.load(); }));
+  EXPECT_TRUE(slice->has_value());
 }
 
 TEST_F(LinkTest, AnAbsentCenterHasNoLogs) {

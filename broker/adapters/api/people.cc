@@ -1,5 +1,6 @@
 // People: sign-in, sessions, and the billing account that a person's first sign-in opens.
 #include "broker/adapters/api/api.h"
+#include "broker/domain/text.h"
 
 namespace bourse::broker::api {
 namespace {
@@ -26,11 +27,11 @@ Result<Hash256> token_hash(const std::string& bytes) {
 Result<v1::Principal> Api::sign_in(const v1::SignInRequest& request) {
   CHECK_OK(check_text("issuer", request.issuer(), 500));
   CHECK_OK(check_text("subject", request.subject(), 255));
-  CHECK_OK(check_text("name", request.name(), 200, true));
   CHECK_OK(check_text("tenant_name", request.tenant_name(), 200));
   CHECK_OK(check_roles(request.roles()));
   const Instant now = parts_.clock.now();
-  const std::string name = request.name().empty() ? request.subject() : request.name();
+  // A provider may call people anything; what can't be shown safely is replaced, not a reason to keep a person out.
+  const std::string name = is_label(request.name()) ? request.name() : is_label(request.subject()) ? request.subject() : "Unnamed";
   TRY(const Person person,
       identity_.sign_in(request.issuer(), request.subject(), name, request.tenant_name(),
                         {request.roles().begin(), request.roles().end()}, UserId::make(now, parts_.rng),
@@ -45,7 +46,7 @@ Result<v1::Principal> Api::sign_in(const v1::SignInRequest& request) {
                                     .now = now,
                                     .body = OpenBillingAccount{.account = BillingAccountId::make(now, parts_.rng),
                                                                .tenant = person.tenant,
-                                                               .name = name.substr(0, 128),
+                                                               .name = name,
                                                                .unit = kCny,
                                                                .owner = person.user}}));
   }

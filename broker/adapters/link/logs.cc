@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMaxPending = 10'000;
 constexpr Duration kAnswerDeadline = seconds(10);
 constexpr std::int64_t kMaxSliceBytes = 256 << 10;
+constexpr Duration kTokenDeadline = seconds(10);
 
 }  // namespace
 
@@ -52,6 +53,7 @@ void Switchboard::on_file(std::uint64_t number, wire::FileUp frame) {
     session->files = number;
     return files.stream->read();
   }
+  if (frame.has_heartbeat()) return files.stream->read();
   if (!frame.has_log()) return files.stream->finish(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "expected a piece of a log"));
   wire::LogChunk& chunk = *frame.mutable_log();
   const auto pending = logs_.find(chunk.request());
@@ -65,6 +67,19 @@ void Switchboard::on_file(std::uint64_t number, wire::FileUp frame) {
     }
   }
   files.stream->read();
+}
+
+// Nobody may ask for a log for days, and the edge ends what is idle.
+void Switchboard::look_after(Files& files, Duration now) {
+  if (files.session == 0) {
+    if (now - files.since > kTokenDeadline) files.stream->abort();
+    return;
+  }
+  if (now - files.beaten < options_.heartbeat) return;
+  files.beaten = now;
+  wire::FileDown frame;
+  frame.mutable_heartbeat()->set_at_ms(clock_.now().unix_ms);
+  if (!files.stream->write(std::move(frame))) files.stream->abort();
 }
 
 void Switchboard::on_files_done(std::uint64_t number) {

@@ -14,7 +14,7 @@ namespace wire = federation::v1;
 namespace {
 
 constexpr Duration kTick = milliseconds(200);
-constexpr Duration kProofDeadline = seconds(10);  // for the hello, and for a files stream's token
+constexpr Duration kProofDeadline = seconds(10);
 constexpr Duration kPatience = seconds(5);        // for a stream that is to end
 constexpr std::size_t kMaxReportsTaken = 16;      // of one stream, unanswered
 
@@ -169,8 +169,7 @@ ConnectorStatus Switchboard::status(CenterId center) const {
 void Switchboard::tick() {
   const Duration now = clock_.monotonic();
   for (auto& [number, session] : sessions_) look_after(session, now);
-  for (auto& [number, files] : files_)
-    if (files.session == 0 && now - files.since > kProofDeadline) files.stream->abort();
+  for (auto& [number, files] : files_) look_after(files, now);
   expire_logs(now);
 }
 

@@ -66,7 +66,7 @@ class Switchboard {
     std::shared_ptr<FilesStream> stream;
     Peer peer;
     std::uint64_t session = 0;  // 0 = not identified yet
-    Duration since;
+    Duration since, beaten;
   };
   struct Reported {  // verified, to be stored as evidence and applied
     std::uint64_t session = 0;
@@ -133,6 +133,7 @@ class Switchboard {
   void on_file(std::uint64_t number, federation::v1::FileUp frame);
   void on_files_done(std::uint64_t number);
   void answer(std::uint64_t request, Result<LogSlice> slice);
+  void look_after(Files& files, Duration now);
   void expire_logs(Duration now);
 
   bool send(Session& session, federation::v1::BrokerFrame frame);

@@ -219,7 +219,6 @@ TEST_F(StatementTest, EvenSignedAnewAWrongFieldIsNamed) {
       {"/lines/1/caps/core_ms", "lines[1].charged.core_ms"},
       {"/lines/0/rated/0/quantity", "lines[0].rated[0].quantity"},
       {"/lines/0/rated/0/amount", "lines[0].rated[0].amount"},
-      {"/lines/0/rated/0/per", "lines[0].rated[0].amount"},
       {"/lines/0/cumulative/gross", "lines[0].cumulative.gross"},
       {"/lines/0/cumulative/center", "lines[0].cumulative.center"},
       {"/lines/0/cumulative/margin", "lines[0].cumulative.margin"},
@@ -240,6 +239,9 @@ TEST_F(StatementTest, EvenSignedAnewAWrongFieldIsNamed) {
   };
   for (const auto& [pointer, named] : cases)
     EXPECT_NE(resigned(more(pointer)).find(named), std::string::npos) << pointer << " gave:\n" << resigned(more(pointer));
+  // One tick more in millions may round to the same amount, so this one is doubled.
+  EXPECT_NE(resigned([](json& b) { json& per = b["lines"][0]["rated"][0]["per"]; per = per.get<std::int64_t>() * 2; })
+                .find("lines[0].rated[0].amount"), std::string::npos);
 }
 
 TEST_F(StatementTest, EvenSignedAnewForeignEvidenceIsNamed) {

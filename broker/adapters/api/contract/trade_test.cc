@@ -46,6 +46,17 @@ class Trade : public MarketWorld {
     EXPECT_EQ(document.name(), "statement-alpha-1.json");
     return document.data();
   }
+  std::string chain_of(const std::string& id) {
+    v1::TraceRequest request;
+    *request.mutable_principal() = user_;
+    request.set_id(id);
+    v1::TraceReply chain;
+    const Answer got = call(&v1::Market::Stub::Trace, request, &chain);
+    EXPECT_TRUE(got.ok()) << id << " " << got.code;
+    std::string kinds;
+    for (const v1::TraceStep& step : chain.steps()) kinds += step.kind() + " ";
+    return kinds;
+  }
   std::string exported() {
     v1::ExportLedgerRequest request;
     *request.mutable_principal() = finance_;
@@ -122,17 +133,8 @@ TEST_F(Trade, FromSignInToSettlement) {
   EXPECT_EQ(to_hex(verified.file_sha256), settled.statement().sha256());
   EXPECT_EQ(verified.lines, 1u);
 
-  for (const std::string& id : {job.id(), quoted.quote(), job.hold(), job.attempt(), receipt.evidence(0).usage_record()}) {
-    v1::TraceRequest trace;
-    *trace.mutable_principal() = user_;
-    trace.set_id(id);
-    v1::TraceReply chain;
-    const Answer traced = call(&v1::Market::Stub::Trace, trace, &chain);
-    ASSERT_TRUE(traced.ok()) << id << " " << traced.code;
-    std::string kinds;
-    for (const v1::TraceStep& step : chain.steps()) kinds += step.kind() + " ";
-    EXPECT_EQ(kinds, "quote job hold order event event event usage capture release closed period cut-off statement payout ") << id;
-  }
+  for (const std::string& id : {job.id(), quoted.quote(), job.hold(), job.attempt(), receipt.evidence(0).usage_record()})
+    EXPECT_EQ(chain_of(id), "quote job hold order event event event usage capture release closed period cut-off statement payout ") << id;
 }
 
 TEST_F(Trade, TheLedgerVerifiesAndAnotherProgramAddsItUp) {
@@ -292,6 +294,11 @@ TEST_F(Trade, SessionsResolveUntilTheyEnd) {
   elsewhere.set_subject("ada");
   elsewhere.set_tenant_name("Another University");
   EXPECT_EQ(call(&v1::Market::Stub::SignIn, elsewhere, &principal).code, "forbidden");
+  elsewhere.set_subject("eve");
+  elsewhere.set_name("-rf \n" + std::string(10'000, 'x'));
+  ASSERT_TRUE(call(&v1::Market::Stub::SignIn, elsewhere, &principal).ok());
+  EXPECT_EQ(principal.name(), "eve");
+  EXPECT_EQ(principal.accounts_size(), 1);
 }
 
 }  // namespace

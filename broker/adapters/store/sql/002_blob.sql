@@ -1,4 +1,5 @@
--- Bytes by their SHA-256: scripts, signed reports, orders, statements. Written once, before the journal names their hash.
+-- Bytes by their SHA-256 (a signed report by that of its payload): scripts, reports, orders, statements. Written once,
+-- before the journal names their hash.
 CREATE SCHEMA blob;
 
 CREATE TABLE blob.blobs (

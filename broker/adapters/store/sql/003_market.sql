@@ -267,7 +267,6 @@ CREATE TABLE market.usage_captures (
     PRIMARY KEY (job, attempt, revision),
     CHECK (gross_micros = center_share_micros + margin_micros + tax_micros)
 );
-CREATE INDEX usage_captures_by_record ON market.usage_captures (record);
 CREATE INDEX usage_captures_by_period ON market.usage_captures (period, journal_seq, idx);
 
 -- The lines of each capture; amounts are cumulative over the attempt.
