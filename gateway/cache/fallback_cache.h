@@ -14,11 +14,12 @@ class FallbackCache final : public Cache {
     if (auto done = co_await first_.put(key, value, ttl)) co_return done;
     co_return co_await second_.put(std::move(key), std::move(value), ttl);
   }
-  // A value is in one of the two only, so it can still be taken once only.
+  // From both: a put that Redis answered too late is in both, and must still be taken once only.
   Task<Result<std::optional<std::string>>> take(std::string key) override {
     auto taken = co_await first_.take(key);
+    auto other = co_await second_.take(std::move(key));
     if (taken && *taken) co_return taken;
-    co_return co_await second_.take(std::move(key));
+    co_return other;
   }
   Task<Result<Grant>> draw(std::string key, BucketSize size) override {
     if (auto grant = co_await first_.draw(key, size)) co_return grant;

@@ -18,7 +18,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr auto kDeadline = std::chrono::milliseconds(250);
 constexpr Duration kPauseBetweenConnects = milliseconds(500);
 constexpr std::size_t kMostPending = 4096;
 
@@ -62,8 +61,8 @@ return {granted, math.floor(tokens / 1000), wait}
 // hiredis's asynchronous context, told by Asio when its socket is ready.
 class RedisCache::Link {
  public:
-  Link(asio::io_context& loop, std::string socket, const Clock& clock)
-      : loop_(loop), socket_(std::move(socket)), clock_(clock) {}
+  Link(asio::io_context& loop, std::string socket, const Clock& clock, Duration deadline)
+      : loop_(loop), socket_(std::move(socket)), clock_(clock), deadline_(deadline) {}
   ~Link() { close(); }
 
   Task<Result<Reply>> command(std::vector<std::string> arguments);
@@ -91,6 +90,7 @@ class RedisCache::Link {
   asio::io_context& loop_;
   std::string socket_;
   const Clock& clock_;
+  const Duration deadline_;
   redisAsyncContext* context_ = nullptr;
   std::unique_ptr<asio::posix::stream_descriptor> descriptor_;
   std::uint64_t generation_ = 0;  // of the connection: a late wake-up of an older one does nothing
@@ -182,7 +182,7 @@ void RedisCache::Link::send(const PendingPointer& pending, const std::vector<std
     const std::unique_ptr<PendingPointer> held(static_cast<PendingPointer*>(data));
     finish(*held, copy(static_cast<const redisReply*>(reply)));
   };
-  pending->timer.expires_after(kDeadline);
+  pending->timer.expires_after(std::chrono::milliseconds(deadline_.ms));
   pending->timer.async_wait([this, pending](boost::system::error_code error) {
     if (error || !pending->done) return;
     finish(pending, fail(ErrorCode::unavailable, "Redis did not answer in time"));
@@ -212,8 +212,9 @@ http::Task<Result<Reply>> RedisCache::Link::command(std::vector<std::string> arg
   co_return result;
 }
 
-RedisCache::RedisCache(http::Loops& loops, std::string socket, const Clock& clock) : loops_(loops) {
-  for (std::size_t i = 0; i < loops.size(); ++i) links_.push_back(std::make_unique<Link>(loops.at(i), socket, clock));
+RedisCache::RedisCache(http::Loops& loops, std::string socket, const Clock& clock, Duration deadline) : loops_(loops) {
+  for (std::size_t i = 0; i < loops.size(); ++i)
+    links_.push_back(std::make_unique<Link>(loops.at(i), socket, clock, deadline));
 }
 
 RedisCache::~RedisCache() = default;

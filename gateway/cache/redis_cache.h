@@ -13,7 +13,8 @@ namespace bourse::gateway {
 
 class RedisCache final : public Cache {
  public:
-  RedisCache(http::Loops& loops, std::string socket, const Clock& clock);
+  // A call ends after `deadline`, and its connection with it: behind a Redis that stands still nobody queues.
+  RedisCache(http::Loops& loops, std::string socket, const Clock& clock, Duration deadline = milliseconds(250));
   ~RedisCache() override;
 
   Task<Status> put(std::string key, std::string value, Duration ttl) override;
