@@ -301,6 +301,23 @@ TEST_F(LinkAttack, PoolsWithNonsenseEndTheStream) {
   EXPECT_EQ(client->end(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+class LinkSilence : public LinkAttack {
+ protected:
+  LinkSilence() { offline_after_ = milliseconds(600); }
+};
+
+TEST_F(LinkSilence, ASilentConnectorIsGivenUpAndItsPoolsAreNoLongerSold) {
+  auto client = linked();
+  const auto online = [&] {
+    bool on = false;
+    EXPECT_TRUE(engine_->read_wait([&](const broker::Market& market) { on = market.online(member_.center); }));
+    return on;
+  };
+  ASSERT_TRUE(eventually(online));
+  EXPECT_EQ(client->end(), grpc::StatusCode::CANCELLED);
+  EXPECT_TRUE(eventually([&] { return !online(); }));
+}
+
 TEST_F(LinkAttack, AFilesStreamNeedsTheSessionsToken) {
   const auto stub = wire::Link::NewStub(channel());
   grpc::ClientContext context;

@@ -203,7 +203,7 @@ void LinkWorld::SetUp() {
 void LinkWorld::start_server() {
   const std::scoped_lock lock(link_mutex_);
   link_ = std::make_unique<broker::LinkServer>(
-      broker::LinkOptions{.audience = kAudience, .heartbeat = milliseconds(200), .offline_after = seconds(3)}, *engine_, blobs_, keys_, clock_, rng_);
+      broker::LinkOptions{.audience = kAudience, .heartbeat = milliseconds(200), .offline_after = offline_after_}, *engine_, blobs_, keys_, clock_, rng_);
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(4 << 20);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 32 * 1024);

@@ -123,6 +123,7 @@ class LinkWorld : public ::testing::Test {
   std::unique_ptr<grpc::Server> server_;
   std::mutex link_mutex_;
   std::uint64_t serial_ = 1000;
+  Duration offline_after_ = seconds(30);  // beyond what a loaded machine makes of any test; before SetUp
 };
 
 // The real connector core before the test's broker.

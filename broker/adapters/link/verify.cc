@@ -135,7 +135,9 @@ Result<std::vector<routing::Pool>> read_pools(const std::vector<const wire::Pool
   for (const wire::Pool* in : pools) {
     const auto refuse = [&](const char* field) { return fail(ErrorCode::invalid_argument, "pool '" + in->name() + "': " + field); };
     const auto within = [](std::int64_t value, std::int64_t most) { return value >= 0 && value <= most; };
-    if (in->name().empty() || !is_printable(in->name(), 64) || !names.insert(in->name()).second) return refuse("name");
+    // The name goes into no message before it is known to be harmless there.
+    if (in->name().empty() || !is_printable(in->name(), 64)) return fail(ErrorCode::invalid_argument, "a pool's name is not printable");
+    if (!names.insert(in->name()).second) return refuse("named twice");
     if (!is_printable(in->arch(), 32)) return refuse("arch");
     if (!is_printable(in->gpu_model(), 64)) return refuse("gpu_model");
     for (const std::int64_t value : {in->nodes(), in->cores_per_node(), in->gpus_per_node(), in->free_cores(), in->free_gpus(),
