@@ -20,14 +20,14 @@ bool due(std::optional<Duration>& last, Duration interval, Duration now) {
 }  // namespace
 
 Connector::Connector(ConnectorOptions options, const federation::KeyPair& identity, const federation::KeyPair& billing, Driver& driver,
-                     const Clock& clock, Rng& rng)
-    : options_(std::move(options)), identity_(identity), billing_(billing), driver_(driver), clock_(clock), rng_(rng) {}
+                     const Clock& clock)
+    : options_(std::move(options)), identity_(identity), billing_(billing), driver_(driver), clock_(clock) {}
 
 Result<std::unique_ptr<Connector>> Connector::open(ConnectorOptions options, const federation::KeyPair& identity,
                                                    const federation::KeyPair& billing, Driver& driver, const UserDirectory& users,
                                                    const Clock& clock, Rng& rng) {
   CHECK_OK(federation::make_private_directory(options.directory));
-  std::unique_ptr<Connector> self(new Connector(std::move(options), identity, billing, driver, clock, rng));
+  std::unique_ptr<Connector> self(new Connector(std::move(options), identity, billing, driver, clock));
   const ConnectorOptions& o = self->options_;
   TRY(self->spool_, Spool::open({.directory = o.directory + "/spool"}));
   TRY(self->table_, RunTable::open(o.directory + "/runs.log"));
@@ -36,7 +36,8 @@ Result<std::unique_ptr<Connector>> Connector::open(ConnectorOptions options, con
   CHECK_OK(self->reporter_->recover());
   self->runs_.emplace(RunsOptions{.scripts_directory = o.directory + "/scripts", .jobs_directory = o.jobs_directory,
                                   .accounting_path = o.directory + "/accounting.log", .sell = o.sell, .max_held = o.max_held,
-                                  .usage_interval = o.usage_interval},
+                                  .usage_interval = o.usage_interval,
+                                  .missing_patience = o.missing_patience, .lost_patience = o.lost_patience},
                       o.membership, driver, *self->identities_, *self->table_, *self->reporter_, clock);
   CHECK_OK(self->runs_->recover());
   return self;

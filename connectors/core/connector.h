@@ -33,6 +33,7 @@ struct ConnectorOptions {
   Duration poll_interval = seconds(2);
   Duration pools_interval = seconds(10);
   Duration usage_interval = seconds(30);
+  Duration missing_patience = minutes(10), lost_patience = hours(1);  // see RunsOptions
   std::size_t max_held = 10'000;
   std::size_t max_inbox = 64;   // frames not yet looked at; then the link's reader waits
 };
@@ -61,7 +62,7 @@ class Connector {
 
  private:
   Connector(ConnectorOptions options, const federation::KeyPair& identity, const federation::KeyPair& billing, Driver& driver,
-            const Clock& clock, Rng& rng);
+            const Clock& clock);
   std::optional<LinkEvent> take();
   void wait_for_work(std::stop_token stop);
 
@@ -69,7 +70,6 @@ class Connector {
   federation::KeyPair identity_, billing_;
   Driver& driver_;
   const Clock& clock_;
-  Rng& rng_;
   std::optional<Spool> spool_;
   std::optional<RunTable> table_;
   std::optional<IdentityMap> identities_;

@@ -74,7 +74,7 @@ enum class RunState : std::uint8_t {
   suspended = 3,  // has its allocation, runs not: its time doesn't count
   ended = 4,      // by itself or by the scheduler (walltime, node failure): exit_code and reason say how
   cancelled = 5,  // ended because somebody cancelled it
-  missing = 6,    // the scheduler doesn't know the id just now; proves nothing
+  missing = 6,    // the scheduler answered, and doesn't know the id just now; proves nothing unless it stays so
 };
 
 struct RunStatus {

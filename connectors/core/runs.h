@@ -31,7 +31,8 @@ struct RunsOptions {
   std::size_t max_held = 10'000;        // attempts not yet finally reported and acknowledged; more are rejected
   std::size_t submissions_per_step = 25;
   Duration usage_interval = seconds(30);
-  Duration missing_patience = minutes(10);  // an id the scheduler doesn't know for so long is reported as unknown
+  // An id that the scheduler, asked again and again, doesn't know for so long is reported as unknown, then given up.
+  Duration missing_patience = minutes(10), lost_patience = hours(1);
 };
 
 // One thread, but for log_of.
@@ -84,6 +85,8 @@ class Runs {
   Status refuse(Run& run, bool rejected, std::string reason);
   Status adopt(Run& run, std::string scheduler_job);
   Status apply(Run& run, const RunStatus& status);
+  Status apply_missing(Run& run);
+  Status give_up(Run& run);
   Status keep_row(Run& run, const std::string& raw);
   void prune();
   void drop_script(const Run& run);

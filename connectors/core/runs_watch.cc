@@ -18,6 +18,7 @@ namespace {
 
 constexpr Duration kRetry = seconds(5);
 constexpr Duration kAskAgain = seconds(1);
+constexpr std::int32_t kLostExitCode = 255;  // no real one is known
 constexpr std::uint64_t kMaxAccountingBytes = 64 << 20;
 
 Allocation least_of(const Allocation& a, const Allocation& b) {
@@ -147,6 +148,7 @@ Status Runs::poll() {
   if (markers.empty()) return {};
   const auto states = driver_.poll(markers);
   if (!states) {
+    missing_since_.clear();  // only what it says counts, not its silence
     spdlog::warn("the scheduler did not answer: {}", states.error().message());
     return {};
   }
@@ -157,13 +159,36 @@ Status Runs::poll() {
   return {};
 }
 
-Status Runs::apply(Run& run, const RunStatus& status) {
+Status Runs::apply_missing(Run& run) {
   const Duration now = clock_.monotonic();
-  if (status.state == RunState::missing) {
-    const Duration since = missing_since_.try_emplace(run.attempt, now).first->second;
-    if (now - since > options_.missing_patience && !run.has(Happening::unknown)) reporter_.touch_unknown(run.attempt);
-    return {};
-  }
+  const Duration missing = now - missing_since_.try_emplace(run.attempt, now).first->second;
+  if (missing >= options_.lost_patience) return give_up(run);
+  if (missing >= options_.missing_patience && !run.has(Happening::unknown)) reporter_.touch_unknown(run.attempt);
+  return {};
+}
+
+// A scheduler that lost its state ends what it finds running of it, and never tells of it again. What was seen is charged,
+// no more: the rest is the center's loss.
+Status Runs::give_up(Run& run) {
+  spdlog::error("{} ({}) is given up: the scheduler answers and has not known it for {} minutes", to_text(run.attempt),
+                run.scheduler_job, options_.lost_patience.ms / minutes(1).ms);
+  run.phase = RunPhase::over;
+  run.cancelled = run.cancel;
+  run.ended_ms = run.started_ms != 0 ? run.started_ms + run.running_ms : clock_.now().unix_ms;
+  run.exit_code = kLostExitCode;
+  if (run.reason.empty()) run.reason = "LOST: the scheduler no longer knows the job";
+  missing_since_.erase(run.attempt);
+  cancelled_at_.erase(run.attempt);
+  read_at_.erase(run.attempt);
+  CHECK_OK(keep_row(run, "lost " + run.scheduler_job));
+  CHECK_OK(table_.save(run.attempt));
+  reporter_.touch(run.attempt);
+  return {};
+}
+
+Status Runs::apply(Run& run, const RunStatus& status) {
+  if (status.state == RunState::missing) return apply_missing(run);
+  const Duration now = clock_.monotonic();
   missing_since_.erase(run.attempt);
   const bool just_started = run.started_ms == 0 && status.started.has_value();
   if (status.started && just_started) run.started_ms = std::max<std::int64_t>(status.started->unix_ms, 1);

@@ -33,6 +33,7 @@ struct DaemonConfig {
   Duration pools = seconds(10);
   Duration usage = seconds(15);
   std::int64_t max_held = 10'000;
+  Duration lost_after = hours(1);
 };
 
 // Unknown keys are refused, so that a misspelt one can't go unnoticed. Errors: invalid_argument, naming the key; not_found.

@@ -119,6 +119,8 @@ Status run(const RunOptions& options, std::stop_token stop) {
   connector_options.poll_interval = config.poll;
   connector_options.pools_interval = config.pools;
   connector_options.usage_interval = config.usage;
+  connector_options.lost_patience = config.lost_after;
+  connector_options.missing_patience = std::min(connector_options.missing_patience, config.lost_after);
   connector_options.max_held = static_cast<std::size_t>(config.max_held);
   warn_if_unreachable(connector_options.jobs_directory);
   TRY(const std::unique_ptr<Connector> connector,

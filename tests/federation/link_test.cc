@@ -128,6 +128,23 @@ TEST_F(LinkTest, ACancelThatCameInBetweenIsTheVerdictAtReconnect) {
   EXPECT_GE(driver_.cancels().size(), 1U);
 }
 
+TEST_F(LinkTest, AJobThatItsSchedulerForgotEndsAndItsMoneyComesBack) {
+  const JobId id = running();
+  driver_.forget(driver_.ids().front());
+  ASSERT_TRUE(reaches(id, JobState::failed));
+  EXPECT_NE(job(id).reason.find("LOST"), std::string::npos);
+  EXPECT_TRUE(job(id).attempt().usage_final);
+  EXPECT_TRUE(engine_->read_wait([&](const broker::Market& market) { EXPECT_TRUE(market.ledger().hold(market.job(id)->hold)->ended); }));
+}
+
+TEST_F(LinkTest, ASchedulerThatDoesNotAnswerHasForgottenNothing) {
+  const JobId id = running();
+  driver_.answer_polls(Error{ErrorCode::unavailable, "down"});
+  const int then = driver_.polls();
+  ASSERT_TRUE(eventually([&] { return driver_.polls() > then + 40; }));  // longer than the patience
+  EXPECT_EQ(job(id).state, JobState::running);
+}
+
 TEST_F(LinkTest, AnOrderWaitsForItsCenter) {
   connector_.reset();
   ASSERT_TRUE(eventually([&] { return !online(); }));

@@ -107,6 +107,8 @@ Result<std::optional<std::string>> FakeDriver::find_by_marker(const std::string&
 
 Result<std::map<std::string, connector::RunStatus>> FakeDriver::poll(const std::map<std::string, std::string>& markers) {
   const std::scoped_lock lock(mutex_);
+  ++polls_;
+  if (poll_error_) return std::unexpected(*poll_error_);
   std::map<std::string, connector::RunStatus> result;
   for (const auto& [id, marker] : markers) {
     const auto found = runs_.find(id);
@@ -145,6 +147,11 @@ void FakeDriver::end(const std::string& id, Instant at, Duration running, std::i
   status.exit_code = exit_code;
 }
 
+void FakeDriver::forget(const std::string& id) {
+  const std::scoped_lock lock(mutex_);
+  runs_.erase(id);
+}
+
 std::vector<std::string> FakeDriver::ids() const {
   const std::scoped_lock lock(mutex_);
   return order_;
@@ -165,6 +172,15 @@ void FakeDriver::answer_submissions(std::optional<Error> error, bool yet_taken) 
 void FakeDriver::answer_markers(std::optional<Error> error) {
   const std::scoped_lock lock(mutex_);
   marker_error_ = std::move(error);
+}
+
+void FakeDriver::answer_polls(std::optional<Error> error) {
+  const std::scoped_lock lock(mutex_);
+  poll_error_ = std::move(error);
+}
+int FakeDriver::polls() const {
+  const std::scoped_lock lock(mutex_);
+  return polls_;
 }
 
 Result<connector::LocalUser> FakeUsers::find(const std::string& name) const {
@@ -317,6 +333,8 @@ TestConnector::TestConnector(const Member& member, const broker::BrokerKeys& key
   options.poll_interval = milliseconds(20);
   options.pools_interval = milliseconds(1500);
   options.usage_interval = milliseconds(100);
+  options.missing_patience = milliseconds(200);
+  options.lost_patience = milliseconds(500);
   auto opened = connector::Connector::open(std::move(options), member.identity, member.billing, driver, users_, clock_, rng_);
   if (!opened) {
     status_ = std::unexpected(opened.error());

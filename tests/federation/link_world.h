@@ -61,11 +61,14 @@ class FakeDriver final : public connector::Driver {
   // For the test; all thread-safe.
   void start(const std::string& id, Instant at);
   void end(const std::string& id, Instant at, Duration running, std::int32_t exit_code = 0);
+  void forget(const std::string& id);  // as a scheduler does that lost its state
   std::vector<std::string> ids() const;  // in order of submission
   int submissions() const;
   std::vector<std::string> cancels() const;
   void answer_submissions(std::optional<Error> error, bool yet_taken = false);  // yet_taken: the run exists all the same
   void answer_markers(std::optional<Error> error);
+  void answer_polls(std::optional<Error> error);
+  int polls() const;
 
  private:
   struct Run {
@@ -76,9 +79,9 @@ class FakeDriver final : public connector::Driver {
   mutable std::mutex mutex_;
   std::map<std::string, Run> runs_;
   std::vector<std::string> order_, cancels_;
-  std::optional<Error> submission_error_, marker_error_;
+  std::optional<Error> submission_error_, marker_error_, poll_error_;
   bool yet_taken_ = false;
-  int submissions_ = 0;
+  int submissions_ = 0, polls_ = 0;
 };
 
 class FakeUsers final : public connector::UserDirectory {

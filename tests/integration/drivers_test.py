@@ -1,6 +1,7 @@
 """Runs the driver suite on the local driver and on a real Slurm cluster. Needs root."""
 
 import os
+import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
@@ -10,6 +11,7 @@ from tests.lib.mariadb import MariaDb  # noqa: E402
 from tests.lib.slurm_cluster import NodeGroup, SlurmCluster  # noqa: E402
 
 PROGRAMS = os.environ["BOURSE_PROGRAMS"]
+LOST_MARKER = "bourse-lost-1"
 SUITE = os.path.join(PROGRAMS, "..", "test-bin", "bourse_driver_conformance")
 
 
@@ -22,6 +24,17 @@ def run_suite(where, driver, gtest_filter="*", **settings):
     lines = suite.output().splitlines()
     print("\n".join(lines if code else lines[-8:]), flush=True)
     return code
+
+
+def lose_state(cluster, user):
+    """Kills slurmctld while a job runs, and its state directory with it. Returns the job's id."""
+    job = cluster.submit("#!/bin/sh\nsleep 600\n", user, "proj", f"--job-name={LOST_MARKER}")
+    process.wait_until(lambda: cluster.job_state(job) == "RUNNING", 30, f"running job {job}", interval_s=0.2)
+    cluster.kill_daemon("slurmctld")
+    shutil.rmtree(f"{cluster.dir}/state")
+    workdir.make_dir(f"{cluster.dir}/state", "slurm")
+    cluster.start_daemon("slurmctld")
+    return job
 
 
 def main():
@@ -41,6 +54,8 @@ def main():
             NodeGroup("cpu", nodes=2, cores=4), NodeGroup("gpu", cores=4, gpus=2, gpu_model="a100")]).start()
         settings = {"USER": user, "POOL": "cpu", "ACCOUNT": "proj", "SLURM_CONF": cluster.conf}
         failed |= run_suite(where, "slurm", chosen, **settings)
+        job = lose_state(cluster, user)
+        failed |= run_suite(where, "slurm", "SlurmOnly.AJobOfALostState*", **settings, LOST_JOB=str(job))
         cluster.stop_daemon("slurmdbd")
         failed |= run_suite(where, "slurm", "SlurmOnly.WithoutAccounting*", **settings, SLURMDBD="down")
         cluster.kill()

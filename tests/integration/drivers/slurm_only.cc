@@ -86,6 +86,15 @@ TEST_F(SlurmOnly, SuspendedTimeDoesNotCount) {
   EXPECT_GE((*over.ended - *over.started).ms, over.running.ms + 2000);
 }
 
+// Run by itself, after slurmctld lost its state while the job ran. The accounting has it as running, for ever.
+TEST_F(SlurmOnly, AJobOfALostStateIsMissing) {
+  const std::string id = setting("LOST_JOB");
+  if (id.empty()) GTEST_SKIP() << "no state was lost";
+  const std::string marker = "bourse-lost-1";
+  EXPECT_EQ(driver_->poll({{id, marker}}).value().at(id).state, RunState::missing);
+  EXPECT_EQ(driver_->find_by_marker(marker).value(), id) << "the accounting knows that it was there: it must not be submitted again";
+}
+
 // Run by itself, with slurmdbd stopped.
 TEST_F(SlurmOnly, WithoutAccountingNothingIsAbsentAndNothingEnds) {
   if (setting("SLURMDBD") != "down") GTEST_SKIP() << "slurmdbd is up";

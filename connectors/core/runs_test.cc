@@ -1,0 +1,140 @@
+// What becomes of a job that its scheduler no longer knows. (The rest of a run's life: tests/federation.)
+#include "connectors/core/runs.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "base/rng.h"
+#include "connectors/core/spool.h"
+#include "connectors/core/temporary_folder.h"
+#include "federation-proto/envelope.h"
+
+namespace bourse::connector {
+namespace {
+
+class NoUsers final : public UserDirectory {
+ public:
+  Result<LocalUser> find(const std::string&) const override { return fail(ErrorCode::not_found); }
+};
+
+// Answers a poll with `status` for every id, or with `error`.
+class OneAnswer final : public Driver {
+ public:
+  Capabilities capabilities() const override { return {.kind = "fake", .version = "1", .grace = minutes(1)}; }
+  Result<std::vector<PoolInfo>> probe(const std::vector<std::string>&) override { return fail(ErrorCode::unavailable); }
+  Result<std::string> submit(const SubmitRequest&) override { return fail(ErrorCode::unavailable); }
+  Result<std::optional<std::string>> find_by_marker(const std::string&) override { return fail(ErrorCode::unavailable); }
+  Result<std::map<std::string, RunStatus>> poll(const std::map<std::string, std::string>& markers) override {
+    if (error) return std::unexpected(*error);
+    std::map<std::string, RunStatus> answers;
+    for (const auto& [id, marker] : markers) answers[id] = status;
+    return answers;
+  }
+  Status cancel(const std::string&, const LocalUser&) override { return {}; }
+  Result<LogPiece> read_log(const std::string&, const LocalUser&, const std::string&, std::int64_t, std::int64_t) override {
+    return fail(ErrorCode::not_found);
+  }
+
+  RunStatus status;
+  std::optional<Error> error;
+};
+
+class RunsTest : public TemporaryFolder {
+ protected:
+  void SetUp() override {
+    TemporaryFolder::SetUp();
+    spool_ = std::move(Spool::open({.directory = path("spool")}).value());
+    table_ = std::move(RunTable::open(path("runs.log")).value());
+    identities_ = std::move(IdentityMap::open({}, path("leases"), users_).value());
+    reporter_.emplace(us_, key_, *spool_, *table_, clock_, rng_);
+    connector::Run& run = table_->add({.attempt = kAttempt, .job = JobId{Uuid{8, 1}}, .fence = 1, .phase = RunPhase::submitted, .scheduler_job = "17"});
+    ASSERT_TRUE(table_->save(run.attempt));
+    runs_.emplace(RunsOptions{.scripts_directory = path("scripts"), .jobs_directory = path("jobs"), .accounting_path = path("accounting.log"),
+                              .missing_patience = minutes(10), .lost_patience = hours(1)},
+                  us_, driver_, *identities_, *table_, *reporter_, clock_);
+    ASSERT_TRUE(runs_->recover());
+  }
+  const connector::Run& run() { return *runs_->find(kAttempt); }
+  void poll() {
+    ASSERT_TRUE(runs_->poll());
+    ASSERT_TRUE(reporter_->flush());
+  }
+  void poll_for(Duration time) {
+    for (Duration passed; passed < time; passed = passed + minutes(1)) {
+      clock_.advance(minutes(1));
+      poll();
+    }
+  }
+  void runs_for(Duration time) {
+    driver_.status = {.state = RunState::running, .started = clock_.now() - time, .running = time, .allocation = {.cores = 4}, .reason = {}, .raw = "row"};
+    poll();
+    driver_.status = {};
+  }
+
+  static constexpr AttemptId kAttempt{Uuid{7, 1}};
+  SeededRng rng_{1};
+  ManualClock clock_{Instant{1'800'000'000'000}};
+  federation::KeyPair key_ = federation::make_key_pair(rng_);
+  Membership us_{.audience = "bourse.test", .center = CenterId{Uuid{1, 1}}, .connector = ConnectorId{Uuid{2, 2}}};
+  NoUsers users_;
+  OneAnswer driver_;
+  std::optional<Spool> spool_;
+  std::optional<RunTable> table_;
+  std::optional<IdentityMap> identities_;
+  std::optional<Reporter> reporter_;
+  std::optional<Runs> runs_;
+};
+
+TEST_F(RunsTest, AJobThatIsMissingForLongIsUnknownThenLostAndChargedWhatWasSeen) {
+  runs_for(minutes(3));
+  poll();
+  poll_for(minutes(9));
+  EXPECT_FALSE(run().has(Happening::unknown));
+  poll_for(minutes(2));
+  EXPECT_TRUE(run().has(Happening::unknown));
+  poll_for(minutes(48));
+  EXPECT_TRUE(run().live());
+  poll_for(minutes(2));
+  EXPECT_EQ(run().phase, RunPhase::over);
+  EXPECT_TRUE(run().has(Happening::ended));
+  EXPECT_TRUE(run().final_reported);
+  EXPECT_NE(run().exit_code, 0);
+  EXPECT_TRUE(run().reason.starts_with("LOST"));
+  EXPECT_EQ(run().meters.core_ms, 4 * minutes(3).ms);
+  EXPECT_EQ(run().ended_ms - run().started_ms, minutes(3).ms) << "no later than it was seen";
+}
+
+TEST_F(RunsTest, ASilentSchedulerLosesNothing) {
+  runs_for(minutes(3));
+  poll_for(minutes(50));
+  driver_.error = Error{ErrorCode::unavailable, "down"};
+  poll_for(hours(3));
+  driver_.error.reset();
+  poll_for(minutes(50));
+  EXPECT_TRUE(run().live());
+}
+
+TEST_F(RunsTest, WhatIsKnownAgainIsNotMissing) {
+  poll_for(minutes(50));
+  runs_for(minutes(3));
+  poll_for(minutes(50));
+  EXPECT_TRUE(run().live());
+}
+
+TEST_F(RunsTest, AJobThatWasNeverSeenToRunIsLostForNothing) {
+  poll_for(minutes(62));
+  EXPECT_TRUE(run().final_reported);
+  EXPECT_EQ(run().meters, Meters{});
+}
+
+TEST_F(RunsTest, ACancelledJobThatIsLostIsCancelled) {
+  runs_for(minutes(3));
+  ASSERT_TRUE(runs_->cancel(JobId{Uuid{8, 1}}, kAttempt, 1, "enough"));
+  poll_for(minutes(62));
+  EXPECT_TRUE(run().has(Happening::cancelled));
+  EXPECT_EQ(run().reason, "enough");
+}
+
+}  // namespace
+}  // namespace bourse::connector
