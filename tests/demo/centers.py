@@ -30,6 +30,9 @@ class Center:
     def stop_scheduler(self):
         pass
 
+    def wait_survivable(self, scheduler_job):
+        """Waits until the scheduler would find the job again after a crash."""
+
     def kill_scheduler(self):
         pass
 
@@ -102,6 +105,9 @@ class SlurmCenter(Center):
 
     def stop_scheduler(self):
         self.cluster.stop()
+
+    def wait_survivable(self, scheduler_job):
+        self.cluster.wait_state_saved(scheduler_job)
 
     def kill_scheduler(self):
         self.cluster.kill_daemon("slurmctld")

@@ -14,6 +14,7 @@ class Trade:
         self.story, self.market, self.people, self.centers, self.dir = story, market, people, centers, directory
         self.jobs = {}      # id → Work
         self.refusals = []  # (Work, what the user was told)
+        self.places = {}    # id → the center's name
         self.final = {}     # id → the job as last seen
         self.cancelled = None
 
@@ -41,6 +42,7 @@ class Trade:
             self.story.say(f"{work.name:<18} refused: {refusal.problem.splitlines()[0]}")
             return None
         self.jobs[job["id"]] = work
+        self.places[job["id"]] = job["center_name"]
         self.story.say(f"{work.name:<18} → {job['center_name']}/{job['pool']:<6} hold {job['held']['amount']} {job['held']['currency']}"
                        f"   {job['decision'].get('why', '')[:110]}")
         return job
@@ -62,9 +64,13 @@ class Trade:
 
     def crash_a_center(self, name):
         center = self.centers[name]
+        # What ends in the very moment of the crash, Slurm itself may forget; that is not this story.
+        for job_id in [job_id for job_id, place in self.places.items() if place == name]:
+            self.wait_state(job_id, FINAL, 90)
         survivors = [self.submit(work) for work in workload.survivors(name)]
-        for job in survivors:
-            self.wait_state(job["id"], {"running"}, 90)
+        running = [self.wait_state(job["id"], {"running"}, 90) for job in survivors]
+        for job in running:
+            center.wait_survivable(job["scheduler_job"])
         self.story.chapter(f"{name} crashes: kill -9 of its connector and its scheduler, while {len(survivors)} jobs run there")
         center.kill()
         operator = self.people["otto"]
@@ -99,7 +105,11 @@ class Trade:
             self.story.progress(len(self.final), len(self.jobs), "jobs done")
             return len(self.final) == len(self.jobs)
 
-        process.wait_until(done, 420, "end of all jobs", interval_s=0.5)
+        try:
+            process.wait_until(done, 420, "end of all jobs", interval_s=0.5)
+        except TimeoutError as error:
+            open_jobs = [f"{work.name} {self.state(job_id)['state']}" for job_id, work in self.jobs.items() if job_id not in self.final]
+            raise TimeoutError(f"{error}: {', '.join(open_jobs)}") from error
 
     def tell(self):
         rows = [(job["name"], self.jobs[job_id].kind, job["center_name"], job["state"], job.get("exit_code", 0),

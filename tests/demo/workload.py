@@ -97,5 +97,5 @@ def cancelled(center):
 
 def survivors(center):
     """Still running when their center's connector and scheduler are killed."""
-    return [Work("survivor", f"survivor-{i}", LONG.format(size=14), _options(1, "128MiB", 5, "--center", center), "bob")
+    return [Work("survivor", f"survivor-{i}", LONG.format(size=24), _options(1, "128MiB", 5, "--center", center), "bob")
             for i in range(2)]

@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import stat
+import time
 
 from . import process, slurm_config, users, workdir
 from .slurm_config import NodeGroup
@@ -132,6 +133,15 @@ class SlurmCluster:
             return sorted({line.split()[0] for line in shown if line.endswith(" idle")}) == wanted
 
         process.wait_until(idle, timeout_s, f"idle nodes in {self.name}", interval_s=0.05)
+
+    def wait_state_saved(self, job, timeout_s=30):
+        """Waits until slurmctld has written down what it knows now of `job`, so that a crash doesn't lose it: it writes its
+        state some seconds after a change."""
+        self.run(["scontrol", "update", f"JobId={job}", "Comment=to-be-saved"])
+        changed = time.time_ns()
+        saved = f"{self.dir}/state/job_state"
+        process.wait_until(lambda: os.path.exists(saved) and os.stat(saved).st_mtime_ns > changed, timeout_s,
+                           f"saved state of {self.name}", interval_s=0.1)
 
     # ── commands ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
