@@ -248,6 +248,13 @@ class Reader {
   bool in_record_ = false;
 };
 
+template <class T>
+std::vector<std::byte> encoded(const T& value) {
+  std::vector<std::byte> out;
+  Writer(out).write(value);
+  return out;
+}
+
 // Appends one record: type, length, fields.
 template <class T>
 void write_record(std::vector<std::byte>& out, std::uint16_t type, const T& value) {

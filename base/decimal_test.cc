@@ -45,13 +45,13 @@ TEST(Decimal, DividesHalfAwayFromZero) {
 }
 
 TEST(Decimal, DivisionDoesNotOverflowAtTheEnds) {
-  constexpr __int128 kMost = static_cast<__int128>((~static_cast<unsigned __int128>(0)) >> 1);
-  EXPECT_TRUE(divide_half_away(kMost, kMost) == 1);
-  EXPECT_TRUE(divide_half_away(-kMost, kMost) == -1);
-  EXPECT_TRUE(divide_half_away(kMost - 1, kMost) == 1);
-  EXPECT_TRUE(divide_half_away(kMost / 2, kMost) == 0);
-  EXPECT_TRUE(divide_half_away(kMost / 2 + 1, kMost) == 1);
-  EXPECT_TRUE(divide_half_away(kMost, 1) == kMost);
+  constexpr __int128 kWidest = static_cast<__int128>((~static_cast<unsigned __int128>(0)) >> 1);
+  EXPECT_TRUE(divide_half_away(kWidest, kWidest) == 1);
+  EXPECT_TRUE(divide_half_away(-kWidest, kWidest) == -1);
+  EXPECT_TRUE(divide_half_away(kWidest - 1, kWidest) == 1);
+  EXPECT_TRUE(divide_half_away(kWidest / 2, kWidest) == 0);
+  EXPECT_TRUE(divide_half_away(kWidest / 2 + 1, kWidest) == 1);
+  EXPECT_TRUE(divide_half_away(kWidest, 1) == kWidest);
 }
 
 TEST(DecimalDeathTest, DivisionByNothingStops) {

@@ -77,13 +77,13 @@ TEST(Instant, RefusesEverythingElse) {
 }
 
 TEST(Instant, ArithmeticStopsAtTheEndsOfTheRange) {
-  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t kLatest = std::numeric_limits<std::int64_t>::max();
   constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
-  EXPECT_EQ(Instant{kMost} + Duration{1}, Instant{kMost});
+  EXPECT_EQ(Instant{kLatest} + Duration{1}, Instant{kLatest});
   EXPECT_EQ(Instant{kLeast} + Duration{-1}, Instant{kLeast});
   EXPECT_EQ(Instant{kLeast} - Duration{1}, Instant{kLeast});
-  EXPECT_EQ(Instant{0} - Instant{kLeast}, Duration{kMost});
-  EXPECT_EQ(Instant{kLeast} - Instant{kMost}, Duration{kLeast});
+  EXPECT_EQ(Instant{0} - Instant{kLeast}, Duration{kLatest});
+  EXPECT_EQ(Instant{kLeast} - Instant{kLatest}, Duration{kLeast});
   EXPECT_EQ(Instant{5} - Duration{7}, Instant{-2});
 }
 

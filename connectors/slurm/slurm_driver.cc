@@ -19,18 +19,11 @@ using connector::RunStatus;
 constexpr std::size_t kChunk = 400;          // ids in one command line
 constexpr std::size_t kMaxRenamed = 8;       // looked into one by one, each poll
 constexpr std::size_t kMaxOutput = 48 << 20;
-constexpr std::size_t kMaxDetail = 300;
 
 std::string joined(const std::vector<std::string>& parts) {
   std::string text;
   for (const std::string& part : parts) text.append(text.empty() ? "" : ",").append(part);
   return text;
-}
-
-std::string shown(std::string_view text) {
-  std::string detail;
-  for (const char c : text.substr(0, kMaxDetail)) detail += (c >= 0x20 && c != 0x7f) ? c : ' ';
-  return detail;
 }
 
 std::string machine_architecture() {

@@ -12,15 +12,8 @@ namespace bourse::slurm {
 namespace {
 
 using connector::PoolInfo;
-using host::parse_integer;
 
-constexpr std::int64_t kMaxPerNode = 1'000'000'000;
 constexpr std::int64_t kMaxWork = 1'000'000'000'000'000'000;
-
-std::optional<std::int64_t> number(std::string_view text) {
-  const auto value = parse_integer(text, 0, kMaxPerNode);
-  return value ? std::optional(*value) : std::nullopt;
-}
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -48,7 +41,7 @@ Cards parse_gres(std::string_view text) {
     if (!item.starts_with("gpu:")) continue;
     item.remove_prefix(4);
     const std::size_t colon = item.rfind(':');
-    const auto count = number(colon == std::string_view::npos ? item : item.substr(colon + 1));
+    const auto count = parse_count(colon == std::string_view::npos ? item : item.substr(colon + 1));
     if (!count) continue;
     const std::string_view model = colon == std::string_view::npos ? "" : item.substr(0, colon);
     cards.count += *count;
@@ -75,11 +68,11 @@ struct NodeLine {
 std::optional<NodeLine> parse_node(const std::vector<std::string_view>& row) {
   if (row.size() != 10 || !is_plain_name(row[0])) return std::nullopt;
   const auto limit = parse_time_limit(row[2]);
-  const auto cores = number(row[3]), memory = number(row[4]);
+  const auto cores = parse_count(row[3]), memory = parse_count(row[4]);
   const std::size_t slash = row[7].find('/');
   if (!limit || !cores || !memory || slash == std::string_view::npos) return std::nullopt;
   const std::string_view after = row[7].substr(slash + 1);  // allocated/idle/other/total
-  const auto idle = number(after.substr(0, after.find('/')));
+  const auto idle = parse_count(after.substr(0, after.find('/')));
   if (!idle || *idle > *cores) return std::nullopt;
   return NodeLine{std::string(row[0]), row[1] == "up", row[9] == "EXCLUSIVE", usable(row[8]), *limit, *cores, *idle, *memory,
                   parse_gres(row[5]), parse_gres(row[6])};
@@ -125,7 +118,7 @@ std::vector<PoolInfo> pools_from(std::string_view nodes, std::string_view queue,
   for (const auto& row : rows(queue)) {
     if (row.size() != 4) continue;
     const auto state = parse_state(row[1]);
-    const auto cores = number(row[2]);
+    const auto cores = parse_count(row[2]);
     if (!state || state->phase == Phase::over || !cores) continue;
     // A job may wait for several partitions at once; it counts in each.
     std::string_view names = row[0];

@@ -8,7 +8,6 @@
 namespace bourse::slurm {
 namespace {
 
-constexpr std::size_t kMaxDetail = 300;
 constexpr std::int64_t kMaxMinutes = 60 * 24 * 366 * 2;
 
 Status check(const connector::SubmitRequest& request, const std::string& account) {
@@ -35,13 +34,6 @@ Status check(const connector::SubmitRequest& request, const std::string& account
 }
 
 std::int64_t divided_up(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
-
-std::string shown(std::string_view text) {
-  std::string detail;
-  for (const char c : text.substr(0, kMaxDetail)) detail += (c >= 0x20 && c != 0x7f) ? c : ' ';
-  while (detail.ends_with(' ')) detail.pop_back();
-  return detail;
-}
 
 template <std::size_t N>
 bool says(std::string_view text, const std::array<std::string_view, N>& phrases) {

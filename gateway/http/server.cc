@@ -15,12 +15,8 @@
 #include "gateway/http/session.h"
 
 namespace bourse::http {
-namespace {
 
 namespace asio = boost::asio;
-using Local = asio::local::stream_protocol;
-
-}  // namespace
 
 class Server::Acceptance {
  public:

@@ -17,7 +17,6 @@ namespace bourse::http {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace wire = boost::beast::http;
-using Local = asio::local::stream_protocol;
 using ErrorOf = boost::system::error_code;
 
 namespace {

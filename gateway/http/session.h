@@ -11,6 +11,8 @@
 
 namespace bourse::http {
 
+using Local = boost::asio::local::stream_protocol;
+
 class Session;
 
 // What the connections of all loops share.
@@ -30,9 +32,9 @@ struct Open {
 };
 
 // Serves until the peer goes, a limit is passed, or the server stops.
-Task<void> serve(boost::asio::local::stream_protocol::socket socket, Shared& shared, Open& open);
+Task<void> serve(Local::socket socket, Shared& shared, Open& open);
 // Tells the peer that there are too many connections, and closes.
-Task<void> turn_away(boost::asio::local::stream_protocol::socket socket, Shared& shared);
+Task<void> turn_away(Local::socket socket, Shared& shared);
 // On the session's loop: idle ones, or all.
 void close_sessions(Open& open, bool busy_ones_too);
 

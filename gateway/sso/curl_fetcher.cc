@@ -34,7 +34,7 @@ std::size_t take_header(char*, std::size_t size, std::size_t count, void* user) 
   return arriving->too_large ? 0 : size * count;
 }
 
-struct Release {
+struct CurlRelease {
   void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
@@ -48,10 +48,10 @@ CurlFetcher::CurlFetcher(std::string ca_file) : ca_file_(std::move(ca_file)) {
 
 Result<Fetched> CurlFetcher::fetch(const Fetch& request) {
   if (!may_be_fetched(request.url)) return fail(ErrorCode::unavailable, "this URL may not be asked: " + request.url);
-  const std::unique_ptr<CURL, Release> curl(curl_easy_init());
+  const std::unique_ptr<CURL, CurlRelease> curl(curl_easy_init());
   if (curl == nullptr) return fail(ErrorCode::internal);
   Arriving arriving{.most_bytes = request.most_bytes};
-  std::unique_ptr<curl_slist, Release> headers;
+  std::unique_ptr<curl_slist, CurlRelease> headers;
   for (const auto& [name, value] : request.headers)
     headers.reset(curl_slist_append(headers.release(), std::string(name).append(": ").append(value).c_str()));
   CURL* c = curl.get();

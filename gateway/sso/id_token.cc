@@ -29,7 +29,7 @@ struct Parts {
   std::string_view header, payload, signature;
 };
 
-Result<Parts> split(std::string_view token) {
+Result<Parts> parts_of(std::string_view token) {
   if (token.size() > kMostTokenBytes) return refused("it is too large");
   const std::size_t first = token.find('.');
   const std::size_t second = first == std::string_view::npos ? first : token.find('.', first + 1);
@@ -61,7 +61,7 @@ std::optional<std::int64_t> time_of(const json& claims, const char* name) {
   return value;
 }
 
-struct Release {
+struct JoseRelease {
   void operator()(cjose_jwk_t* jwk) const { cjose_jwk_release(jwk); }
   void operator()(cjose_jws_t* jws) const { cjose_jws_release(jws); }
 };
@@ -184,9 +184,9 @@ IdClaims read_person(const json& claims, const std::string& subject, std::string
 
 Status check_signature(std::string_view token, const PublicKey& key) {
   cjose_err error{};
-  const std::unique_ptr<cjose_jwk_t, Release> jwk(cjose_jwk_import(key.jwk.data(), key.jwk.size(), &error));
+  const std::unique_ptr<cjose_jwk_t, JoseRelease> jwk(cjose_jwk_import(key.jwk.data(), key.jwk.size(), &error));
   if (jwk == nullptr) return refused("the provider's key can't be read");
-  const std::unique_ptr<cjose_jws_t, Release> jws(cjose_jws_import(token.data(), token.size(), &error));
+  const std::unique_ptr<cjose_jws_t, JoseRelease> jws(cjose_jws_import(token.data(), token.size(), &error));
   if (jws == nullptr || !cjose_jws_verify(jws.get(), jwk.get(), &error))
     return refused("its signature does not verify");
   return {};
@@ -216,7 +216,7 @@ Result<KeySet> parse_key_set(std::string_view text, std::string_view algorithm) 
 }
 
 Result<std::optional<std::string>> key_id_of(std::string_view token, std::string_view algorithm) {
-  TRY(const Parts parts, split(token));
+  TRY(const Parts parts, parts_of(token));
   TRY(const json header, decode_object(parts.header, "header"));
   const auto* alg = text_of(header, "alg");
   if (alg == nullptr || *alg != algorithm) return refused("it is not signed with " + std::string(algorithm));
@@ -246,7 +246,7 @@ const PublicKey* find_key(const KeySet& keys, const std::optional<std::string>& 
 Result<IdClaims> verify_id_token(std::string_view token, const PublicKey& key, const Expected& expected,
                                  std::string_view groups_claim) {
   CHECK_OK(key_id_of(token, expected.algorithm));
-  TRY(const Parts parts, split(token));
+  TRY(const Parts parts, parts_of(token));
   // cjose reads past padding and unused bits, so one token would have many spellings.
   if (!from_base64url(parts.signature)) return refused("its signature is not base64url");
   CHECK_OK(check_signature(token, key));

@@ -9,9 +9,9 @@ namespace {
 
 using testing::json;
 using testing::part;
+using testing::kNow;
 using testing::Signer;
 
-constexpr std::int64_t kNow = 1'795'250'000;
 
 const Signer& rsa() {
   static const Signer kKey = Signer::rsa();

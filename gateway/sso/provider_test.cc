@@ -9,10 +9,10 @@ namespace bourse::sso {
 namespace {
 
 using testing::json;
+using testing::kNow;
 using testing::Signer;
 
 constexpr const char* kIssuer = "https://id.example";
-constexpr std::int64_t kNow = 1'795'250'000;
 
 // A provider on paper: answers by URL, and remembers what it was asked.
 struct PaperFetcher final : Fetcher {

@@ -16,6 +16,8 @@ namespace bourse::sso::testing {
 
 using nlohmann::json;
 
+inline constexpr std::int64_t kNow = 1'795'250'000;  // seconds since 1970
+
 inline std::string part(std::string_view text) {
   return to_base64url({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }

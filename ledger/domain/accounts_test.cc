@@ -7,8 +7,6 @@
 namespace bourse::ledger {
 namespace {
 
-constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-
 TEST(Accounts, OpeningTwiceIsFineWithTheSameProperties) {
   TestBank bank;
   const AccountOpened carol = opening(kCarol, AccountCode::wallet, Limit::credit_balance, Amount{50});

@@ -7,8 +7,6 @@
 namespace bourse::ledger {
 namespace {
 
-constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-
 CaptureLeg to_center(std::int64_t micros) {
   return {kCenter, Amount{micros}, TransferCode::capture_center};
 }

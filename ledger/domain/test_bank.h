@@ -1,6 +1,7 @@
 // For tests: a ledger with a bank account, three wallets, a center and the holds account, all named by small numbers.
 #pragma once
 
+#include <limits>
 #include <variant>
 #include <vector>
 
@@ -31,6 +32,7 @@ inline const LedgerAccountId kCarol = account_id(13);  // may go 50 below zero
 inline const LedgerAccountId kDuWallet = account_id(21);
 inline const LedgerAccountId kDuBank = account_id(22);
 inline const LedgerAccountId kNobody = account_id(99);
+inline constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 inline constexpr Instant kLater{1'000'000};
 
 inline AccountOpened opening(LedgerAccountId id, AccountCode code, Limit limit = Limit::none, Amount credit_limit = {},

@@ -8,7 +8,6 @@ namespace bourse::ledger {
 namespace {
 
 using enum TransferOutcome::Kind;
-constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 
 std::size_t decided_events(const TestBank& bank) {
   return bank.events.size() - chart().size();

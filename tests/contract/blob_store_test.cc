@@ -11,10 +11,7 @@
 namespace bourse::broker {
 namespace {
 
-std::vector<std::byte> bytes(std::string_view text) {
-  const auto* at = reinterpret_cast<const std::byte*>(text.data());
-  return {at, at + text.size()};
-}
+using test::bytes;
 
 class BlobStoreContract : public ::testing::Test {
  protected:

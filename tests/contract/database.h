@@ -2,11 +2,19 @@
 // database that is new.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli/embedded/postgres.h"
 
 namespace bourse::test {
+
+inline std::vector<std::byte> bytes(std::string_view text) {
+  const auto* at = reinterpret_cast<const std::byte*>(text.data());
+  return {at, at + text.size()};
+}
 
 // An existing server for the whole program, in a folder that goes away with it. Stops the program when it can't start.
 embedded::Postgres& server();

@@ -12,10 +12,7 @@
 namespace bourse::broker {
 namespace {
 
-std::vector<std::byte> bytes(std::string_view text) {
-  const auto* at = reinterpret_cast<const std::byte*>(text.data());
-  return {at, at + text.size()};
-}
+using test::bytes;
 
 // Where journals live: several may be opened on one.
 class Backend {

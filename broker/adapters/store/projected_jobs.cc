@@ -2,16 +2,6 @@
 #include "broker/adapters/store/projected_rows.h"
 
 namespace bourse::broker::store {
-namespace {
-
-template <class T>
-std::vector<std::byte> encoded(const T& value) {
-  std::vector<std::byte> out;
-  codec::Writer(out).write(value);
-  return out;
-}
-
-}  // namespace
 
 const char* const JobRow::kStageName = "stage_jobs";
 const char* const JobRow::kStage =
@@ -69,7 +59,7 @@ void JobRow::write_new(CopyRows& out) const {
   out.add(id, account, tenant, user, or_null(quote), spec.name, state, cancel_requested, place.center, place.pool,
           scheduler_job, attempt, attempts, unit.text(), hold, held, charged, exit_code, reason, submitted_at,
           or_null(started_at), or_null(ended_at), spec.kind, spec.need.cores, spec.need.gpus, spec.need.nodes,
-          spec.need.mem_mib, spec.walltime.ms, spec.objective, spec.script, encoded(spec), decision, journal_seq);
+          spec.need.mem_mib, spec.walltime.ms, spec.objective, spec.script, codec::encoded(spec), decision, journal_seq);
 }
 
 void JobRow::write_change(CopyRows& out) const {

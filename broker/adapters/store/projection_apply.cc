@@ -4,13 +4,6 @@
 namespace bourse::broker::store {
 namespace {
 
-template <class T>
-std::vector<std::byte> encoded(const T& value) {
-  std::vector<std::byte> out;
-  codec::Writer(out).write(value);
-  return out;
-}
-
 std::unexpected<Error> missing(const EventPlace& place, const char* what, Uuid id) {
   return fail(ErrorCode::integrity, "journal row " + std::to_string(place.seq) + ", event " + std::to_string(place.idx) +
                                         ": " + what + " " + to_hyphenated(id) + " is not projected");
@@ -180,8 +173,8 @@ struct Apply {
     row.id = e.quote;
     row.account = e.account;
     row.user = e.user;
-    row.spec = encoded(e.spec);
-    row.decision = encoded(e.decision);
+    row.spec = codec::encoded(e.spec);
+    row.decision = codec::encoded(e.decision);
     row.issued_at = e.at;
     row.valid_until = e.valid_until;
     state.quotes.add(std::move(row));
@@ -205,7 +198,7 @@ struct Apply {
     row.user = e.user;
     row.quote = e.quote;
     row.spec = e.spec;
-    row.decision = encoded(e.decision);
+    row.decision = codec::encoded(e.decision);
     for (const Plan& plan : e.decision.plans) row.plans.push_back({plan.center, plan.pool});
     row.unit = wallet->unit;
     row.hold = e.hold;

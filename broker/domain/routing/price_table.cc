@@ -38,11 +38,6 @@ int bits(Wide value) {
   return high != 0 ? 64 + std::bit_width(high) : std::bit_width(static_cast<std::uint64_t>(value));
 }
 
-std::uint32_t meters_of(const pricing::Allocation& a) {
-  return (a.cores > 0 ? 1U << index(Meter::core_ms) : 0) | (a.gpus > 0 ? 1U << index(Meter::gpu_ms) : 0) |
-         (a.nodes > 0 ? 1U << index(Meter::node_ms) : 0) | (a.mem_mib > 0 ? 1U << index(Meter::mem_mib_s) : 0);
-}
-
 pricing::Allocation one_of(std::uint32_t meters) {
   const auto has = [meters](Meter m) { return static_cast<std::int64_t>(meters >> index(m) & 1); };
   return {.cores = has(Meter::core_ms), .gpus = has(Meter::gpu_ms), .nodes = has(Meter::node_ms), .mem_mib = has(Meter::mem_mib_s)};
@@ -130,6 +125,11 @@ void add_rates(const std::vector<PriceRow>& rows, const Pool& pool, std::size_t 
 }
 
 }  // namespace
+
+std::uint32_t meters_of(const pricing::Allocation& a) {
+  return (a.cores > 0 ? 1U << index(Meter::core_ms) : 0) | (a.gpus > 0 ? 1U << index(Meter::gpu_ms) : 0) |
+         (a.nodes > 0 ? 1U << index(Meter::node_ms) : 0) | (a.mem_mib > 0 ? 1U << index(Meter::mem_mib_s) : 0);
+}
 
 PriceTable make_price_table(const Buyer& buyer, const PoolTable& pools, const pricing::PriceBook& prices, Instant now) {
   const std::size_t n = pools.size();

@@ -26,6 +26,9 @@ struct Buyer {
   bool operator==(const Buyer&) const = default;
 };
 
+// The bits of the meters that `a` moves, as in Buyer::meters.
+std::uint32_t meters_of(const pricing::Allocation& a);
+
 // The settlement terms of every center of a PoolTable at one instant.
 struct TermsNow {
   std::vector<std::optional<TermsAt>> of;  // by index in PoolTable::centers

@@ -11,13 +11,6 @@ namespace {
 
 constexpr std::size_t kMaxPriceTables = 16;  // kinds of buyer kept at once; the one used longest ago goes first
 
-std::uint32_t meters_of(const pricing::Allocation& a) {
-  const std::int64_t counts[pricing::kMeterCount] = {a.cores, a.gpus, a.nodes, a.mem_mib};
-  std::uint32_t meters = 0;
-  for (std::size_t m = 0; m < pricing::kMeterCount; ++m) meters |= counts[m] > 0 ? 1U << m : 0;
-  return meters;
-}
-
 }  // namespace
 
 class Router::Impl {
