@@ -7,9 +7,10 @@
 //
 // Layout: integers and enums as they are; bool one byte; strings, vectors and maps a u32 count and their elements;
 // optionals a byte and the value; a struct with `fields` inline, without padding or length. A *record* (what the journal
-// stores) is u16 type, u32 length, body: a reader skips what it doesn't know and leaves fields that an older writer did
-// not have at their defaults. So: never reorder, remove or retype a field of a record; append, and only to records (an
-// inline struct that must grow gets a successor). Golden files in tests hold one of each version.
+// stores) is u16 type, u32 length, body, and a struct that says `static constexpr bool kGrows = true` is u32 length, body: a
+// reader skips what it doesn't know at their ends and leaves fields that an older writer did not have at their defaults. So:
+// never reorder, remove or retype a field; append, and only to records and structs that grow. Golden files in tests hold one
+// of each version.
 #pragma once
 
 #include <array>
@@ -36,6 +37,9 @@ concept Scalar = std::is_arithmetic_v<T> || std::is_enum_v<T>;
 template <class T>
 concept Struct = requires(const T& value) { T::fields(value, [](const auto&...) {}); };
 
+template <class T>
+concept Growing = Struct<T> && T::kGrows;
+
 // Amount, Instant, Id, Uuid, Hash256, Unit: small values without padding, copied as they lie in memory.
 template <class T>
 concept Plain = !Scalar<T> && !Struct<T> && std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T>;
@@ -43,6 +47,12 @@ concept Plain = !Scalar<T> && !Struct<T> && std::is_trivially_copyable_v<T> && s
 // Elements that lie in a vector as they lie in a record.
 template <class T>
 concept Bulk = (Scalar<T> && !std::is_same_v<T, bool>) || Plain<T>;
+
+// A sink that only counts.
+struct Measure {
+  std::size_t size = 0;
+  void append(const void*, std::size_t more) { size += more; }
+};
 
 // Walks a value and hands its bytes to `Sink::append`, piece by piece.
 template <class Sink>
@@ -84,7 +94,15 @@ class Encoder {
     if (value) write(*value);
   }
   template <Struct T>
-  void write(const T& value) { T::fields(value, *this); }
+  void write(const T& value) {
+    if constexpr (Growing<T>) {
+      Measure body;
+      Encoder<Measure> measuring(body);
+      if constexpr (!std::is_same_v<Sink, Measure>) T::fields(value, measuring);  // else the length itself doesn't matter
+      write(static_cast<std::uint32_t>(body.size));
+    }
+    T::fields(value, *this);
+  }
   template <Plain T>
   void write(const T& value) { sink_.append(&value, sizeof value); }
 
@@ -110,10 +128,6 @@ class Writer {
   std::vector<std::byte>& out() { return out_; }
 
  private:
-  struct Measure {
-    std::size_t size = 0;
-    void append(const void*, std::size_t more) { size += more; }
-  };
   struct Cursor {
     std::byte* at;
     void append(const void* data, std::size_t size) {
@@ -200,6 +214,7 @@ class Reader {
   }
   template <Struct T>
   void read(T& value) {
+    if constexpr (Growing<T>) return read_growing(value);
     const bool outer = std::exchange(in_record_, false);  // only a record's own fields may be missing at its end
     T::fields(value, *this);
     in_record_ = outer;
@@ -216,6 +231,16 @@ class Reader {
   }
 
  private:
+  template <class T>
+  void read_growing(T& value) {
+    const std::uint32_t size = count(1);
+    const auto after = in_.subspan(size);
+    in_ = in_.first(size);
+    const bool outer = std::exchange(in_record_, true);
+    T::fields(value, *this);
+    in_record_ = outer;
+    in_ = after;
+  }
   template <class T>
   void read_if_any(T& value) {
     if (in_record_ && in_.empty()) return;

@@ -223,6 +223,45 @@ TEST(CodecEvolution, ANewReaderGivesMissingFieldsTheirDefaults) {
   EXPECT_EQ(decoded.value.also_added, std::vector<std::string>{"default"});
 }
 
+struct OldInner {
+  std::uint8_t a = 0;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.a); }
+};
+struct NewInner {
+  std::uint8_t a = 0;
+  std::string added = "default";
+  std::vector<OldInner> more;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.a, self.added, self.more); }
+};
+template <class Inside>
+struct Around {
+  std::vector<Inside> inner;
+  std::uint32_t after = 0;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.inner, self.after); }
+};
+
+TEST(CodecEvolution, AStructThatGrowsMayGrowInTheMiddleOfOthers) {
+  const auto newer = decode<Around<NewInner>>(body_of(record_of(Around<OldInner>{{{1}, {2}}, 7})));
+  ASSERT_TRUE(newer.ok);
+  ASSERT_EQ(newer.value.inner.size(), 2U);
+  EXPECT_EQ(newer.value.inner[1].a, 2);
+  EXPECT_EQ(newer.value.inner[1].added, "default");
+  EXPECT_EQ(newer.value.after, 7U);
+  const auto older = decode<Around<OldInner>>(body_of(record_of(Around<NewInner>{{{1, "x", {{8}, {9}}}, {2, "yz", {}}}, 7})));
+  ASSERT_TRUE(older.ok);
+  ASSERT_EQ(older.value.inner.size(), 2U);
+  EXPECT_EQ(older.value.inner[1].a, 2);
+  EXPECT_EQ(older.value.after, 7U);
+}
+
+TEST(CodecEvolution, AStructThatGrowsCantClaimMoreThanThereIs) {
+  auto record = record_of(Around<OldInner>{{{1}}, 7});
+  std::memset(record.data() + 6 + 4, 0xFF, 4);  // the length of the one inner struct
+  EXPECT_FALSE(decode<Around<OldInner>>(body_of(record)).ok);
+}
+
 TEST(CodecEvolution, AnOldReaderSkipsWhatItDoesNotKnow) {
   const auto decoded = decode<Old>(body_of(record_of(New{6, {"m", {2, 0}}, Amount{1}, {}})));
   EXPECT_TRUE(decoded.ok);

@@ -26,6 +26,7 @@ struct Scope {
   std::string qos;
 
   bool operator==(const Scope&) const = default;
+  static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) { visit(self.tenant, self.center, self.pool, self.qos); }
 };
 
@@ -40,6 +41,7 @@ struct PriceRow {
   Instant valid_until;        // exclusive; unix_ms 0 = open
 
   bool operator==(const PriceRow&) const = default;
+  static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.scope, self.meter, self.price, self.per, self.unit, self.valid_from, self.valid_until);
   }

@@ -17,6 +17,7 @@ struct RatedLine {
   Amount amount;              // quantity × price / per, rounded half away from zero to micro-units
 
   bool operator==(const RatedLine&) const = default;
+  static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) { visit(self.row, self.meter, self.quantity, self.amount); }
 };
 
@@ -34,6 +35,7 @@ struct Terms {
   std::int32_t tax_bps = 0;     // 600 = 6 % on the net price
   std::int32_t margin_bps = 0;  // the platform's share of the net price
   bool operator==(const Terms&) const = default;
+  static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) { visit(self.tax_bps, self.margin_bps); }
 };
 

@@ -28,6 +28,7 @@ struct Contract {
   pricing::Terms terms;
   Instant valid_from;
   Duration cycle;  // a period is closed this long after it opened; 0 = only by hand
+  static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.center, self.unit, self.terms, self.valid_from, self.cycle);
   }

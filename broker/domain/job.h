@@ -43,6 +43,7 @@ struct JobSpec {
   CenterId center;                  // nil = the market chooses
   std::string qos;                  // empty = the pool's default
 
+  static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.name, self.kind, self.script, self.need, self.gpu_model, self.arch, self.walltime, self.expected,
           self.objective, self.budget, self.deadline, self.center, self.qos);
@@ -66,6 +67,7 @@ struct Plan {
   Amount cap;              // price of the whole walltime: what the hold must cover
   std::int64_t score = 0;  // lower is better; what the ranking used
 
+  static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.center, self.pool, self.allocation, self.rows, self.terms, self.contract, self.wait, self.duration,
           self.total, self.cap, self.score);
@@ -114,6 +116,7 @@ struct Decision {
   std::uint32_t fitting = 0;
   Amount
       cheapest_cap;  // the least cap of any pool that fits but for the budget: "what would have been enough"; 0 = none
+  static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.plans, self.refused, self.considered, self.fitting, self.cheapest_cap);
   }
