@@ -50,6 +50,50 @@ TEST_F(Settlement, AnEmptyPeriodIsSealedWithoutAPayout) {
   EXPECT_EQ(market.period(open_period(south))->number, 2U);
 }
 
+TEST_F(Settlement, AskedForAgainItIsAnsweredAsBefore) {
+  run(submit(), hours(1));
+  const PeriodId period = open_period(north);
+  const ClosePeriod close{north, id_of<PeriodId>(77)};
+  ok(close, "s/1", 1);
+  const CommandResult again = ok(ClosePeriod{north, id_of<PeriodId>(78)}, "s/1", 1);
+  EXPECT_TRUE(again.repeated);
+  EXPECT_EQ(again.object, period.uuid);
+  EXPECT_EQ(open_period(north), id_of<PeriodId>(77));
+  EXPECT_EQ(error(ClosePeriod{south, {}}, "s/1", 2), ErrorCode::conflict);
+}
+
+TEST_F(Settlement, TwoAtOncePayOnce) {
+  run(submit(), hours(1));
+  const PeriodId one = open_period(north), two = id_of<PeriodId>(77);
+  const Amount due = balance(AccountCode::center_payable, north.uuid);
+  ASSERT_TRUE(due.is_positive());
+  ok(ClosePeriod{north, two}, "first/1");
+  ok(ClosePeriod{north, {}}, "second/1");  // finds the period that the other one opened, and nothing in it
+  EXPECT_EQ(market.period(two)->center_share, Amount{});
+  // They may be sealed in any order.
+  ok(SealStatement{two, hash_of("two"), id_of<TransferId>(501)});
+  EXPECT_EQ(count<ledger::Posted>(), 0U);
+  ok(SealStatement{one, hash_of("one"), id_of<TransferId>(500)});
+  EXPECT_EQ(balance(AccountCode::payout_in_transit, north.uuid), due);
+  EXPECT_EQ(balance(AccountCode::center_payable, north.uuid), Amount{});
+  EXPECT_EQ(market.periods(north).size(), 3U);
+}
+
+TEST_F(Settlement, ACaptureAtTheCutOffIsInOnePeriod) {
+  const JobId before = submit(), after = submit();
+  start(before);
+  start(after);
+  advance(minutes(30));
+  report(north, {happens(before, Happening::ended), used(before, minutes(30))});
+  const PeriodId period = open_period(north);
+  ok(ClosePeriod{north, {}});
+  report(north, {happens(after, Happening::ended), used(after, minutes(30))});  // in the same millisecond
+  EXPECT_EQ(market.period(period)->captures, 1U);
+  EXPECT_EQ(market.period(open_period(north))->captures, 1U);
+  EXPECT_EQ(market.period(period)->center_share + market.period(open_period(north))->center_share,
+            balance(AccountCode::center_payable, north.uuid));
+}
+
 TEST_F(Settlement, BadOnesAreRefused) {
   EXPECT_EQ(error(ClosePeriod{id_of<CenterId>(9), {}}), ErrorCode::not_found);
   EXPECT_EQ(error(ClosePeriod{north, open_period(south)}), ErrorCode::invalid_argument);

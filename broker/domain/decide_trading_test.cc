@@ -47,6 +47,26 @@ TEST_F(Trading, AQuoteRanksPlansAndLocksTheirPrices) {
   EXPECT_EQ(market.job(job)->attempt().charged, *parse_amount("1.44"));
 }
 
+TEST_F(Trading, APriceThatChangesWhileAJobRunsIsForTheNextOne) {
+  const JobId job = submit();
+  start(job);
+  advance(minutes(30));
+  report(north, {used(job, minutes(30), false)});
+  PublishPrices dearer;
+  dearer.rows.push_back({.id = id_of<PriceRowId>(5),
+                         .scope = {.center = north},
+                         .price = *parse_decimal("0.54"),
+                         .per = 3'600'000,
+                         .valid_from = now - minutes(20)});  // even from a time at which it ran already
+  ok(dearer);
+  advance(minutes(30));
+  report(north, {happens(job, Happening::ended), used(job, hours(1))});
+  EXPECT_EQ(market.job(job)->attempt().charged, *parse_amount("1.44"));
+  const JobId next = submit();
+  run(next, hours(1));
+  EXPECT_EQ(market.job(next)->attempt().charged, *parse_amount("2.16"));
+}
+
 TEST_F(Trading, TheHoldCoversTheDearestPlan) {
   const JobId job = submit();
   EXPECT_EQ(market.ledger().hold(market.job(job)->hold)->amount, *parse_amount("2.88"));
