@@ -223,6 +223,8 @@ Task<Response> Session::answer(Parser& parser, Request request) {
   }
   if (header.version() == 11 && header.count(wire::field::host) == 0)
     co_return problem({ErrorCode::invalid_argument, "there is no Host field"}, request_id_);
+  if (header.version() < 11 && header.count(wire::field::transfer_encoding) > 0)  // RFC 9112, 6.1: faulty framing
+    co_return problem({ErrorCode::invalid_argument, "HTTP/1.0 has no Transfer-Encoding"}, request_id_);
   Match match = shared_.router.match(request.method, *target);
   if (match.route == nullptr && match.allow.empty())
     co_return problem({ErrorCode::not_found, "there is nothing at this path"}, request_id_);
@@ -235,6 +237,8 @@ Task<Response> Session::answer(Parser& parser, Request request) {
       body_unread_
           ? std::min<std::uint64_t>(parser.content_length().value_or(match.route->body_bytes), match.route->body_bytes)
           : 0;
+  // Before the body: the parser puts a chunked body's trailers among the fields, and nobody has checked those.
+  for (const auto& field : header) request.headers.add(lower(field.name_string()), std::string(field.value()));
   const Share share(shared_.body_bytes, claim, limits_.bodies_in_flight_bytes);
   if (!share.ok()) co_return problem({ErrorCode::overloaded, "too many large requests are under way"}, request_id_);
   if (body_unread_) {
@@ -244,7 +248,6 @@ Task<Response> Session::answer(Parser& parser, Request request) {
   request.path = std::move(target->path);
   request.path_values = std::move(match.values);
   request.query = std::move(target->query);
-  for (const auto& field : parser.get()) request.headers.add(lower(field.name_string()), std::string(field.value()));
   request.body = std::move(parser.get().body());
   request.request_id = request_id_;
   stream_.expires_never();  // the handler has deadlines of its own

@@ -4,7 +4,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <atomic>
 #include <future>
+#include <thread>
 
 #include "gateway/http/server.h"
 #include "tests/gateway/folder.h"
@@ -34,6 +36,8 @@ Task<Response> echo(Request request) {
   Response out;
   out.headers.add("x-path", request.path);
   out.headers.add("x-method", std::string(to_text(request.method)));
+  out.headers.add("x-late", std::to_string(request.headers.count("x-late")));
+  out.headers.add("x-hosts", std::to_string(request.headers.count("host")));
   out.body = request.body;
   co_return out;
 }
@@ -168,6 +172,7 @@ TEST_F(ServerTest, refuses_requests_that_could_be_read_in_two_ways) {
            std::string("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nabc"),
            std::string("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
            std::string("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\nabc"),
+           std::string("POST /echo HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
            std::string("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
            std::string("GET / HTTP/1.1\r\nHost: a\r\n X-Folded: b\r\n\r\n"),
            std::string("GET / HTTP/1.1\r\nX: a\r\n\tb\r\nHost: a\r\n\r\n"),
@@ -196,8 +201,29 @@ TEST_F(ServerTest, refuses_requests_that_could_be_read_in_two_ways) {
     EXPECT_EQ(status(hostile), 400) << hostile;
 }
 
+TEST_F(ServerTest, what_follows_a_body_is_no_header) {
+  start();
+  const auto followed_by = [&](const std::string& trailer) {
+    return ask(socket,
+               "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+               "3\r\nabc\r\n0\r\n" +
+                   trailer + "\r\n");
+  };
+  const std::string answer = followed_by("X-Late: 1\r\nHost: evil\r\n");
+  EXPECT_EQ(status_of(answer), 200);
+  EXPECT_EQ(body_of(answer), "abc");
+  EXPECT_EQ(header_of(answer, "x-late"), "0");
+  EXPECT_EQ(header_of(answer, "x-hosts"), "1");
+  for (const char* framing : {"Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n", "X-Late : 1\r\n", "X-Late\r\n"})
+    EXPECT_EQ(status_of(followed_by(framing)), 400) << framing;
+  EXPECT_EQ(status_of(followed_by("X-Late: " + std::string(100'000, 'a') + "\r\n")), 400);
+}
+
 TEST_F(ServerTest, bounds_headers) {
   start();
+  const std::string front = "GET / HTTP/1.1\r\nHost: a\r\nX: ", back = "\r\n\r\n";
+  EXPECT_EQ(status(front + std::string(8192 - front.size() - back.size(), 'a') + back), 200);
+  EXPECT_EQ(status(front + std::string(8193 - front.size() - back.size(), 'a') + back), 431);
   EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(8192, 'a') + "\r\n\r\n"), 431);
   EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(100'000, 'a')), 431);
   EXPECT_EQ(status("GET /" + std::string(5000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n"), 414);
@@ -224,9 +250,12 @@ TEST_F(ServerTest, bounds_bodies) {
   };
   EXPECT_EQ(status(chunked(1000)), 200);
   EXPECT_EQ(status(chunked(1001)), 413);
-  EXPECT_GE(status("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;" +
-                   std::string(1'000'000, 'x') + "\r\na\r\n0\r\n\r\n"),
-            400);
+  const auto extended = [](std::size_t size) {
+    return "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;" + std::string(size, 'x') +
+           "\r\na\r\n0\r\n\r\n";
+  };
+  EXPECT_EQ(status(extended(10)), 200);
+  EXPECT_EQ(status(extended(1'000'000)), 400);
   EXPECT_EQ(status("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"), 415);
   EXPECT_EQ(status("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc"), 400);  // the client gave up
 }
@@ -254,6 +283,26 @@ TEST_F(ServerTest, does_not_wait_for_ever) {
   Wire body(socket);
   body.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
   EXPECT_EQ(body.read_all(), "");
+}
+
+TEST_F(ServerTest, a_byte_at_a_time_gains_no_time) {
+  start({.idle = seconds(60), .header = milliseconds(300), .body = milliseconds(300)});
+  for (const char* front : {"GET / HTTP/1.1\r\nX: ", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n"}) {
+    Wire wire(socket);
+    wire.send(front);
+    std::atomic<bool> closed = false;
+    std::thread trickle([&] {
+      for (int i = 0; i < 800 && !closed; ++i) {
+        wire.send("a");
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+    });
+    const Duration before = clock.monotonic();
+    EXPECT_EQ(wire.read_all(), "") << front;
+    EXPECT_LT(clock.monotonic().ms - before.ms, 10'000) << front;
+    closed = true;
+    trickle.join();
+  }
 }
 
 TEST_F(ServerTest, turns_away_above_its_connections) {
