@@ -47,6 +47,11 @@ bool is_script(const FieldDescriptor& field) {
   return field.name() == "script";
 }
 
+// To the broker zero means that nothing was said, and it takes one. A client that says zero means something else.
+bool counts_from_one(const FieldDescriptor& field) {
+  return field.containing_type()->name() == "JobSpec" && (field.name() == "cores" || field.name() == "nodes");
+}
+
 bool is_output_only(const FieldDescriptor& field) {
   return std::ranges::any_of(kOutputOnly, [&](const auto& one) {
     return field.containing_type()->name() == one.first && field.name() == one.second;
@@ -146,6 +151,7 @@ Status set_instant(Message& out, const FieldDescriptor& field, const json& value
 
 Status set_scalar(Message& out, const FieldDescriptor& field, const json& value, const std::string& path) {
   if (instant_name(field)) return set_instant(out, field, value, path);
+  if (counts_from_one(field) && value.is_number() && value == 0) return wrong(path, "an integer from 1");
   const Reflection* r = out.GetReflection();
   const auto put = [&]<class T>(std::optional<T> number, auto setter) -> Status {
     if (!number) return wrong(path, "an integer in range");

@@ -94,6 +94,11 @@ TEST(JsonIn, refuses_values_of_another_type) {
                            R"({"spec":{"cores":1.0}})",
                            R"({"spec":{"cores":1e3}})",
                            R"({"spec":{"cores":true}})",
+                           R"({"spec":{"cores":-0.0}})",
+                           R"({"spec":{"nodes":0}})",
+                           R"({"spec":{"nodes":-0}})",
+                           R"({"spec":{"cores":0}})",
+                           R"({"spec":{"walltime_ms":"UNLIMITED"}})",
                            R"({"spec":{"cores":null}})",
                            R"({"spec":{"cores":9223372036854775808}})",
                            R"({"spec":{"cores":18446744073709551616}})",
@@ -106,6 +111,8 @@ TEST(JsonIn, refuses_values_of_another_type) {
                            R"({"spec":{"script":"a\u0000b"}})",
                            R"({"account":"a\u007f"})"})
     EXPECT_NE(refusal(text), "taken") << text;
+  EXPECT_EQ(refusal(R"({"spec":{"nodes":0}})"), "spec.nodes: expected an integer from 1");
+  EXPECT_EQ(refusal(R"({"spec":{"nodes":1,"gpus":0}})"), "taken");
   EXPECT_FALSE(read<v1::SetContractRequest>(R"({"contract":{"tax_bps":2147483648}})", {"contract"}));
   EXPECT_FALSE(read<v1::EnrolCenterRequest>(R"({"identity_key":"0"})", {"identity_key"}));
   EXPECT_FALSE(read<v1::EnrolCenterRequest>(R"({"identity_key":"0g"})", {"identity_key"}));
