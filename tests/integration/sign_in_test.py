@@ -236,6 +236,20 @@ class BrowserTest(unittest.TestCase):
         state = urllib.parse.parse_qs(urllib.parse.urlsplit(back).query)["state"][0]
         self.assertEqual(browser.open(f"{WORLD.url}/auth/callback?state={state}&code=made-up")[0], 401)
 
+    def test_the_address_comes_from_the_configuration_whatever_a_request_claims(self):
+        spoof = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http", "X-Forwarded-For": "127.0.0.1",
+                 "X-Forwarded-Prefix": "//evil.example", "X-Original-URL": "/evil", "X-Rewrite-URL": "/evil", "Forwarded": "host=evil.example;proto=http"}
+        status, headers, _ = WORLD.browser().open(f"{WORLD.url}/auth/login", headers=spoof)
+        self.assertEqual(status, 303)
+        self.assertTrue(headers["Location"].startswith(WORLD.issuer), headers["Location"])
+        back = urllib.parse.parse_qs(urllib.parse.urlsplit(headers["Location"]).query)["redirect_uri"]
+        self.assertEqual(back, [f"{WORLD.url}/auth/callback"])
+        self.assertNotIn("evil", str(headers))
+        # Nor do they make anybody: no session, and no page of ours for another's origin.
+        self.assertEqual(WORLD.browser().open(f"{WORLD.url}/api/v1/me", headers={**spoof, "X-Forwarded-User": "usr_alice", "X-Remote-User": "usr_alice"})[0], 401)
+        body, own = {"spec": "x"}, {"X-Bourse-Request": "1", "Idempotency-Key": "k"}
+        self.assertEqual(WORLD.signed_in().open(f"{WORLD.url}/api/v1/jobs", body, headers={**spoof, **own, "Origin": "https://evil.example"})[0], 403)
+
     def test_pages_have_a_strict_policy(self):
         for path in ("/", "/auth/login?issuer=other"):
             _, headers, text = WORLD.browser().open(WORLD.url + path)
