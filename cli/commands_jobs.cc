@@ -163,7 +163,7 @@ void add_job_commands(CLI::App& app, Context& context) {
   CLI::App* list = app.add_subcommand("jobs", "Your jobs, newest first");
   list->add_option("--state", filter->first, "Only those in this state");
   list->add_option("--cursor", filter->second, "Where the last page ended");
-  list->add_option("--limit", *limit, "At most so many")->check(CLI::Range(1, 500))->capture_default_str();
+  list->add_option("--limit", *limit, "At most so many")->check(CLI::Range(1, 200))->capture_default_str();
   list->callback([&context, filter, limit] {
     context.print(context.must(context.client().get("/api/v1/jobs?limit=" + std::to_string(*limit) +
                                                     (filter->first.empty() ? "" : "&state=" + url_encoded(filter->first)) +
