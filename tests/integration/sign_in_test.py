@@ -312,6 +312,16 @@ class CommandLineTest(unittest.TestCase):
             self.assertEqual(reply.get("error"), error, changes)
             self.assertIn(status, (400, 401))
 
+    def test_forms_that_could_be_read_in_two_ways_are_refused(self):
+        form = {"grant_type": "authorization_code", "client_id": "bourse-cli", "code": "A" * 43, "code_verifier": "x" * 43, "token": "A" * 62}
+        for path in ("/oauth/token", "/oauth/revoke"):
+            for hostile, headers, status in (([*form.items(), ("code", "B" * 43)], {}, 400), ({**form, "code": "A" * 42 + "\0"}, {}, 400),
+                                             ({**form, "code": "A" * 5000}, {}, 413), (form, {"Content-Type": "application/json"}, 400),
+                                             (form, {"Content-Encoding": "gzip"}, 415)):
+                got, _, text = WORLD.browser().open(WORLD.url + path, hostile, headers=headers)
+                self.assertEqual(got, status, (path, hostile, headers, text))
+                self.assertIsInstance(json.loads(text), dict)
+
     def test_revoked(self):
         _, reply = self.token()
         for token in (reply["access_token"], reply["access_token"], "unknown"):
