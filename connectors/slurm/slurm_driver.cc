@@ -1,6 +1,7 @@
 #include "connectors/slurm/slurm_driver.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ using connector::RunStatus;
 constexpr std::size_t kChunk = 400;          // ids in one command line
 constexpr std::size_t kMaxRenamed = 8;       // looked into one by one, each poll
 constexpr std::size_t kMaxOutput = 48 << 20;
+constexpr std::size_t kMaxIncarnations = 100;  // of one job; what is beyond is nonsense, and would fill our own records
 
 std::string joined(const std::vector<std::string>& parts) {
   std::string text;
@@ -33,9 +35,11 @@ std::string machine_architecture() {
 
 bool is_marker(std::string_view text) { return is_plain_name(text) && !text.contains('.'); }
 
+// By submission; of two rows for one incarnation the smaller claim goes first.
 bool earlier(const AccountingRow& a, const AccountingRow& b) {
-  return std::pair(a.submit, a.start.value_or(Instant{})) < std::pair(b.submit, b.start.value_or(Instant{}));
+  return std::tie(a.id, a.submit, a.elapsed, a.raw) < std::tie(b.id, b.submit, b.elapsed, b.raw);
 }
+bool same_incarnation(const AccountingRow& a, const AccountingRow& b) { return a.id == b.id && a.submit == b.submit; }
 
 }  // namespace
 
@@ -146,7 +150,7 @@ Result<std::vector<LiveRow>> SlurmDriver::live_rows(std::vector<std::string> fil
 }
 
 Result<std::vector<AccountingRow>> SlurmDriver::accounting_rows(std::vector<std::string> filter) {
-  std::vector<std::string> arguments = {"--noheader", "--parsable", "--allocations", "--allusers", "--duplicates",
+  std::vector<std::string> arguments = {"--noheader", "--parsable", "--allocations", "--allusers",
                                         "--format=" + std::string(kAccountingFields)};
   std::ranges::move(filter, std::back_inserter(arguments));
   TRY(const std::string out, ask("sacct", std::move(arguments)));
@@ -154,6 +158,9 @@ Result<std::vector<AccountingRow>> SlurmDriver::accounting_rows(std::vector<std:
   for (const auto& row : rows(out))
     if (auto read = parse_accounting(row)) found.push_back(std::move(*read));
   std::ranges::sort(found, earlier);
+  // A damaged accounting may hold a row twice; it is charged once.
+  const auto twice = std::ranges::unique(found, same_incarnation);
+  found.erase(twice.begin(), twice.end());
   return found;
 }
 
@@ -163,7 +170,7 @@ Result<std::optional<std::string>> SlurmDriver::find_by_marker(const std::string
   TRY(const std::vector<LiveRow> live, live_rows({"--name=" + marker}));
   if (!live.empty()) return live.front().id;
   TRY(const std::vector<AccountingRow> accounted,
-      accounting_rows({"--name=" + marker, "--starttime=now-" + std::to_string(config_.accounting_days) + "days"}));
+      accounting_rows({"--duplicates", "--name=" + marker, "--starttime=now-" + std::to_string(config_.accounting_days) + "days"}));
   if (!accounted.empty()) return accounted.front().id;
   return std::nullopt;
 }
@@ -209,14 +216,18 @@ Status SlurmDriver::ask_chunk(const MarkerById& ids, Seen& seen) {
     if (at == seen.live.end() || at->second.state.phase == Phase::over || at->second.restarts > 0) wanted.push_back(id);
   }
   if (wanted.empty()) return {};
-  TRY(std::vector<AccountingRow> accounted, accounting_rows({"--jobs=" + joined(wanted), names}));
-  for (AccountingRow& row : accounted)
-    if (ids.contains(row.id)) seen.accounted[row.id].push_back(std::move(row));
+  TRY(std::vector<AccountingRow> accounted, accounting_rows({"--duplicates", "--jobs=" + joined(wanted), names}));
+  for (AccountingRow& row : accounted) {
+    if (!ids.contains(row.id)) continue;
+    std::vector<AccountingRow>& known = seen.accounted[row.id];
+    if (known.size() < kMaxIncarnations) known.push_back(std::move(row));
+  }
   return {};
 }
 
 // A user may rename a job; the line it was submitted with stays. Asked for by id alone, and only for those that the names
-// did not find.
+// did not find. Without --duplicates: a number that Slurm gave out twice has rows of a stranger's job too, and the submit
+// line speaks for the newest alone.
 Status SlurmDriver::ask_renamed(const MarkerById& ids, Seen& seen) {
   std::size_t asked = 0;
   for (const auto& [id, marker] : ids) {

@@ -104,6 +104,43 @@ TEST_F(SlurmDriverTest, OfARequeuedJobAllIncarnationsCount) {
   EXPECT_EQ(poll("7").state, RunState::missing) << "its next incarnation is not known yet";
 }
 
+TEST_F(SlurmDriverTest, ARowThatTheAccountingHoldsTwiceCountsOnce) {
+  const std::string row = std::string("7|COMPLETED|999|1000|1010|10|00:00:00|0:0|") + kTres + "|\n";
+  runner_.says("sacct", row + row);
+  EXPECT_EQ(poll("7").running, seconds(10));
+  runner_.answers.clear();
+  runner_.says("sacct", std::string("7|COMPLETED|999|1000|1900|900|00:00:00|0:0|") + kTres + "|\n" + row);
+  EXPECT_EQ(poll("7").running, seconds(10)) << "of two claims for one incarnation the smaller";
+}
+
+TEST_F(SlurmDriverTest, EndlessIncarnationsAreCutShort) {
+  std::string rows;
+  for (int n = 0; n < 5'000; ++n)
+    rows += "7|COMPLETED|" + std::to_string(1000 + 20 * n) + "|" + std::to_string(1000 + 20 * n) + "|" + std::to_string(1010 + 20 * n) +
+            "|10|00:00:00|0:0|" + kTres + "|\n";
+  runner_.says("sacct", rows);
+  const RunStatus run = poll("7");
+  EXPECT_EQ(run.running, seconds(1000));
+  EXPECT_LT(run.raw.size(), 100'000U);
+}
+
+TEST_F(SlurmDriverTest, ARenamedJobIsNotChargedForAStrangersThatHadItsNumber) {
+  runner_.says("sacct", "");                                             // by name: nothing
+  runner_.says("sacct", "sbatch --job-name=bourse-m-1 --nodes=1|\n");   // the newest job of that number is ours
+  runner_.says("sacct", std::string("7|COMPLETED|999|1000|1010|10|00:00:00|0:0|") + kTres + "|\n");
+  runner_.asked.clear();
+  EXPECT_EQ(poll("7").running, seconds(10));
+  const std::vector<std::string>& last = runner_.asked.back().argv;
+  EXPECT_TRUE(std::ranges::find(last, "--jobs=7") != last.end());
+  EXPECT_TRUE(std::ranges::find(last, "--duplicates") == last.end());
+}
+
+TEST_F(SlurmDriverTest, MoreThanItMayPrintIsNoAnswer) {
+  runner_.answers["sacct"] = {host::Finished{.out = std::string("7|COMPLETED|999|1000|1010|10|00:00:00|0:0|") + kTres + "|\n", .truncated = true}};
+  EXPECT_EQ(driver_->poll({{"7", "bourse-m-1"}}).error().outcome(), Outcome::transient);
+  for (const host::Command& command : runner_.asked) EXPECT_LE(command.max_output, 64U << 20);
+}
+
 TEST_F(SlurmDriverTest, OtherJobsRowsAreNotOurs) {
   runner_.says("squeue", std::string("8|RUNNING|1000|0:10|") + kTres + "|0|1010|\n");
   runner_.says("sacct", std::string("9|COMPLETED|999|1000|1010|10|00:00:00|0:0|") + kTres + "|\n");

@@ -13,6 +13,7 @@ constexpr std::int64_t kMaxSeconds = 10LL * 366 * 24 * 3600;
 constexpr std::int64_t kLatestEpoch = 253'402'300'799;       // the end of the year 9999
 constexpr std::size_t kMaxFields = 64;
 constexpr std::size_t kMaxNames = 64;
+constexpr std::size_t kMaxRow = 8 << 10;                     // bytes; rows are kept as evidence
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -186,6 +187,9 @@ std::optional<AccountingRow> parse_accounting(const std::vector<std::string_view
   if (ran && !read.start) return std::nullopt;
   if (state->phase == Phase::over && !read.end) return std::nullopt;
   if (read.start && read.end && (*read.end < *read.start || read.elapsed > *read.end - *read.start)) return std::nullopt;
+  std::size_t bytes = 0;
+  for (const std::string_view field : row) bytes += field.size() + 1;
+  if (bytes > kMaxRow) return std::nullopt;
   for (const std::string_view field : row) read.raw.append(read.raw.empty() ? "" : "|").append(field);
   return read;
 }

@@ -93,6 +93,9 @@ TEST(Accounting, ReadsARowAndDropsWhatIsNotOne) {
            "7|HACKED|1795302938|1795302940|1795302950|8|00:00:00|0:0|cpu=1,mem=1M,node=1",
            "7|COMPLETED|1795302938|1795302940|1795302950|8|00:00:00|0:0|cpu=1,mem=1M,node=1|more"})
     EXPECT_FALSE(accounting(bad)) << bad;
+  EXPECT_FALSE(accounting("7|COMPLETED|1795302938|1795302940|1795302950|8|" + std::string(10'000, '0') + "|0:0|cpu=1,mem=1M,node=1"));
+  EXPECT_FALSE(accounting("7|COMPLETED|1795302938|-1795302940|1795302950|8|00:00:00|0:0|cpu=1,mem=1M,node=1")) << "a negative time";
+  EXPECT_FALSE(accounting("7|job|COMPLETED|1795302938|1795302940|1795302950|8|0:0|cpu=1,mem=1M,node=1")) << "a name in the way";
   const auto never = accounting("5|CANCELLED by 999|1795303025|1795303025|1795303025|0|00:00:00|0:0|");
   ASSERT_TRUE(never);
   EXPECT_FALSE(never->allocation);
