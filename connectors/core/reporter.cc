@@ -145,7 +145,9 @@ void Reporter::add_usage(Run& run, bool final, Batch& batch) {
   usage.set_scheduler_job(run.scheduler_job);
   const std::int64_t end_ms = final ? run.ended_ms : clock_.now().unix_ms;
   usage.set_start_ms(run.started_ms != 0 ? run.started_ms : end_ms);
-  usage.set_end_ms(std::max(end_ms, usage.start_ms()));
+  // Start and running time are by the scheduler's clock, which may be ahead of ours.
+  const Instant by_scheduler = Instant{usage.start_ms()} + milliseconds(run.started_ms != 0 ? run.running_ms : 0);
+  usage.set_end_ms(std::max(end_ms, by_scheduler.unix_ms));
   usage.set_final(final);
   usage.set_revision(next.revision);
   if (run.revision > 0) usage.set_supersedes(federation::to_bytes(run.usage_record));

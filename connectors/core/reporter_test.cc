@@ -164,5 +164,18 @@ TEST_F(ReporterTest, ReadingsNeverGoDown) {
   EXPECT_EQ(report(2).records(0).usage().core_ms(), 10'000);
 }
 
+TEST_F(ReporterTest, AReadingHasRoomForItsTimeWhenTheSchedulersClockIsAhead) {
+  connector::Run& r = run(1);
+  started(r);
+  r.started_ms += 60'000;
+  r.running_ms = 5'000;
+  reporter_->touch(r.attempt, true);
+  ASSERT_TRUE(reporter_->flush());
+  const wire::Report sent = report(1);
+  const wire::UsageRecord& usage = sent.records(sent.records_size() - 1).usage();
+  EXPECT_EQ(usage.start_ms(), r.started_ms);
+  EXPECT_EQ(usage.end_ms(), r.started_ms + 5'000);
+}
+
 }  // namespace
 }  // namespace bourse::connector
