@@ -129,6 +129,23 @@ TEST(StrictParse, LooksIntoNestedMessages) {
   EXPECT_TRUE(parse_strict(hello.SerializeAsString(), read));
 }
 
+TEST(StrictParse, EndlessNestingIsRefusedWithoutFollowingIt) {
+  v1::Heartbeat read;
+  for (const std::size_t depth : {101U, 1'000'000U}) {
+    EXPECT_FALSE(parse_strict(std::string(depth, '\x13') + std::string(depth, '\x14'), read)) << depth;  // groups
+    EXPECT_FALSE(parse_strict(std::string(depth, '\x13'), read)) << depth;
+  }
+}
+
+TEST(StrictParse, OneBodyOnly) {
+  v1::Record event, usage, read;
+  event.mutable_event()->set_fence(1);
+  usage.mutable_usage()->set_fence(1);
+  EXPECT_TRUE(parse_strict(event.SerializeAsString(), read));
+  EXPECT_FALSE(parse_strict(event.SerializeAsString() + usage.SerializeAsString(), read)) << "the last would win";
+  EXPECT_FALSE(parse_strict(event.SerializeAsString() + event.SerializeAsString(), read)) << "the two would merge";
+}
+
 TEST(StrictParse, RefusesTextThatIsNotUtf8) {
   v1::Pool pool;
   EXPECT_FALSE(parse_strict(std::string("\x0A\x02\xC0\xAE", 4), pool));

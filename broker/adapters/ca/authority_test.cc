@@ -17,7 +17,7 @@ namespace {
 
 constexpr Instant kNow{1'800'000'000'000};
 
-std::string csr_of(EVP_PKEY* key, const char* san = nullptr) {
+std::string csr_of(EVP_PKEY* key, const char* san = nullptr, EVP_PKEY* signer = nullptr) {
   X509_REQ* request = X509_REQ_new();
   X509_REQ_set_pubkey(request, key);
   X509_NAME_add_entry_by_NID(X509_REQ_get_subject_name(request), NID_commonName, MBSTRING_ASC,
@@ -28,7 +28,7 @@ std::string csr_of(EVP_PKEY* key, const char* san = nullptr) {
     X509_REQ_add_extensions(request, extensions);
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
   }
-  X509_REQ_sign(request, key, EVP_sha256());
+  X509_REQ_sign(request, signer != nullptr ? signer : key, EVP_sha256());
   BIO* bio = BIO_new(BIO_s_mem());
   PEM_write_bio_X509_REQ(bio, request);
   char* data = nullptr;
@@ -123,6 +123,35 @@ TEST_F(Authority, RefusesRequestsThatItCantTrust) {
   EVP_PKEY* p384 = EVP_EC_gen("P-384");
   EXPECT_EQ(issue(csr_of(p384)).error().code, ErrorCode::invalid_argument);
   EVP_PKEY_free(p384);
+}
+
+TEST_F(Authority, ARequestProvesThatItsKeyIsHeld) {
+  const auto key = x509::make_p256_key(), other = x509::make_p256_key();
+  const auto refused = issue(csr_of(key->get(), nullptr, other->get()));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+  EXPECT_NE(refused.error().detail.find("signature"), std::string::npos) << refused.error().detail;
+}
+
+TEST_F(Authority, RefusesRequestsThatAreTooLargeOrSomethingElse) {
+  const auto key = x509::make_p256_key();
+  EXPECT_EQ(issue(csr_of(key->get()) + std::string(1 << 20, '\n')).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(issue(std::string(1 << 20, 'A')).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(issue(*x509::to_pem(key->get())).error().code, ErrorCode::invalid_argument) << "a private key";
+  EXPECT_EQ(issue(authority_->root_pem()).error().code, ErrorCode::invalid_argument) << "a certificate";
+  EVP_PKEY* ed25519 = EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519");
+  EXPECT_EQ(issue(*x509::to_pem(ed25519)).error().code, ErrorCode::invalid_argument);
+  EVP_PKEY_free(ed25519);
+}
+
+TEST_F(Authority, OneKeyCertifiedTwiceKeepsItsTwoNamesApart) {
+  const auto key = x509::make_p256_key();
+  const auto first = issue(csr_of(key->get()));
+  const auto second = authority_->issue_connector(csr_of(key->get()), "bourse.test", CenterId{Uuid{5, 6}}, ConnectorId{Uuid{7, 8}}, kNow, hours(1));
+  ASSERT_TRUE(first && second);
+  const auto a = x509::parse_certificate(*first), b = x509::parse_certificate(*second);
+  EXPECT_NE(ASN1_INTEGER_cmp(X509_get0_serialNumber(a->get()), X509_get0_serialNumber(b->get())), 0);
+  EXPECT_NE(X509_NAME_cmp(X509_get_subject_name(a->get()), X509_get_subject_name(b->get())), 0);
 }
 
 TEST_F(Authority, OpensAgainWithoutTheRootsKey) {
