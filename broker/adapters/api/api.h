@@ -76,7 +76,7 @@ class Api {
   Result<CenterId> center_of(const std::string& name_or_id);
   Result<JobSpec> spec_of(const v1::JobSpec& in);
   Status keep_script(const std::string& script);
-  Status check_quoted_script(QuoteId id, const std::string& script);
+  Status check_quoted_script(QuoteId id, BillingAccountId account, const std::string& script);
   // The job as the caller may see it. Errors: not_found.
   Result<v1::Job> job_seen_by(const Caller& caller, JobId id);
   Result<v1::Principal> principal_of(const Person& person);

@@ -89,12 +89,12 @@ Status Api::keep_script(const std::string& script) {
 }
 
 // What is accepted is the quote's job: a script sent along must be the one that was quoted, and there must be one.
-Status Api::check_quoted_script(QuoteId id, const std::string& script) {
-  TRY(const std::optional<Hash256> quoted, look([id](const Market& market) -> std::optional<Hash256> {
+Status Api::check_quoted_script(QuoteId id, BillingAccountId account, const std::string& script) {
+  TRY(const std::optional<Hash256> quoted, look([id, account](const Market& market) -> std::optional<Hash256> {
         const Quote* quote = market.quote(id);
-        return quote == nullptr ? std::nullopt : std::optional(quote->spec.script);
+        return quote == nullptr || quote->account != account ? std::nullopt : std::optional(quote->spec.script);
       }));
-  if (!quoted) return {};  // over, or accepted before: the engine answers
+  if (!quoted) return {};  // over, accepted before, or another's, whose script is not to be guessed at: the engine answers
   if (*quoted == sha256(std::string_view()))
     return fail(ErrorCode::failed_precondition, "The quote was asked for without a script.");
   if (!script.empty() && sha256(std::string_view(script)) != *quoted)
@@ -119,7 +119,7 @@ Result<v1::Job> Api::submit(const v1::SubmitRequest& request) {
     CHECK_OK(keep_script(request.spec().script()));
   } else {
     TRY(command.quote, id_or_not_found<QuoteIdKind>(request.quote()));
-    CHECK_OK(check_quoted_script(command.quote, request.spec().script()));
+    CHECK_OK(check_quoted_script(command.quote, account, request.spec().script()));
   }
   TRY(const CommandResult done, run(caller, request.key(), fingerprint("Submit", request), std::move(command)));
   TRY(v1::Job job, job_seen_by(caller, JobId{done.object}));

@@ -129,12 +129,70 @@ TEST_F(Isolation, AnotherTenantsThingsAreNotThere) {
   claims.clear_accounts();
   claims.add_accounts(ada_.accounts(0));
   for (const Rpc& each : user_rpcs(ada_.accounts(0), job_, quote_)) EXPECT_EQ(each.call(claims).code, "not_found") << each.name;
+  // Whatever the id: each of them leads to the job, for its owner.
+  for (const v1::Job job = see(ada_, job_); const std::string& id : {job.id(), quote_, job.hold(), job.attempt()}) {
+    v1::TraceRequest trace;
+    trace.set_id(id);
+    *trace.mutable_principal() = ada_;
+    v1::TraceReply chain;
+    if (id != quote_) EXPECT_TRUE(call(&Stub::Trace, trace, &chain).ok()) << id;  // nobody accepted the quote
+    *trace.mutable_principal() = bob_;
+    EXPECT_EQ(call(&Stub::Trace, trace, &chain).code, "not_found") << id;
+  }
   v1::ListJobsRequest list;
   *list.mutable_principal() = bob_;
   list.set_at_least_position(engine_->stats().position);
   v1::ListJobsReply jobs;
   ASSERT_TRUE(call(&Stub::ListJobs, list, &jobs).ok());
   EXPECT_EQ(jobs.jobs_size(), 0);
+}
+
+TEST_F(Isolation, AnotherTenantsQuoteTellsNothingOfItsScript) {
+  v1::QuoteRequest ask;
+  *ask.mutable_principal() = ada_;
+  ask.set_key(key());
+  *ask.mutable_spec() = spec();
+  ask.mutable_spec()->clear_script();
+  v1::QuoteReply bare;
+  ASSERT_TRUE(call(&Stub::Quote, ask, &bare).ok());
+  for (const std::string& quote : {quote_, bare.quote()}) {
+    for (const char* script : {"", "#!/bin/sh\n# a guess\n"}) {
+      v1::SubmitRequest request;
+      *request.mutable_principal() = bob_;
+      request.set_key(key());
+      request.set_quote(quote);
+      request.mutable_spec()->set_script(script);
+      v1::Job job;
+      EXPECT_EQ(call(&Stub::Submit, request, &job).code, "not_found") << script;
+    }
+  }
+}
+
+TEST_F(Isolation, MoneyThatCantBeMeantIsRefused) {
+  const auto refused = [&](const char* amount, const char* unit, const std::string& reference) {
+    v1::FundAccountRequest request;
+    *request.mutable_principal() = finance_;
+    request.set_key(key());
+    request.set_account(ada_.accounts(0));
+    request.mutable_money()->set_amount(amount);
+    request.mutable_money()->set_unit(unit);
+    request.set_bank_reference(reference);
+    v1::Wallet wallet;
+    return call(&Stub::FundAccount, request, &wallet).code;
+  };
+  for (const char* amount : {"", "1,5", "1.000,50", "1e3", "+1", " 1", "1 ", "0x10", "1.1234567", "NaN", "=1+1", "１"})
+    EXPECT_EQ(refused(amount, "CNY", "r"), "invalid_argument") << amount;
+  for (const char* amount : {"0", "-0", "-1", "0.000000"}) EXPECT_NE(refused(amount, "CNY", "r"), "") << amount;
+  for (const char* amount : {"99999999999999999999", "9223372036854.775808"}) EXPECT_EQ(refused(amount, "CNY", "r"), "amount_overflow") << amount;
+  for (const char* unit : {"", "cny", "C", "CNY ", "¥", "=A1"}) EXPECT_EQ(refused("1", unit, "r"), "invalid_argument") << unit;
+  for (const char* unit : {"USD", "DU"}) EXPECT_EQ(refused("1", unit, "r"), "unit_mismatch") << unit;
+  for (const std::string& reference : {std::string(), std::string("a\tb"), std::string("a\r\nb"), std::string("\xE2\x80\xAE"), std::string(141, 'r')})
+    EXPECT_EQ(refused("1", "CNY", reference), "invalid_argument") << reference;
+  v1::ListWalletsRequest which;
+  *which.mutable_principal() = ada_;
+  v1::ListWalletsReply wallets;
+  ASSERT_TRUE(call(&Stub::ListWallets, which, &wallets).ok());
+  EXPECT_EQ(wallets.wallets(0).balance(), "100.00");
 }
 
 TEST_F(Isolation, UsersDoNothingThatStaffDoes) {
