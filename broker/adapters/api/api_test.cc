@@ -24,6 +24,10 @@ TEST(GrpcStatus, TheTrailerCarriesTheCodeAndABoundedDetail) {
   ASSERT_TRUE(problem.ParseFromString(problem_trailer({ErrorCode::insufficient_funds, std::string(100'000, 'x')})));
   EXPECT_EQ(problem.code(), "insufficient_funds");
   EXPECT_LE(problem.detail().size(), 2'000u);
+  std::string wide = "x";
+  while (wide.size() < 3'000) wide += "磁";
+  ASSERT_TRUE(problem.ParseFromString(problem_trailer({ErrorCode::conflict, wide})));
+  EXPECT_EQ(problem.detail(), wide.substr(0, 1'999));
 }
 
 v1::Principal principal(const std::vector<std::string>& roles) {
