@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 
 namespace bourse::broker::api {
@@ -63,6 +65,53 @@ TEST_F(Hledger, AccountsOfOneNameAreToldApart) {
   const std::string text = book({one, other});
   EXPECT_NE(text.find("account Expenses:Rounding:CNY:" + to_text(one.id)), std::string::npos) << text;
   EXPECT_NE(text.find("account Expenses:Rounding:CNY:" + to_text(other.id)), std::string::npos) << text;
+}
+
+TEST_F(Hledger, WhatPeopleWroteStaysWords) {
+  const std::string hostile[] = {"=1+1", "=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "* x", "! x", "(9) x",
+                                 "| note", "; date:2020-01-01", "a\n    Assets:Bank clearing:CNY  5 CNY", "include /etc/passwd",
+                                 "\"", "end comment", "1.000,5 EUR", std::string("a\0b", 3)};
+  BookAccount bank = account(ledger::AccountCode::bank_clearing, "", "");
+  std::vector<BookAccount> plain = {bank}, named = {bank};
+  for (std::size_t i = 0; i < std::size(hostile); ++i) {
+    plain.push_back(account(ledger::AccountCode::wallet, "acc_" + std::to_string(i), "x"));
+    named.push_back(plain.back());
+    named.back().name = hostile[i];
+    post(plain[0], plain[i + 1], 1, ledger::TransferCode::top_up, "x");
+    named[0].debits_posted = plain[0].debits_posted;
+    named[i + 1].credits_posted = plain[i + 1].credits_posted;
+  }
+  const std::string expected = book(plain);
+  for (std::size_t i = 0; i < std::size(hostile); ++i) transfers_[i].reference = hostile[i];
+  const std::string text = book(named);
+  EXPECT_EQ(std::ranges::count(text, '\n'), std::ranges::count(expected, '\n')) << text;
+  for (const char control : {'\t', '\r', '\0', '@', '!', '|'}) EXPECT_EQ(text.find(control), std::string::npos) << int{control};
+  if (std::system("hledger --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "hledger is not installed";
+  const std::string path = testing::TempDir() + "hledger_words.journal";
+  std::ofstream(path) << text;
+  EXPECT_EQ(std::system(("hledger -f '" + path + "' check --strict >/dev/null 2>&1").c_str()), 0) << text;
+  std::remove(path.c_str());
+}
+
+TEST_F(Hledger, DaysBeginAtMidnightUtc) {
+  BookAccount bank = account(ledger::AccountCode::bank_clearing, "", ""), wallet = account(ledger::AccountCode::wallet, "acc_1", "");
+  // Clocks in much of Europe went forward in the night after that midnight: no business of the ledger's.
+  const Instant midnight = *parse_instant("2026-03-29T00:00:00Z");
+  post(bank, wallet, 1, ledger::TransferCode::top_up, "before");
+  transfers_.back().at = midnight - milliseconds(1);
+  post(bank, wallet, 1, ledger::TransferCode::top_up, "after");
+  transfers_.back().at = midnight;
+  const char* zone = std::getenv("TZ");
+  const std::string before = zone == nullptr ? "" : zone;
+  for (const char* there : {"Europe/Berlin", "Asia/Shanghai", "America/Los_Angeles"}) {
+    ::setenv("TZ", there, 1);
+    ::tzset();
+    const std::string text = book({bank, wallet});
+    EXPECT_NE(text.find("2026-03-28 * (1.0) top-up before\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("2026-03-29 * (2.0) top-up after\n"), std::string::npos) << text;
+  }
+  zone == nullptr ? ::unsetenv("TZ") : ::setenv("TZ", before.c_str(), 1);
+  ::tzset();
 }
 
 TEST_F(Hledger, TheRealHledgerAcceptsItAndFindsAMillionth) {

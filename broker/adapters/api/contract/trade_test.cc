@@ -1,7 +1,9 @@
 // The market's whole way through the API: sign in, fund, quote, submit, run, receipt, trace, settle, verify, export.
 #include <cstdio>
 #include <fstream>
+#include <set>
 #include <sstream>
+#include <thread>
 
 #include "broker/adapters/api/contract/market_world.h"
 #include "broker/adapters/statement/statement.h"
@@ -175,6 +177,40 @@ TEST_F(Trade, TheLedgerVerifiesAndAnotherProgramAddsItUp) {
   ASSERT_NE(at, std::string::npos);
   off[at + 7] = off[at + 7] == '9' ? '8' : static_cast<char>(off[at + 7] + 1);
   EXPECT_FALSE(checks(off)) << "a millionth too much went unnoticed";
+}
+
+TEST_F(Trade, SettlementsAgainAtOnceAndOfNothingPayOnce) {
+  run_job(alpha_, submit(user_, spec()).id(), seconds(30));
+  v1::SettleRequest request;
+  *request.mutable_principal() = finance_;
+  request.set_center("alpha");
+  std::vector<v1::SettleReply> replies(4);
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < replies.size(); ++i) {
+      request.set_key(i == 0 ? "same" : key());
+      threads.emplace_back([this, request, &reply = replies[i]] { EXPECT_TRUE(call(&v1::Market::Stub::Settle, request, &reply).ok()); });
+    }
+  }
+  std::set<std::string> periods;
+  Amount gross;
+  for (const v1::SettleReply& reply : replies) {
+    EXPECT_EQ(reply.statement().state(), "closed");
+    periods.insert(reply.period());
+    gross += *parse_amount(reply.statement().gross().amount());
+  }
+  EXPECT_EQ(periods.size(), replies.size());
+  EXPECT_EQ(to_text(gross), "0.012208");
+  request.set_key("same");  // a lost answer, asked for again
+  v1::SettleReply again;
+  ASSERT_TRUE(call(&v1::Market::Stub::Settle, request, &again).ok());
+  EXPECT_EQ(again.SerializeAsString(), replies[0].SerializeAsString());
+  EXPECT_EQ(settle().statement().captures(), 0u);
+  v1::VerifyLedgerRequest check;
+  *check.mutable_principal() = finance_;
+  v1::VerifyLedgerReply verified;
+  ASSERT_TRUE(call(&v1::Market::Stub::VerifyLedger, check, &verified).ok());
+  EXPECT_TRUE(verified.ok()) << (verified.differences_size() == 0 ? "" : verified.differences(0));
 }
 
 TEST_F(Trade, ListsPageAndFilter) {
