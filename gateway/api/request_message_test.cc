@@ -71,6 +71,9 @@ TEST_F(RequestMessage, wants_json_bodies) {
   }
   request.headers.set("content-type", "Application/JSON");
   EXPECT_TRUE(make("Submit"));
+  request.headers.add("content-type", "application/json");  // twice: which one counts?
+  EXPECT_EQ(refused("Submit"), ErrorCode::unsupported_media_type);
+  request.headers.set("content-type", "application/json");
   request.body.clear();
   EXPECT_EQ(refused("Submit"), ErrorCode::invalid_argument);
 }

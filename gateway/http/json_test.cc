@@ -13,6 +13,9 @@ TEST(Json, reads_json) {
   EXPECT_EQ((*json)["a"][2].get<std::uint64_t>(), 18446744073709551615U);
   EXPECT_EQ((*json)["a"][3], "度");
   EXPECT_EQ((*parse_json("9007199254740993")).get<std::int64_t>(), 9007199254740993);  // 2^53 + 1
+  EXPECT_EQ((*parse_json("-0")).get<std::int64_t>(), 0);
+  EXPECT_FALSE((*parse_json("18446744073709551616")).is_number_integer());  // never cut down to one that fits
+  EXPECT_FALSE((*parse_json("-9223372036854775809")).is_number_integer());
 }
 
 TEST(Json, refuses_all_else) {
@@ -42,6 +45,9 @@ TEST(Json, refuses_all_else) {
                           "// c\n1",
                           "1e999",
                           "-1e999",
+                          "-",
+                          "- 0",
+                          "-00",
                           "{\"a\":1,\"a\":2}",
                           "{\"a\":{\"b\":1,\"b\":1}}",
                           "{\"a\":1,\"\\u0061\":2}"})
