@@ -219,9 +219,10 @@ void LinkWorld::SetUp() {
 void LinkWorld::start_server() {
   const std::scoped_lock lock(link_mutex_);
   link_ = std::make_unique<broker::LinkServer>(
-      broker::LinkOptions{.audience = kAudience, .heartbeat = milliseconds(200), .offline_after = offline_after_}, *engine_, blobs_, keys_, clock_, rng_);
+      broker::LinkOptions{.audience = kAudience, .heartbeat = milliseconds(200), .offline_after = offline_after_, .proof_deadline = proof_deadline_}, *engine_, blobs_, keys_, clock_, rng_);
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(4 << 20);
+  for (const auto packed : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) builder.SetCompressionAlgorithmSupportStatus(packed, false);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 32 * 1024);
   builder.AddListeningPort("unix:" + directory_ + "/link.sock", grpc::InsecureServerCredentials());
   builder.RegisterService(&link_->service());
@@ -253,11 +254,15 @@ std::shared_ptr<grpc::Channel> LinkWorld::channel() const {
   return grpc::CreateCustomChannel("unix:" + directory_ + "/link.sock", grpc::InsecureChannelCredentials(), arguments);
 }
 
+std::string LinkWorld::certificate(CenterId center, ConnectorId connector, Duration lifetime) const {
+  const auto chain = authority_->issue_connector(make_csr(), kAudience, center, connector, clock_.now(), lifetime);
+  EXPECT_TRUE(chain) << chain.error().message();
+  return chain ? escaped(*chain) : "";
+}
+
 Member LinkWorld::enrol(const std::string& name) {
   Member member{id_of<CenterId>(++serial_), id_of<ConnectorId>(++serial_), federation::make_key_pair(rng_), federation::make_key_pair(rng_), {}};
-  const auto chain = authority_->issue_connector(make_csr(), kAudience, member.center, member.connector, clock_.now(), hours(1));
-  EXPECT_TRUE(chain) << chain.error().message();
-  member.certificate_header = escaped(*chain);
+  member.certificate_header = certificate(member.center, member.connector);
   const auto run = [&](broker::CommandBody body) {
     const auto done = engine_->execute({.now = clock_.now(), .body = std::move(body)});
     EXPECT_TRUE(done) << done.error().message();

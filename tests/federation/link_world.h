@@ -103,6 +103,8 @@ class LinkWorld : public ::testing::Test {
   void TearDown() override;
 
   Member enrol(const std::string& name);
+  // As the edge passes one on.
+  std::string certificate(CenterId center, ConnectorId connector, Duration lifetime = hours(1)) const;
   JobId submit(std::int64_t cores = 2);
   void cancel(JobId job);
   broker::Job job(JobId id);
@@ -127,6 +129,7 @@ class LinkWorld : public ::testing::Test {
   std::mutex link_mutex_;
   std::uint64_t serial_ = 1000;
   Duration offline_after_ = seconds(30);  // beyond what a loaded machine makes of any test; before SetUp
+  Duration proof_deadline_ = seconds(10);
 };
 
 // The real connector core before the test's broker.

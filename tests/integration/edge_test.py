@@ -1,6 +1,7 @@
 """The real edge before a real broker: what strangers, bad certificates, forged headers and floods meet there."""
 
 import datetime
+import gzip
 import json
 import os
 import re
@@ -248,6 +249,11 @@ class EdgeTest(unittest.TestCase):
         self.assertEqual(self.ask(client=self.good, url=market)[1], "404")
         self.assertEqual(self.grpc_status(client=self.good, body=b"\0\0\x50\0\0" + b"x" * (5 << 20)), RESOURCE_EXHAUSTED)
         self.assertEqual(self.ask("-X", "get", client=self.good)[1], "400")
+
+    def test_a_packed_message_is_not_unpacked(self):
+        packed = gzip.compress(bytes(64 << 20))
+        body = b"\1" + struct.pack(">I", len(packed)) + packed
+        self.assertEqual(self.grpc_status("-H", "grpc-encoding: gzip", client=self.good, body=body), UNIMPLEMENTED)
 
     def test_a_request_without_a_method_is_refused(self):
         connection = Http2(self.port)

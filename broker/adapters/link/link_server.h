@@ -26,6 +26,7 @@ struct LinkOptions {
   std::string audience;                 // the broker's name
   Duration heartbeat = seconds(10);
   Duration offline_after = seconds(35); // silence after which a center is offered no new work
+  Duration proof_deadline = seconds(10); // from dialling to the welcome
   std::size_t max_connectors = 2'000;
 };
 

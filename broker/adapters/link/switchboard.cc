@@ -14,7 +14,6 @@ namespace wire = federation::v1;
 namespace {
 
 constexpr Duration kTick = milliseconds(200);
-constexpr Duration kProofDeadline = seconds(10);
 constexpr Duration kPatience = seconds(5);        // for a stream that is to end
 constexpr std::size_t kMaxReportsTaken = 16;      // of one stream, unanswered
 
@@ -179,7 +178,7 @@ void Switchboard::look_after(Session& session, Duration now) {
     return;
   }
   if (session.stage != Stage::open) {
-    if (now - session.since > kProofDeadline) session.stream->abort();
+    if (now - session.since > options_.proof_deadline) session.stream->abort();
     return;
   }
   if (clock_.now() >= session.peer.until) return refuse(session, {ErrorCode::unauthenticated, "the client certificate has expired"});

@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t kMaxHeldRuns = 50'000;
 constexpr std::size_t kMaxText = 128;
 constexpr std::size_t kMaxReason = 512;
+constexpr Instant kLatest{253'402'300'799'999};  // the end of the year 9999; databases have an end too
 constexpr std::int64_t kMostUnits = 1'000'000'000;              // nodes, cores, cards, jobs
 constexpr std::int64_t kMostLarge = 1'000'000'000'000'000'000;  // mebibytes, core-milliseconds
 
@@ -60,6 +61,8 @@ Result<ReportRecord> read_usage(const wire::UsageRecord& in) {
   CHECK_OK(federation::hash_of(in.raw_sha256(), "usage.raw_sha256"));
   if (!in.supersedes().empty()) CHECK_OK(federation::uuid_of(in.supersedes(), "usage.supersedes"));
   if (!is_printable(in.scheduler_job(), kMaxText)) return fail(ErrorCode::invalid_argument, "usage.scheduler_job: not printable");
+  for (const std::int64_t ms : {in.start_ms(), in.end_ms()})
+    if (ms < 0 || Instant{ms} > kLatest) return fail(ErrorCode::invalid_argument, "usage.start_ms, end_ms: not a time after 1970");
   out.fence = in.fence();
   out.scheduler_job = in.scheduler_job();
   out.start = {in.start_ms()};
