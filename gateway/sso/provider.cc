@@ -141,7 +141,10 @@ Result<PublicKey> Provider::key_for(const Discovery& discovery, const std::optio
     if (fetched->status != 200)
       return fail(ErrorCode::unavailable,
                   "the identity provider answered " + std::to_string(fetched->status) + " for its keys");
-    TRY(keys_, parse_key_set(fetched->body, settings_.algorithm));
+    auto fresh = parse_key_set(fetched->body, settings_.algorithm);
+    if (!fresh && keys_.empty()) keys_read_at_.reset();  // the next one is told this, too, and not of an unknown key
+    if (!fresh) return std::unexpected(fresh.error());
+    keys_ = std::move(*fresh);
     found = find_key(keys_, kid);
   }
   if (found == nullptr)

@@ -129,6 +129,45 @@ TEST_F(ProviderTest, refetches_keys_for_an_unknown_id_once_a_minute) {
   EXPECT_EQ(fetcher.count("https://id.example/jwks"), 3);
 }
 
+TEST_F(ProviderTest, asks_nobody_that_a_token_names) {
+  const json payload = claims();
+  for (const json& header :
+       {json{{"alg", "ES256"}, {"kid", "k1"}, {"jku", "https://evil.example/keys"}},
+        json{{"alg", "ES256"}, {"kid", "k1"}, {"x5u", "https://evil.example/cert"}},
+        json{{"alg", "ES256"}, {"kid", "k1"}, {"jwk", key().jwk("k1")}}, json{{"alg", "ES256"}, {"kid", "../../k1"}},
+        json{{"alg", "ES256"}, {"kid", "https://evil.example/keys"}}, json{{"alg", "ES256"}, {"kid", "' OR ''='"}}}) {
+    give_token(header, payload);
+    EXPECT_EQ(refused_with(), ErrorCode::unauthenticated) << header;
+  }
+  for (const Fetch& asked : fetcher.asked) {
+    EXPECT_TRUE(asked.url.starts_with("https://id.example/")) << asked.url;
+    EXPECT_EQ(asked.url.find("k1"), std::string::npos) << asked.url;
+  }
+}
+
+TEST_F(ProviderTest, of_several_keys_takes_none_that_is_not_named) {
+  static const Signer kOther = Signer::ec();
+  fetcher.answers["https://id.example/jwks"] =
+      Fetched{200, json{{"keys", {key().jwk("k1"), kOther.jwk("k2")}}}.dump()};
+  give_token({{"alg", "ES256"}}, claims());
+  EXPECT_EQ(refused_with(), ErrorCode::unauthenticated);
+  give_token({{"alg", "ES256"}, {"kid", "k2"}}, claims());  // signed with k1
+  EXPECT_EQ(refused_with(), ErrorCode::unauthenticated);
+  give_token({{"alg", "ES256"}, {"kid", "k1"}}, claims());
+  EXPECT_TRUE(identify());
+}
+
+TEST_F(ProviderTest, a_key_set_with_a_secret_in_it_signs_nobody_in) {
+  for (const std::string& hostile :
+       {json{{"keys", {key().jwk("k1"), key().private_jwk()}}}.dump(), std::string("{\"keys\":[]"), std::string("<html>"),
+        json{{"keys", json::array_t(65, key().jwk("k1"))}}.dump()}) {
+    fetcher.answers["https://id.example/jwks"] = Fetched{200, hostile};
+    EXPECT_EQ(refused_with(), ErrorCode::unavailable) << hostile.substr(0, 40);
+  }
+  fetcher.answers["https://id.example/jwks"] = Fetched{200, json{{"keys", {key().jwk("k1")}}}.dump()};
+  EXPECT_TRUE(identify());
+}
+
 TEST_F(ProviderTest, says_whose_fault_it_is) {
   fetcher.answers["https://id.example/jwks"] = fail(ErrorCode::timeout);
   EXPECT_EQ(refused_with(), ErrorCode::timeout);
