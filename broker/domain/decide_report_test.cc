@@ -201,6 +201,45 @@ TEST_F(Reports, UsageThatCantBeIsSetAside) {
   EXPECT_EQ(market.job(job)->attempt().charged, *parse_amount("0.24"));
 }
 
+TEST_F(Reports, UsageOfAnotherFenceIsSetAside) {
+  const JobId job = submit();
+  UsageRecord lost = used(job, minutes(1));
+  report(north, {happens(job, Happening::rejected)});  // the job goes on in the south
+  EXPECT_EQ(aside(north, lost), old_fence);
+  lost.fence = 2;
+  EXPECT_EQ(aside(north, lost), unknown_job) << "the new fence under the old attempt";
+  start(job);
+  advance(minutes(1));
+  for (const std::uint32_t fence : {0U, 1U, 3U, ~0U}) {
+    UsageRecord record = used(job, minutes(1));
+    record.fence = fence;
+    EXPECT_EQ(aside(south, record), unknown_job) << fence;
+  }
+  EXPECT_EQ(market.job(job)->attempt().charged, Amount{});
+}
+
+TEST_F(Reports, RecordsAtTheEndsOfTimeAreSetAside) {
+  const JobId job = submit();
+  start(job);
+  advance(minutes(1));
+  const auto ending = [&](std::int64_t ms) {
+    UsageRecord record = used(job, minutes(1));
+    record.end = {ms};
+    return aside(north, record);
+  };
+  EXPECT_EQ(ending(INT64_MAX), in_future);
+  EXPECT_EQ(ending(INT64_MIN), too_old);
+  EventRecord event = happens(job, Happening::ended);
+  event.at = {INT64_MIN};
+  EXPECT_EQ(aside(north, event), too_old);
+  event.at = {INT64_MAX};
+  EXPECT_EQ(aside(north, event), in_future);
+  ApplyReport odd = next_report(north, {happens(job, Happening::ended)});
+  odd.created = {INT64_MIN};
+  EXPECT_EQ(ok(odd).quarantined.front().second, too_old);
+  EXPECT_EQ(market.job(job)->state, JobState::running);
+}
+
 TEST_F(Reports, BeyondWalltimeAndGraceIsAboveTheCaps) {
   const JobId job = submit();
   start(job);
