@@ -18,6 +18,7 @@ struct Amount {
   std::int64_t micros = 0;
 
   static constexpr std::int64_t kMicrosPerUnit = 1'000'000;
+  static constexpr std::uint8_t kPlaces = 6;
   static constexpr Amount of_micros(std::int64_t micros) { return Amount{micros}; }
   static constexpr Amount whole(std::int64_t units) { return Amount{units * kMicrosPerUnit}; }
 

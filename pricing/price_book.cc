@@ -13,6 +13,7 @@ namespace {
 constexpr unsigned kTenant = 8, kCenter = 4, kPool = 2, kQos = 1;
 constexpr unsigned kMostSpecific = kTenant | kCenter | kPool | kQos;
 constexpr std::size_t kMaxName = 255;
+constexpr std::int64_t kTicksPerHour = 3'600'000;  // of core_ms and gpu_ms
 
 unsigned specificity(const Scope& scope) {
   return (scope.tenant.is_nil() ? 0 : kTenant) | (scope.center.is_nil() ? 0 : kCenter) |
@@ -81,6 +82,13 @@ Status PriceBook::check(const PriceRow& row) const {
     return invalid(row, "valid_until is not after valid_from");
   if (row.scope.pool.size() > kMaxName || row.scope.qos.size() > kMaxName)
     return invalid(row, "the pool's or QoS's name is longer than 255 bytes");
+  if (row.minimum.is_negative()) return invalid(row, "the minimum is negative");
+  if (row.places > Amount::kPlaces) return invalid(row, "more than 6 places");
+  if (row.strategy != Strategy::per_meter) {
+    if (row.strategy > Strategy::scow_max_gpu_cpus) return invalid(row, "there is no such strategy");
+    if (row.per != kTicksPerHour) return invalid(row, "a scow strategy is priced by the hour");
+    if (row.places > kMaxScowPlaces) return invalid(row, "a scow strategy has at most 4 places");
+  }
   if (const auto known = rows_.find(row.id); known != rows_.end() && known->second != row)
     return fail(ErrorCode::conflict, "price row " + to_text(row.id) + " exists with other content; rows never change");
   return {};
@@ -92,14 +100,18 @@ void PriceBook::add(PriceRow row) {
   if (!added) return;
   const PriceRow& kept = at->second;
   const unsigned fields = specificity(kept.scope);
-  Shelf& shelf = shelves_[static_cast<std::size_t>(kept.meter)];
+  Shelf& shelf = kept.strategy == Strategy::per_meter ? shelves_[static_cast<std::size_t>(kept.meter)] : whole_jobs_;
   shelf.specificities |= static_cast<std::uint16_t>(1U << fields);
   std::vector<const PriceRow*>& rows = shelf.rows[key_of(kept.scope, fields)];
   rows.insert(std::ranges::lower_bound(rows, &kept, newer), &kept);
 }
 
 const PriceRow* PriceBook::find(const Scope& what, Meter meter, Instant at) const {
-  const Shelf& shelf = shelves_[static_cast<std::size_t>(meter)];
+  return find_on(shelves_[static_cast<std::size_t>(meter)], what, at);
+}
+
+const PriceRow* PriceBook::find_on(const Shelf& shelf, const Scope& what, Instant at) {
+  if (shelf.specificities == 0) return nullptr;
   const unsigned known = specificity(what);
   for (unsigned fields = kMostSpecific + 1; fields-- > 0;) {
     if ((fields & ~known) != 0 || (shelf.specificities >> fields & 1) == 0) continue;
@@ -115,6 +127,10 @@ Result<std::vector<PriceRow>> PriceBook::lock(const Scope& what, const Allocatio
   const std::array<std::int64_t, kMeterCount> held = {allocation.cores, allocation.gpus, allocation.nodes,
                                                       allocation.mem_mib};
   std::vector<PriceRow> locked;
+  if (const PriceRow* whole = find_on(whole_jobs_, what, at)) {
+    locked.push_back(*whole);
+    return locked;
+  }
   for (const Meter meter : kMeters) {
     if (held[static_cast<std::size_t>(meter)] <= 0) continue;
     const PriceRow* row = find(what, meter, at);

@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "base/unit.h"
 #include "pricing/meter.h"
+#include "pricing/strategy.h"
 
 namespace bourse::pricing {
 
@@ -39,11 +40,16 @@ struct PriceRow {
   Unit unit = kCny;
   Instant valid_from;
   Instant valid_until;        // exclusive; unix_ms 0 = open
+  // With a scow strategy the row prices the whole job: `price` is per amount-hour, and `per`, the ticks of an hour.
+  Strategy strategy = Strategy::per_meter;
+  std::uint8_t places = 2;    // of a scow strategy's quantity and charge; of documents otherwise
+  Amount minimum;             // what a line costs at least once anything is used
 
   bool operator==(const PriceRow&) const = default;
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
-    visit(self.id, self.scope, self.meter, self.price, self.per, self.unit, self.valid_from, self.valid_until);
+    visit(self.id, self.scope, self.meter, self.price, self.per, self.unit, self.valid_from, self.valid_until,
+          self.strategy, self.places, self.minimum);
   }
 };
 
@@ -58,16 +64,17 @@ class PriceBook {
   PriceBook(PriceBook&&) = default;
   PriceBook& operator=(PriceBook&&) = default;
 
-  // Errors: conflict (the id exists with other content), invalid_argument (negative price, per < 1, no valid_from, empty
-  // window, unknown meter or unit). Adding the same row again changes nothing.
+  // Errors: conflict (the id exists with other content), invalid_argument (negative price or minimum, per < 1, no
+  // valid_from, empty window, unknown meter or unit, a scow strategy with other than hours or more than 4 places). Adding the same row again changes nothing.
   Status check(const PriceRow& row) const;
   void add(PriceRow row);  // after check
 
-  // The row for `meter` at `at`. Specificity is a binary number
+  // The row of `meter`'s readings at `at`. Specificity is a binary number
   // (tenant 8, center 4, pool 2, qos 1: a tenant's row beats a default one); among equals the newest valid_from, then the newest id.
   const PriceRow* find(const Scope& what, Meter meter, Instant at) const;
 
-  // Rows for every meter that `allocation` moves (cores, memory, nodes and, if any, gpus): what a plan locks.
+  // Rows for every meter that `allocation` moves (cores, memory, nodes and, if any, gpus): what a plan locks. Where a row
+  // with a scow strategy holds, that row alone, whatever its meter.
   // Errors: no_price, naming the meter that has none, or one that is priced in another unit than the rest.
   Result<std::vector<PriceRow>> lock(const Scope& what, const Allocation& allocation, Instant at) const;
 
@@ -89,11 +96,13 @@ class PriceBook {
     std::uint16_t specificities = 0;                                        // bit n: a row of specificity n is here
     std::unordered_map<Key, std::vector<const PriceRow*>, Key::Hash> rows;  // newest first
   };
+  static const PriceRow* find_on(const Shelf& shelf, const Scope& what, Instant at);
   // Of `scope`, the fields that the specificity `fields` names.
   static Key key_of(const Scope& scope, unsigned fields);
 
   std::unordered_map<PriceRowId, PriceRow> rows_;
   Shelf shelves_[kMeterCount];
+  Shelf whole_jobs_;  // rows with a scow strategy
 };
 
 }  // namespace bourse::pricing

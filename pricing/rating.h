@@ -13,8 +13,8 @@ namespace bourse::pricing {
 struct RatedLine {
   PriceRowId row;
   Meter meter = Meter::core_ms;
-  std::int64_t quantity = 0;  // the cumulative reading
-  Amount amount;              // quantity × price / per, rounded half away from zero to micro-units
+  std::int64_t quantity = 0;  // the cumulative reading; with a scow strategy amount-hours × 10^places
+  Amount amount;              // quantity × price / per, rounded half away from zero to micro-units; see strategy.h
 
   bool operator==(const RatedLine&) const = default;
   static constexpr bool kGrows = true;
@@ -28,7 +28,10 @@ struct Rating {
 
 // Errors: no_price (a meter reads above zero and no row has it), amount_overflow, invalid_argument (negative reading or
 // above kMaxReading). Two rows for one meter is the caller's bug.
+// Rows with a scow strategy need more than readings: they are the caller's bug here.
 Result<Rating> rate(const Readings& cumulative, std::span<const PriceRow> rows);
+// The same from what a job had, at rows as PriceBook::lock gives them. Errors: as above and those of scow_charge.
+Result<Rating> rate_usage(const Usage& usage, std::span<const PriceRow> rows);
 
 // What a center gets of a sale, from the contract locked with the plan. Prices include tax.
 struct Terms {

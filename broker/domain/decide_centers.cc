@@ -120,6 +120,8 @@ Result<CommandResult> Decider::on(const PublishPrices& command) {
   for (const pricing::PriceRow& row : command.rows) {
     CHECK_OK(check_row(row));
     CHECK_OK(market_.prices_.check(row));
+    if (row.strategy != pricing::Strategy::per_meter || !row.minimum.is_zero())
+      return invalid("price row " + to_text(row.id) + ": the market sells by meters, without strategy or minimum");
     if (!row.scope.center.is_nil() && market_.center(row.scope.center) == nullptr) return no_center(row.scope.center);
     const auto [it, fresh] = seen.try_emplace(row.id, &row);
     if (!fresh && *it->second != row) return invalid("two price rows have the id " + to_text(row.id));
