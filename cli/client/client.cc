@@ -111,6 +111,7 @@ Result<Reply> Client::perform(const Request& request) {
   if (request.media_type != nullptr) add(std::string("Content-Type: ") + request.media_type);
 
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);  // an id of ".." is refused there, and asks for nothing else
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
   curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method);
   if (request.media_type != nullptr) {

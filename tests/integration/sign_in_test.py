@@ -322,6 +322,31 @@ class CommandLineTest(unittest.TestCase):
                 self.assertEqual(got, status, (path, hostile, headers, text))
                 self.assertIsInstance(json.loads(text), dict)
 
+    def bourse(self, *arguments):
+        _, reply = self.token()
+        env = process.minimal_env(BOURSE_URL=WORLD.url, BOURSE_CA=WORLD.ca, BOURSE_TOKEN=reply["access_token"], BOURSE_CONFIG_DIR=f"{WORLD.dir}/cli")
+        return lambda *more: process.run([f"{PROGRAMS}/bourse", *arguments, *more], env=env, check=False)
+
+    def test_what_is_typed_for_an_id_leads_nowhere_else(self):
+        show = self.bourse("job", "show")
+        self.assertEqual(show("job_1").returncode, 0)
+        for typed in ("..", ".", "../wallets", "job_1/../../me", "%2e%2e", "a\nb", "", "job_1?x=1", "é", "a" * 5000):
+            done = show(typed)
+            self.assertRegex(done.stderr, r"^bourse: the path (has|ends)|\((not_found|too_large)\)", typed)
+            self.assertEqual(done.stdout, "")
+
+    def test_jobs_that_cant_be_meant_are_not_sent(self):
+        script, empty = f"{WORLD.dir}/job.sh", f"{WORLD.dir}/nul.sh"
+        workdir.write_file(script, "#!/bin/sh\n")
+        workdir.write_file(empty, "\0\0")
+        submit = self.bourse("submit")
+        for wrong in ("--nodes=0", "--nodes=-1", f"--nodes={2**31}", "--nodes=1e3", "--cores=0", "--gpus=-1", "--time=0", "--time=UNLIMITED", "--memory=0G",
+                      "--budget=1,5", "--budget=-0", "--deadline=tomorrow", "--objective=free", "--name=a\nb", "--name=a\x1b[2J", "--name=\x7f"):
+            done = submit(script, wrong)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), (wrong, done.stderr))
+            self.assertNotIn("\x1b", done.stderr)
+        self.assertEqual(submit(empty).returncode, 2)
+
     def test_revoked(self):
         _, reply = self.token()
         for token in (reply["access_token"], reply["access_token"], "unknown"):
