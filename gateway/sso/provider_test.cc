@@ -147,8 +147,7 @@ TEST_F(ProviderTest, asks_nobody_that_a_token_names) {
 
 TEST_F(ProviderTest, of_several_keys_takes_none_that_is_not_named) {
   static const Signer kOther = Signer::ec();
-  fetcher.answers["https://id.example/jwks"] =
-      Fetched{200, json{{"keys", {key().jwk("k1"), kOther.jwk("k2")}}}.dump()};
+  fetcher.answers["https://id.example/jwks"] = Fetched{200, json{{"keys", {key().jwk("k1"), kOther.jwk("k2")}}}.dump()};
   give_token({{"alg", "ES256"}}, claims());
   EXPECT_EQ(refused_with(), ErrorCode::unauthenticated);
   give_token({{"alg", "ES256"}, {"kid", "k2"}}, claims());  // signed with k1
@@ -159,8 +158,8 @@ TEST_F(ProviderTest, of_several_keys_takes_none_that_is_not_named) {
 
 TEST_F(ProviderTest, a_key_set_with_a_secret_in_it_signs_nobody_in) {
   for (const std::string& hostile :
-       {json{{"keys", {key().jwk("k1"), key().private_jwk()}}}.dump(), std::string("{\"keys\":[]"), std::string("<html>"),
-        json{{"keys", json::array_t(65, key().jwk("k1"))}}.dump()}) {
+       {json{{"keys", {key().jwk("k1"), key().private_jwk()}}}.dump(), std::string("{\"keys\":[]"),
+        std::string("<html>"), json{{"keys", json::array_t(65, key().jwk("k1"))}}.dump()}) {
     fetcher.answers["https://id.example/jwks"] = Fetched{200, hostile};
     EXPECT_EQ(refused_with(), ErrorCode::unavailable) << hostile.substr(0, 40);
   }

@@ -1,10 +1,10 @@
 // The server on a real socket, and bytes that no well-meaning client sends.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <atomic>
 #include <future>
 #include <thread>
 
@@ -214,7 +214,8 @@ TEST_F(ServerTest, what_follows_a_body_is_no_header) {
   EXPECT_EQ(body_of(answer), "abc");
   EXPECT_EQ(header_of(answer, "x-late"), "0");
   EXPECT_EQ(header_of(answer, "x-hosts"), "1");
-  for (const char* framing : {"Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n", "X-Late : 1\r\n", "X-Late\r\n"})
+  for (const char* framing :
+       {"Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n", "X-Late : 1\r\n", "X-Late\r\n"})
     EXPECT_EQ(status_of(followed_by(framing)), 400) << framing;
   EXPECT_EQ(status_of(followed_by("X-Late: " + std::string(100'000, 'a') + "\r\n")), 400);
 }

@@ -23,7 +23,8 @@ grpc::Status grpc_status(const Error& error) { return {grpc_code(error.code), er
 std::string problem_trailer(const Error& error) {
   market::v1::Problem problem;
   problem.set_code(std::string(info(error.code).name));
-  // Trailers have a few KiB in all; a detail is a sentence. Half a character at the cut would make the whole unreadable.
+  // Trailers have a few KiB in all; a detail is a sentence. Half a character at the cut would make the whole
+  // unreadable.
   std::size_t size = std::min<std::size_t>(error.detail.size(), 2'000);
   while (size > 0 && size < error.detail.size() && (error.detail[size] & 0xC0) == 0x80) --size;
   problem.set_detail(error.detail.substr(0, size));

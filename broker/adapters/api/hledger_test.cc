@@ -68,9 +68,24 @@ TEST_F(Hledger, AccountsOfOneNameAreToldApart) {
 }
 
 TEST_F(Hledger, WhatPeopleWroteStaysWords) {
-  const std::string hostile[] = {"=1+1", "=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "* x", "! x", "(9) x",
-                                 "| note", "; date:2020-01-01", "a\n    Assets:Bank clearing:CNY  5 CNY", "include /etc/passwd",
-                                 "\"", "end comment", "1.000,5 EUR", std::string("a\0b", 3)};
+  const std::string hostile[] = {"=1+1",
+                                 "=cmd|' /C calc'!A0",
+                                 "+1",
+                                 "-1",
+                                 "@SUM(1)",
+                                 "\t=1",
+                                 "\r=1",
+                                 "* x",
+                                 "! x",
+                                 "(9) x",
+                                 "| note",
+                                 "; date:2020-01-01",
+                                 "a\n    Assets:Bank clearing:CNY  5 CNY",
+                                 "include /etc/passwd",
+                                 "\"",
+                                 "end comment",
+                                 "1.000,5 EUR",
+                                 std::string("a\0b", 3)};
   BookAccount bank = account(ledger::AccountCode::bank_clearing, "", "");
   std::vector<BookAccount> plain = {bank}, named = {bank};
   for (std::size_t i = 0; i < std::size(hostile); ++i) {
@@ -85,7 +100,8 @@ TEST_F(Hledger, WhatPeopleWroteStaysWords) {
   for (std::size_t i = 0; i < std::size(hostile); ++i) transfers_[i].reference = hostile[i];
   const std::string text = book(named);
   EXPECT_EQ(std::ranges::count(text, '\n'), std::ranges::count(expected, '\n')) << text;
-  for (const char control : {'\t', '\r', '\0', '@', '!', '|'}) EXPECT_EQ(text.find(control), std::string::npos) << int{control};
+  for (const char control : {'\t', '\r', '\0', '@', '!', '|'})
+    EXPECT_EQ(text.find(control), std::string::npos) << int{control};
   if (std::system("hledger --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "hledger is not installed";
   const std::string path = testing::TempDir() + "hledger_words.journal";
   std::ofstream(path) << text;
@@ -94,7 +110,8 @@ TEST_F(Hledger, WhatPeopleWroteStaysWords) {
 }
 
 TEST_F(Hledger, DaysBeginAtMidnightUtc) {
-  BookAccount bank = account(ledger::AccountCode::bank_clearing, "", ""), wallet = account(ledger::AccountCode::wallet, "acc_1", "");
+  BookAccount bank = account(ledger::AccountCode::bank_clearing, "", ""),
+              wallet = account(ledger::AccountCode::wallet, "acc_1", "");
   // Clocks in much of Europe went forward in the night after that midnight: no business of the ledger's.
   const Instant midnight = *parse_instant("2026-03-29T00:00:00Z");
   post(bank, wallet, 1, ledger::TransferCode::top_up, "before");

@@ -94,7 +94,8 @@ Status Api::check_quoted_script(QuoteId id, BillingAccountId account, const std:
         const Quote* quote = market.quote(id);
         return quote == nullptr || quote->account != account ? std::nullopt : std::optional(quote->spec.script);
       }));
-  if (!quoted) return {};  // over, accepted before, or another's, whose script is not to be guessed at: the engine answers
+  // Over, accepted before, or another's, whose script is not to be guessed at: the engine answers.
+  if (!quoted) return {};
   if (*quoted == sha256(std::string_view()))
     return fail(ErrorCode::failed_precondition, "The quote was asked for without a script.");
   if (!script.empty() && sha256(std::string_view(script)) != *quoted)

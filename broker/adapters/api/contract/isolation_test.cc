@@ -183,10 +183,13 @@ TEST_F(Isolation, MoneyThatCantBeMeantIsRefused) {
   for (const char* amount : {"", "1,5", "1.000,50", "1e3", "+1", " 1", "1 ", "0x10", "1.1234567", "NaN", "=1+1", "１"})
     EXPECT_EQ(refused(amount, "CNY", "r"), "invalid_argument") << amount;
   for (const char* amount : {"0", "-0", "-1", "0.000000"}) EXPECT_NE(refused(amount, "CNY", "r"), "") << amount;
-  for (const char* amount : {"99999999999999999999", "9223372036854.775808"}) EXPECT_EQ(refused(amount, "CNY", "r"), "amount_overflow") << amount;
-  for (const char* unit : {"", "cny", "C", "CNY ", "¥", "=A1"}) EXPECT_EQ(refused("1", unit, "r"), "invalid_argument") << unit;
+  for (const char* amount : {"99999999999999999999", "9223372036854.775808"})
+    EXPECT_EQ(refused(amount, "CNY", "r"), "amount_overflow") << amount;
+  for (const char* unit : {"", "cny", "C", "CNY ", "¥", "=A1"})
+    EXPECT_EQ(refused("1", unit, "r"), "invalid_argument") << unit;
   for (const char* unit : {"USD", "DU"}) EXPECT_EQ(refused("1", unit, "r"), "unit_mismatch") << unit;
-  for (const std::string& reference : {std::string(), std::string("a\tb"), std::string("a\r\nb"), std::string("\xE2\x80\xAE"), std::string(141, 'r')})
+  for (const std::string& reference :
+       {std::string(), std::string("a\tb"), std::string("a\r\nb"), std::string("\xE2\x80\xAE"), std::string(141, 'r')})
     EXPECT_EQ(refused("1", "CNY", reference), "invalid_argument") << reference;
   v1::ListWalletsRequest which;
   *which.mutable_principal() = ada_;

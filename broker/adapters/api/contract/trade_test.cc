@@ -189,7 +189,8 @@ TEST_F(Trade, SettlementsAgainAtOnceAndOfNothingPayOnce) {
     std::vector<std::jthread> threads;
     for (std::size_t i = 0; i < replies.size(); ++i) {
       request.set_key(i == 0 ? "same" : key());
-      threads.emplace_back([this, request, &reply = replies[i]] { EXPECT_TRUE(call(&v1::Market::Stub::Settle, request, &reply).ok()); });
+      threads.emplace_back(
+          [this, request, &reply = replies[i]] { EXPECT_TRUE(call(&v1::Market::Stub::Settle, request, &reply).ok()); });
     }
   }
   std::set<std::string> periods;
