@@ -27,12 +27,22 @@ def run_suite(where, driver, gtest_filter="*", **settings):
 
 
 def lose_state(cluster, user):
-    """Kills slurmctld while a job runs, and its state directory with it. Returns the job's id."""
-    job = cluster.submit("#!/bin/sh\nsleep 600\n", user, "proj", f"--job-name={LOST_MARKER}")
-    process.wait_until(lambda: cluster.job_state(job) == "RUNNING", 30, f"running job {job}", interval_s=0.2)
+    """Kills slurmctld while a job runs, and brings it back with its state of before the job. Returns the job's id.
+
+    (With no state at all, it would tell the accounting that every job is cancelled.)
+    """
+    def running(name):
+        job = cluster.submit("#!/bin/sh\nsleep 600\n", user, "proj", f"--job-name={name}")
+        process.wait_until(lambda: cluster.job_state(job) == "RUNNING", 30, f"running job {job}", interval_s=0.2)
+        return job
+
+    state, before = f"{cluster.dir}/state", f"{cluster.dir}/state-before"
+    cluster.wait_state_saved(running("kept"))
+    process.run(["cp", "-a", state, before])
+    job = running(LOST_MARKER)
     cluster.kill_daemon("slurmctld")
-    shutil.rmtree(f"{cluster.dir}/state")
-    workdir.make_dir(f"{cluster.dir}/state", "slurm")
+    shutil.rmtree(state)
+    os.rename(before, state)
     cluster.start_daemon("slurmctld")
     return job
 

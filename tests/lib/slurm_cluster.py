@@ -136,9 +136,9 @@ class SlurmCluster:
 
     def wait_state_saved(self, job, timeout_s=30):
         """Waits until slurmctld has written down what it knows now of `job`, so that a crash doesn't lose it: it writes its
-        state some seconds after a change."""
-        self.run(["scontrol", "update", f"JobId={job}", "Comment=to-be-saved"])
+        state some seconds after a change. We make one, because the last may have been written already."""
         changed = time.time_ns()
+        self.run(["scontrol", "update", f"JobId={job}", "Comment=to-be-saved"])
         saved = f"{self.dir}/state/job_state"
         process.wait_until(lambda: os.path.exists(saved) and os.stat(saved).st_mtime_ns > changed, timeout_s,
                            f"saved state of {self.name}", interval_s=0.1)

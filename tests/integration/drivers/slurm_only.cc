@@ -86,7 +86,7 @@ TEST_F(SlurmOnly, SuspendedTimeDoesNotCount) {
   EXPECT_GE((*over.ended - *over.started).ms, over.running.ms + 2000);
 }
 
-// Run by itself, after slurmctld lost its state while the job ran. The accounting has it as running, for ever.
+// Run by itself, after slurmctld went back to a state of before the job. The accounting has it as running, for ever.
 TEST_F(SlurmOnly, AJobOfALostStateIsMissing) {
   const std::string id = setting("LOST_JOB");
   if (id.empty()) GTEST_SKIP() << "no state was lost";
