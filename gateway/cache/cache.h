@@ -11,7 +11,7 @@
 
 namespace bourse::gateway {
 
-// Safe to use from every loop. Every call ends within a deadline of its own (a quarter of a second).
+// Safe to use from every loop. Every call ends within a deadline of its own: a quarter of a second for one server.
 class Cache {
  public:
   template <class T>

@@ -122,6 +122,29 @@ TEST(FallbackCache, what_is_in_both_is_taken_once) {
   EXPECT_EQ(bench.run(shared.take("k")).value(), std::nullopt);
 }
 
+// As when another loop has found Redis again, and put something there, before this one did.
+TEST(FallbackCache, what_is_in_neither_is_asked_for_again_when_redis_was_silent) {
+  class SilentOnce final : public Cache {
+   public:
+    explicit SilentOnce(Cache& real) : real_(real) {}
+    Task<Status> put(std::string key, std::string value, Duration ttl) override { co_return co_await real_.put(std::move(key), std::move(value), ttl); }
+    Task<Result<std::optional<std::string>>> take(std::string key) override {
+      if (!std::exchange(asked_, true)) co_return fail(ErrorCode::unavailable);
+      co_return co_await real_.take(std::move(key));
+    }
+    Task<Result<Grant>> draw(std::string key, BucketSize size) override { co_return co_await real_.draw(std::move(key), size); }
+
+   private:
+    Cache& real_;
+    bool asked_ = false;
+  };
+  Bench bench(true);
+  SilentOnce silent(*bench.remote);
+  FallbackCache shared(silent, bench.memory);
+  ASSERT_TRUE(bench.run(bench.remote->put("k", "1", seconds(60))));
+  EXPECT_EQ(bench.run(shared.take("k")).value(), "1");
+}
+
 TEST(RedisCacheFaults, it_comes_back_by_itself) {
   Bench bench(true);
   ASSERT_TRUE(bench.run(bench.cache().put("k", "1", seconds(60))));
