@@ -127,6 +127,19 @@ class CrashTest : public ::testing::Test {
     }
   }
 
+  // A statement that a killed broker had sent is still carried out, or not; until then the journal has no end.
+  void wait_for_the_dead() {
+    auto connection = Connection::open(server_->conninfo());
+    ASSERT_TRUE(connection) << connection.error().message();
+    for (int tries = 0; tries < 1000; ++tries) {
+      const auto others = connection->run("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
+      ASSERT_TRUE(others) << others.error().message();
+      if (others->int8(0, 0) == 0) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    FAIL() << "sessions of the killed broker are still there after 10 s";
+  }
+
   // Reads what was added since the last round; that it continues the chain proves that nothing before it changed.
   void read_journal() {
     auto connection = Connection::open(server_->conninfo("bourse_reader"));
@@ -196,6 +209,7 @@ TEST_F(CrashTest, NothingAcknowledgedIsLostAndNothingIsThereTwice) {
       start_server();
     }
     note(child.text());
+    wait_for_the_dead();
     read_journal();
     for (const Uuid& id : acknowledged_) EXPECT_TRUE(seen_.contains(id)) << to_hyphenated(id) << " was acknowledged and is lost";
     check_whole();
