@@ -30,9 +30,9 @@ json rated(const BookFile& book, const UsageLine& line, const pricing::Rating& r
 }
 
 // What was read of a usage file, and what it came to.
-class Account {
+class RatingRun {
  public:
-  Account(const BookFile& book, bool as_json) : book_(book), as_json_(as_json), table_({"usage", "amount", "currency", "rows"}) {}
+  RatingRun(const BookFile& book, bool as_json) : book_(book), as_json_(as_json), table_({"usage", "amount", "currency", "rows"}) {}
 
   void take(std::string_view text) {
     ++number_;
@@ -100,10 +100,10 @@ void add_rate_command(CLI::App& app, Context& context) {
       if (!file) Context::end_with({ErrorCode::invalid_argument, "can't read " + *usage_path});
     }
     std::istream& in = *usage_path == "-" ? std::cin : file;
-    Account account(book, context.as_json);
+    RatingRun run(book, context.as_json);
     for (std::string line; std::getline(in, line);)
-      if (line.find_first_not_of(" \t\r") != std::string::npos) account.take(line);
-    if (const int code = account.close(); code != 0) throw CLI::RuntimeError(code);
+      if (line.find_first_not_of(" \t\r") != std::string::npos) run.take(line);
+    if (const int code = run.close(); code != 0) throw CLI::RuntimeError(code);
   });
 }
 
