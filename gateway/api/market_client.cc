@@ -81,6 +81,15 @@ void prepare(grpc::ClientContext& context, const Call& call) {
 
 http::Task<Status> MarketClient::call(Call call, const google::protobuf::Message* request,
                                       google::protobuf::Message* reply) {
+  bool lost = false;
+  Status done = co_await try_once(call, request, reply, lost);
+  // A call sent on the connection of a broker that is just going away; the next one waits for it to come back.
+  if (lost && call.effect == Effect::reads) done = co_await try_once(call, request, reply, lost);
+  co_return done;
+}
+
+http::Task<Status> MarketClient::try_once(const Call& call, const google::protobuf::Message* request,
+                                          google::protobuf::Message* reply, bool& lost) {
   InFlight flight;
   prepare(flight.context, call);
   flight.request = to_buffer(*request);
@@ -107,6 +116,7 @@ http::Task<Status> MarketClient::call(Call call, const google::protobuf::Message
     const std::lock_guard lock(impl_->mutex);
     impl_->under_way.erase(&flight.context);
   }
+  lost = status.error_code() == grpc::StatusCode::UNAVAILABLE;
   if (!status.ok()) co_return std::unexpected(error_of(status, flight.context, call.effect));
   if (!from_buffer(flight.reply, *reply)) co_return fail(ErrorCode::internal, "the broker's answer can't be read");
   co_return Status{};

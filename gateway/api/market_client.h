@@ -25,7 +25,8 @@ struct Call {
   std::string request_id;  // goes along as metadata, for the logs of both sides
 };
 
-// Safe to use from every loop. While the broker is away, calls wait for it until their deadline.
+// Safe to use from every loop. While the broker is away, calls wait for it until their deadline; one that only reads and
+// whose connection broke is tried once more.
 class MarketClient {
  public:
   explicit MarketClient(const std::string& target);  // "unix:/run/bourse/market.sock"
@@ -43,6 +44,10 @@ class MarketClient {
                                                                       const google::protobuf::Message* request);
 
  private:
+  // `lost`: the connection broke before there was an answer.
+  http::Task<Status> try_once(const Call& call, const google::protobuf::Message* request, google::protobuf::Message* reply,
+                              bool& lost);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
