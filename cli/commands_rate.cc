@@ -1,6 +1,8 @@
 // bourse rate: what a price book charges for usage, offline.
 #include <fstream>
+#include <functional>
 #include <iostream>
+#include <limits>
 
 #include "cli/client/table.h"
 #include "cli/context.h"
@@ -83,6 +85,19 @@ class RatingRun {
   std::optional<Error> wrong_;
 };
 
+// Of a line that is too long only the beginning is kept, one byte more than a line may have.
+void each_line(std::istream& in, const std::function<void(std::string_view)>& visit) {
+  std::string buffer(kMaxUsageLine + 2, '\0');
+  while (in.getline(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0) {
+    const bool too_long = in.fail();
+    const auto read = static_cast<std::size_t>(in.gcount()) - (too_long || in.eof() ? 0 : 1);  // without the line's end
+    visit(std::string_view(buffer).substr(0, read));
+    if (!too_long) continue;
+    in.clear();
+    in.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+  }
+}
+
 }  // namespace
 
 void add_rate_command(CLI::App& app, Context& context) {
@@ -101,8 +116,9 @@ void add_rate_command(CLI::App& app, Context& context) {
     }
     std::istream& in = *usage_path == "-" ? std::cin : file;
     RatingRun run(book, context.as_json);
-    for (std::string line; std::getline(in, line);)
-      if (line.find_first_not_of(" \t\r") != std::string::npos) run.take(line);
+    each_line(in, [&run](std::string_view line) {
+      if (line.find_first_not_of(" \t\r") != std::string_view::npos) run.take(line);
+    });
     if (const int code = run.close(); code != 0) throw CLI::RuntimeError(code);
   });
 }

@@ -44,6 +44,12 @@ class RateTest(unittest.TestCase):
         self.assertIn("9.03", shown.stdout)
         self.assertIn("2 of 3 lines could not be rated", shown.stderr)
 
+    def test_an_endless_line_is_one_wrong_line(self):
+        done = self.rate(["x" * 70_000, "y" * 65_537, "z" * 1_000_000, json.dumps(USAGE)], "--output", "json")
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([line.get("error", {}).get("code") for line in lines], ["too_large", "too_large", "too_large", None])
+        self.assertEqual(lines[3]["amount"], "9.03")
+
     def test_a_book_that_is_wrong_rates_nothing(self):
         done = self.rate([json.dumps(USAGE)], book={"currency": "CNY", "rows": [{**BOOK["rows"][0], "valid_til": "2027-01-01T00:00:00Z"}]})
         self.assertEqual((done.returncode, done.stdout), (BAD_INPUT, ""))
