@@ -102,7 +102,7 @@ TEST_F(Hledger, WhatPeopleWroteStaysWords) {
   EXPECT_EQ(std::ranges::count(text, '\n'), std::ranges::count(expected, '\n')) << text;
   for (const char control : {'\t', '\r', '\0', '@', '!', '|'})
     EXPECT_EQ(text.find(control), std::string::npos) << int{control};
-  if (std::system("hledger --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "hledger is not installed";
+  ASSERT_EQ(std::system("hledger --version >/dev/null 2>&1"), 0) << "hledger is missing: ./dev installs it";
   const std::string path = testing::TempDir() + "hledger_words.journal";
   std::ofstream(path) << text;
   EXPECT_EQ(std::system(("hledger -f '" + path + "' check --strict >/dev/null 2>&1").c_str()), 0) << text;
@@ -132,7 +132,7 @@ TEST_F(Hledger, DaysBeginAtMidnightUtc) {
 }
 
 TEST_F(Hledger, TheRealHledgerAcceptsItAndFindsAMillionth) {
-  if (std::system("hledger --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "hledger is not installed";
+  ASSERT_EQ(std::system("hledger --version >/dev/null 2>&1"), 0) << "hledger is missing: ./dev installs it";
   BookAccount bank = account(ledger::AccountCode::bank_clearing, "", "");
   std::vector<BookAccount> accounts = {bank};
   for (int i = 0; i < 20; ++i) accounts.push_back(account(ledger::AccountCode::wallet, "acc_" + std::to_string(i), "Wallet " + std::to_string(i)));
