@@ -19,6 +19,7 @@ pkg_check_modules(pqxx REQUIRED IMPORTED_TARGET libpqxx)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 pkg_check_modules(cjose REQUIRED IMPORTED_TARGET cjose)
+pkg_check_modules(xml2 REQUIRED IMPORTED_TARGET libxml-2.0)
 find_package(tomlplusplus REQUIRED CONFIG)
 find_package(prometheus-cpp REQUIRED CONFIG)
 

@@ -22,11 +22,12 @@ ROOMS = {
     "ledger/projection": (3, ["base", "ledger/domain", "ledger/app"]),
     "gateway": (3, WIRE),
     "connectors": (3, WIRE),
+    "bank": (3, BASE),
     "broker/sim": (4, BROKER),
     "broker/daemon": (4, BROKER + ["broker/sim"]),
     "gateway/daemon": (4, ["gateway"] + WIRE),
     "connectors/daemon": (4, ["connectors"] + WIRE),
-    "cli": (4, BROKER + ["gateway", "connectors"]),
+    "cli": (4, BROKER + ["bank", "gateway", "connectors"]),
     "bench": (4, BROKER + ["gateway", "connectors", "cli"]),
 }
 FREE = ("tests",)  # programs that test the whole may see the whole
@@ -35,7 +36,7 @@ FREE = ("tests",)  # programs that test the whole may see the whole
 PLAIN_LEVEL = 2
 HEAVY = (
     "google/protobuf", "grpc", "boost/", "nlohmann/", "pqxx/", "libpq", "postgresql/", "hiredis/", "sodium", "cjose/",
-    "curl/", "toml++/", "CLI/", "spdlog/", "prometheus/", "openssl/", "sqlite3",
+    "curl/", "toml++/", "CLI/", "spdlog/", "prometheus/", "openssl/", "sqlite3", "libxml/",
 )
 HEAVY_ALLOWED = {
     # What these are for is to hide the header from everybody else.
