@@ -4,6 +4,8 @@
 #include <array>
 #include <limits>
 #include <string>
+#include <tuple>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -11,29 +13,112 @@ namespace bourse::pricing {
 namespace {
 
 constexpr std::array<std::int64_t, 7> kPowersOfTen = {1, 10, 100, 1'000, 10'000, 100'000, 1'000'000};
+constexpr std::int32_t kWhole = 10'000;  // basis points
 static_assert(Decimal::kMaxScale - Amount::kPlaces < kPowersOfTen.size());
 
-// quantity × coefficient × 10^(6 − scale) / per, the power on the side where it is an integer.
-Result<Amount> amount_of(std::int64_t quantity, const PriceRow& row) {
-  const auto too_large = [&row] {
-    return fail(ErrorCode::amount_overflow,
-                "the amount of " + std::string(name(row.meter)) + " at price row " + to_text(row.id));
-  };
-  __int128 numerator = static_cast<__int128>(quantity) * row.price.coefficient;  // < 10^18 × 2^63 < 2^127
+std::unexpected<Error> too_large(const PriceRow& row) {
+  return fail(ErrorCode::amount_overflow,
+              "the amount of " + std::string(name(row.meter)) + " at price row " + to_text(row.id));
+}
+
+// divide_half_away for what is not negative. Nearly all amounts fit in 64 bits, whose division is several times as fast.
+__int128 nearest(__int128 numerator, __int128 denominator) {
+  constexpr __int128 kNarrow = std::numeric_limits<std::int64_t>::max();
+  if (numerator > kNarrow || denominator > kNarrow) return divide_half_away(numerator, denominator);
+  const auto n = static_cast<std::uint64_t>(numerator), d = static_cast<std::uint64_t>(denominator);
+  const std::uint64_t quotient = n / d, rest = n - quotient * d;
+  return quotient + (rest >= d - rest ? 1 : 0);
+}
+
+// numerator × 10^(6 − scale) / per, the power on the side where it is an integer. numerator >= 0.
+Result<Amount> rounded(__int128 numerator, int scale, const PriceRow& row) {
   __int128 denominator = row.per;
-  if (row.price.scale <= Amount::kPlaces) {
+  if (scale <= Amount::kPlaces) {
     // Past 2^127 the quotient is past 2^63 too, since `per` is below 2^63.
-    if (__builtin_mul_overflow(numerator, kPowersOfTen[Amount::kPlaces - row.price.scale], &numerator))
-      return too_large();
+    if (__builtin_mul_overflow(numerator, kPowersOfTen[static_cast<std::size_t>(Amount::kPlaces - scale)], &numerator)) return too_large(row);
   } else {
-    denominator *= kPowersOfTen[row.price.scale - Amount::kPlaces];
+    denominator *= kPowersOfTen[static_cast<std::size_t>(scale - Amount::kPlaces)];
   }
-  const __int128 micros = divide_half_away(numerator, denominator);
-  if (micros > std::numeric_limits<std::int64_t>::max()) return too_large();
+  const __int128 micros = nearest(numerator, denominator);
+  if (micros > std::numeric_limits<std::int64_t>::max()) return too_large(row);
   return Amount{static_cast<std::int64_t>(micros)};
 }
 
+// The slices' sum at the finest of their scales, times the factor: exact, and rounded once.
+Result<Amount> amount_of_slices(std::int64_t billed, const PriceRow& row) {
+  const std::vector<Slice> parts = slices(row, billed);
+  int scale = 0;
+  for (const Slice& part : parts) scale = std::max<int>(scale, part.price.scale);
+  __int128 sum = 0;
+  for (const Slice& part : parts) {
+    __int128 product = static_cast<__int128>(part.ticks) * part.price.coefficient;
+    for (int places = part.price.scale; places < scale; ++places)
+      if (__builtin_mul_overflow(product, 10, &product)) return too_large(row);
+    if (__builtin_add_overflow(sum, product, &sum)) return too_large(row);
+  }
+  if (row.factor.table.empty()) return rounded(sum, scale, row);
+  if (__builtin_mul_overflow(sum, row.factor.value.coefficient, &sum)) return too_large(row);
+  return rounded(sum, scale + row.factor.value.scale, row);
+}
+
+Result<Amount> amount_of(std::int64_t billed, const PriceRow& row) {
+  if (!row.tiers.steps.empty() || !row.factor.table.empty()) return amount_of_slices(billed, row);
+  return rounded(static_cast<__int128>(billed) * row.price.coefficient, row.price.scale, row);  // < 10^18 × 2^63 < 2^127
+}
+
+// `list` less the row's discount, and what that took off.
+std::pair<Amount, Amount> discounted(Amount list, const PriceRow& row, bool billed) {
+  if (row.off.bps == 0) return {list, {}};
+  const auto off = static_cast<std::int64_t>(divide_half_away(static_cast<__int128>(list.micros) * row.off.bps, kWhole));
+  Amount due = list - Amount{off};
+  if (billed) due = std::max(due, std::min(list, row.minimum));
+  return {due, list - due};
+}
+
+Status add_line(Rating& rating, const RatedLine& line) {
+  const auto total = checked_add(rating.total, line.amount);
+  if (!total) return fail(ErrorCode::amount_overflow, "the total of the rated lines");
+  rating.total = *total;
+  rating.lines.push_back(line);
+  return {};
+}
+
 }  // namespace
+
+std::vector<Slice> slices(const PriceRow& row, std::int64_t billed) {
+  const std::vector<Tier>& steps = row.tiers.steps;
+  const auto reached = std::ranges::lower_bound(steps, billed, {}, &Tier::above);  // the first that is not
+  if (row.tiers.mode == TierMode::volume) return {{billed, reached == steps.begin() ? row.price : std::prev(reached)->price}};
+  std::vector<Slice> parts = {{billed, row.price}};
+  for (auto tier = steps.begin(); tier != reached; ++tier) {
+    const std::int64_t above = billed - tier->above;
+    parts.back().ticks -= above;
+    parts.push_back({above, tier->price});
+  }
+  return parts;
+}
+
+Result<RatedLine> rate_line(const PriceRow& row, std::int64_t quantity, const MonthToDate& before) {
+  if (quantity < 0 || quantity > kMaxReading || before.used < 0 || before.used > kMaxReading - quantity || before.billed < 0 ||
+      before.billed > before.used)
+    return fail(ErrorCode::invalid_argument, "the quantity " + std::to_string(quantity) + " of " + std::string(name(row.meter)) + " after " +
+                                                 std::to_string(before.used) + " in its month is not from 0 to 10^18");
+  RatedLine line{.row = row.id, .meter = row.meter, .quantity = quantity, .before = before};
+  if (row.free.ticks > 0) {
+    const std::int64_t had = row.free.over == Over::month ? before.used : 0;
+    line.free = std::min(quantity, std::max<std::int64_t>(0, row.free.ticks - had));
+  }
+  const std::int64_t billed = quantity - line.free;
+  const std::int64_t base = row.tiers.over == Over::month ? before.billed : 0;
+  TRY(Amount list, amount_of(base + billed, row));
+  if (base > 0) {
+    TRY(const Amount earlier, amount_of(base, row));
+    list -= earlier;
+  }
+  if (billed > 0 && !row.minimum.is_zero()) list = std::max(list, row.minimum);  // without one a month's line may be negative
+  std::tie(line.amount, line.discount) = discounted(list, row, billed > 0);
+  return line;
+}
 
 Result<Rating> rate(const Readings& cumulative, std::span<const PriceRow> rows) {
   for (const Meter meter : kMeters) {
@@ -46,20 +131,17 @@ Result<Rating> rate(const Readings& cumulative, std::span<const PriceRow> rows) 
   rating.lines.reserve(rows.size());
   for (const PriceRow& row : rows) {
     bool& seen = priced[static_cast<std::size_t>(row.meter)];
-    BOURSE_ASSERT(!seen && row.strategy == Strategy::per_meter);
+    BOURSE_ASSERT(!seen && by_readings(row));
     BOURSE_ASSERT(row.unit == rows.front().unit);
     seen = true;
-    const std::int64_t quantity = cumulative[row.meter];
-    TRY(Amount amount, amount_of(quantity, row));
-    if (quantity > 0) amount = std::max(amount, row.minimum);
-    const auto total = checked_add(rating.total, amount);
-    if (!total) return fail(ErrorCode::amount_overflow, "the total of the rated lines");
-    rating.total = *total;
-    rating.lines.push_back({.row = row.id, .meter = row.meter, .quantity = quantity, .amount = amount});
+    TRY(const RatedLine line, rate_line(row, cumulative[row.meter]));
+    CHECK_OK(add_line(rating, line));
   }
   for (const Meter meter : kMeters) {
-    if (cumulative[meter] > 0 && !priced[static_cast<std::size_t>(meter)])
-      return fail(ErrorCode::no_price, std::string(name(meter)) + " was used and has no price row");
+    if (cumulative[meter] == 0 || priced[static_cast<std::size_t>(meter)]) continue;
+    const auto row = std::ranges::find_if(rows, [meter](const PriceRow& r) { return includes(r.factor, meter); });
+    if (row == rows.end()) return fail(ErrorCode::no_price, std::string(name(meter)) + " was used and has no price row");
+    rating.lines.push_back({.row = row->id, .meter = meter, .quantity = cumulative[meter]});
   }
   return rating;
 }
@@ -70,12 +152,11 @@ Result<Rating> rate_usage(const Usage& usage, std::span<const PriceRow> rows) {
   const PriceRow& row = rows.front();
   TRY(const std::int64_t amount, scow_amount(row.strategy, usage.allocation, usage.pool));
   TRY(const ScowCharge charge, scow_charge(amount, usage.running.ms / 1000, {row.price, row.places, row.minimum}));
-  return Rating{.lines = {{.row = row.id, .meter = row.meter, .quantity = charge.quantity, .amount = charge.amount}},
-                .total = charge.amount};
+  const auto [due, off] = discounted(charge.amount, row, charge.amount.is_positive());
+  return Rating{.lines = {{.row = row.id, .meter = row.meter, .quantity = charge.quantity, .amount = due, .discount = off}}, .total = due};
 }
 
 Split split(Amount total, const Terms& terms) {
-  constexpr std::int32_t kWhole = 10'000;
   BOURSE_ASSERT(!total.is_negative());
   BOURSE_ASSERT(terms.tax_bps >= 0 && terms.tax_bps <= kWhole);
   BOURSE_ASSERT(terms.margin_bps >= 0 && terms.margin_bps <= kWhole);
