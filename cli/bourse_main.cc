@@ -51,6 +51,7 @@ int main(int argc, char** argv) {
   cli::add_operator_commands(app, context);
   cli::add_finance_commands(app, context);
   cli::add_verify_command(app, context);
+  cli::add_document_commands(app, context);
   cli::add_rate_command(app, context);
   cli::add_up_commands(app);
 

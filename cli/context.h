@@ -57,6 +57,7 @@ void add_job_commands(CLI::App& app, Context& context);       // offers, quote, 
 void add_operator_commands(CLI::App& app, Context& context);  // center, contract, prices
 void add_finance_commands(CLI::App& app, Context& context);   // account, settle, statement, ledger
 void add_verify_command(CLI::App& app, Context& context);     // verify FILE, offline
+void add_document_commands(CLI::App& app, Context& context);  // statement export, offline; after add_finance_commands
 void add_rate_command(CLI::App& app, Context& context);       // rate, offline
 
 // A file's content, "-" for standard input. Ends the program when it can't be read or is above `limit`.

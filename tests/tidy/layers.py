@@ -23,11 +23,12 @@ ROOMS = {
     "gateway": (3, WIRE),
     "connectors": (3, WIRE),
     "bank": (3, BASE),
+    "documents": (3, ["pricing", "broker/adapters"] + WIRE),
     "broker/sim": (4, BROKER),
     "broker/daemon": (4, BROKER + ["broker/sim"]),
     "gateway/daemon": (4, ["gateway"] + WIRE),
     "connectors/daemon": (4, ["connectors"] + WIRE),
-    "cli": (4, BROKER + ["bank", "gateway", "connectors"]),
+    "cli": (4, BROKER + ["bank", "gateway", "connectors", "documents"]),
     "bench": (4, BROKER + ["gateway", "connectors", "cli"]),
 }
 FREE = ("tests",)  # programs that test the whole may see the whole

@@ -1,0 +1,87 @@
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+#include <iostream>
+
+#include "base/hex.h"
+#include "cli/client/table.h"
+#include "cli/context.h"
+#include "documents/csv.h"
+#include "documents/json.h"
+#include "documents/pdf.h"
+#include "documents/settlement.h"
+#include "documents/xlsx.h"
+
+namespace bourse::cli {
+namespace {
+
+struct ExportOptions {
+  std::string file, format, language = "en", output = "-", key;
+};
+
+// The bytes of the document, or why there are none.
+Result<std::string> render(const documents::VerifiedStatement& verified, const ExportOptions& options) {
+  if (options.format == "focus") return documents::write_focus(documents::focus_of(verified));
+  if (options.format == "hledger") return documents::write_hledger(documents::journal_of(verified));
+  if (options.format == "beancount") return documents::write_beancount(documents::journal_of(verified));
+  const documents::Document document =
+      documents::document_of(verified, options.language == "zh" ? documents::Language::zh : documents::Language::en);
+  CHECK_OK(documents::check(document));
+  if (options.format == "pdf") return documents::write_pdf(document);
+  if (options.format == "xlsx") return documents::write_xlsx(document);
+  if (options.format == "csv") return documents::write_csv(document);
+  return documents::write_json(document);
+}
+
+void write_document(const std::string& path, const std::string& bytes) {
+  if (path == "-") {
+    std::cout << bytes << std::flush;
+    if (!std::cout) Context::end_with({ErrorCode::unavailable, "can't write to standard output"});
+    return;
+  }
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << bytes;
+  file.close();
+  if (!file) Context::end_with({ErrorCode::unavailable, "can't write " + path});
+  std::cerr << path << ": " << bytes.size() << " bytes\n";
+}
+
+void export_statement(Context& context, const ExportOptions& options) {
+  std::optional<federation::PublicKey> pinned;
+  if (!options.key.empty()) {
+    pinned.emplace();
+    if (!from_hex(options.key, *pinned)) context.end_with({ErrorCode::invalid_argument, "--ack-key must be 64 hexadecimal digits"});
+  }
+  const bool binary = options.format == "pdf" || options.format == "xlsx";
+  if (binary && options.output == "-" && isatty(STDOUT_FILENO) != 0)
+    context.end_with({ErrorCode::invalid_argument, "a " + options.format + " file is nothing for a terminal: name one with --output"});
+  const std::string file = read_input(options.file, statement::kMaxFileBytes);
+  const statement::Verification verdict = statement::verify(file, pinned);
+  if (!verdict.ok) {
+    for (const std::string& difference : verdict.differences) std::cerr << "wrong: " << harmless(difference) << "\n";
+    std::cerr << "The statement does NOT verify; nothing was exported.\n";
+    throw CLI::RuntimeError(info(ErrorCode::verification_failed).exit_code);
+  }
+  const documents::VerifiedStatement verified = context.must(documents::open_verified(file, verdict));
+  write_document(options.output, context.must(render(verified, options)));
+}
+
+}  // namespace
+
+void add_document_commands(CLI::App& app, Context& context) {
+  auto options = std::make_shared<ExportOptions>();
+  CLI::App* command = app.get_subcommand("statement")->add_subcommand("export", "Turn a statement file that verifies into a document, offline; exit code 8 if it doesn't");
+  command->add_option("file", options->file, "The statement, as 'bourse statement get' wrote it; '-' for standard input")->required();
+  command->add_option("--format", options->format, "pdf, xlsx, csv, json; focus (FinOps FOCUS 1.2), hledger, beancount")
+      ->required()
+      ->check(CLI::IsMember({"pdf", "xlsx", "csv", "focus", "hledger", "beancount", "json"}));
+  command->add_option("--language", options->language, "Of labels in pdf, xlsx and json")->check(CLI::IsMember({"en", "zh"}))->capture_default_str();
+  command->add_option("--output", options->output, "File; '-' for standard output")->capture_default_str();
+  command->add_option("--ack-key", options->key, "The market's public key (64 hexadecimal digits, 'ack_key' of a join bundle); without it, "
+                                                 "the key in the file is taken and shown");
+  command->footer("Example: bourse statement export period.json --format pdf --language zh --output period.pdf");
+  command->callback([&context, options] { export_statement(context, *options); });
+}
+
+}  // namespace bourse::cli

@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <numeric>
+#include <optional>
+
+#include "documents/pdf_flow.h"
+#include "documents/text.h"
+
+namespace bourse::documents {
+namespace {
+
+constexpr double kPad = 4, kLeading = 2.2, kLargest = 8, kSmallest = 5;
+
+// The printed columns of a table: how wide, how large the letters.
+struct Measures {
+  double size = kLargest;
+  struct One {
+    std::size_t index = 0;
+    Kind kind = Kind::text;
+    std::string label;
+    int places = 2;
+    double wish = 0;   // see wish_of
+    double width = 0;  // on the page, with its padding
+    double at(double letters) const { return wish * letters / kLargest + 2 * kPad + 0.5; }
+  };
+  std::vector<One> columns;
+};
+
+Align align_of(Kind kind) { return kind == Kind::money || kind == Kind::integer ? Align::right : Align::left; }
+
+// What a column needs at the largest letters not to wrap: of its label and of its widest cell. Digits are equally wide, so of
+// the others the longest is the widest; texts are measured one by one. Widths go with the size of the letters (no hinting).
+double wish_of(Canvas& canvas, const Table& table, const Measures::One& column) {
+  const Style style{.size = kLargest};
+  double widest = 0;
+  std::string longest;
+  const auto consider = [&](const Cell& cell) {
+    std::string text = printed(cell, column.places);
+    if (column.kind == Kind::text) widest = std::max(widest, canvas.natural_width(style, text));
+    else if (text.size() > longest.size()) longest = std::move(text);
+  };
+  for (const auto& row : table.rows) consider(row[column.index]);
+  if (!table.totals.empty()) consider(table.totals[column.index]);
+  widest = std::max(widest, canvas.natural_width(style, longest));
+  return std::max(widest, std::min(canvas.natural_width(style, column.label), std::max(widest, 60.0)));
+}
+
+void set_widths(Measures& measures) {
+  double fixed = 0, flexible = 0;
+  for (Measures::One& column : measures.columns) {
+    column.width = column.at(measures.size);
+    (column.kind == Kind::text ? flexible : fixed) += column.width;
+  }
+  const double rest = kTextWidth - fixed;
+  if (flexible > 0 && rest > 0)
+    for (Measures::One& column : measures.columns)
+      if (column.kind == Kind::text) column.width *= rest / flexible;
+  // Nothing may stand outside of the page: without texts to give way, all columns share alike.
+  const double all = std::accumulate(measures.columns.begin(), measures.columns.end(), 0.0, [](double sum, const auto& c) { return sum + c.width; });
+  for (Measures::One& column : measures.columns) column.width *= kTextWidth / all;
+}
+
+Measures measures_of(Canvas& canvas, const Table& table) {
+  Measures out;
+  for (std::size_t c = 0; c < table.columns.size(); ++c) {
+    const Column& column = table.columns[c];
+    if (!column.printed) continue;
+    Measures::One one{c, column.kind, column.label};
+    for (const auto& row : table.rows)
+      if (const auto* money = std::get_if<Money>(&row[c])) {
+        if (one.label == column.label) one.label += " " + std::string(money->unit.text());
+        one.places = std::max(one.places, places_of(money->amount));
+      }
+    if (!table.totals.empty())
+      if (const auto* money = std::get_if<Money>(&table.totals[c])) one.places = std::max(one.places, places_of(money->amount));
+    one.wish = wish_of(canvas, table, one);
+    out.columns.push_back(std::move(one));
+  }
+  // Smaller letters until the texts have what they ask for, or at least a third of the page.
+  for (out.size = kLargest; out.size > kSmallest; out.size -= 0.5) {
+    double fixed = 0, texts = 0;
+    for (const Measures::One& column : out.columns) (column.kind == Kind::text ? texts : fixed) += column.at(out.size);
+    if (fixed + std::min(texts, kTextWidth / 3) <= kTextWidth) break;
+  }
+  set_widths(out);
+  return out;
+}
+
+class TablePrinter {
+ public:
+  TablePrinter(Flow& flow, const Table& table) : flow_(flow), canvas_(flow.canvas()), table_(table), measures_(measures_of(canvas_, table)) {}
+
+  void print() {
+    const double first = table_.rows.empty() ? 0 : height_of(table_.rows.front());
+    flow_.need(24 + head_height() + first);
+    flow_.down(canvas_.text(kMargin, flow_.y(), kTextWidth, {.size = 11, .colour = kAccent}, table_.title) + 5);
+    head();
+    bool odd = false;
+    for (const auto& row : table_.rows) {
+      odd = !odd;
+      line(row, height_of(row), odd ? std::nullopt : std::optional(kShade));
+    }
+    if (!table_.totals.empty()) {
+      const double height = height_of(table_.totals);
+      turn(height + 1);
+      canvas_.rule(kMargin, flow_.y(), kTextWidth, 0.9, kAccent);
+      flow_.down(1);
+      line(table_.totals, height, kHead);
+    }
+    flow_.down(12);
+  }
+
+ private:
+  Style style(Kind kind) const { return {.size = measures_.size, .align = align_of(kind)}; }
+
+  double head_height() {
+    double height = 0;
+    for (const auto& column : measures_.columns) height = std::max(height, canvas_.height(column.width - 2 * kPad, style(column.kind), column.label));
+    return height + 2 * kLeading;
+  }
+  void head() {
+    const double height = head_height();
+    canvas_.box(kMargin, flow_.y(), kTextWidth, height, kHead);
+    double x = kMargin;
+    for (const auto& column : measures_.columns) {
+      Style bold = style(column.kind);
+      bold.colour = kAccent;
+      canvas_.text(x + kPad, flow_.y() + kLeading, column.width - 2 * kPad, bold, column.label);
+      x += column.width;
+    }
+    flow_.down(height);
+  }
+
+  double height_of(const std::vector<Cell>& row) {
+    double height = 0;
+    // Numbers and instants are measured too: where the page was too narrow for them they wrap.
+    for (const auto& column : measures_.columns)
+      height = std::max(height, canvas_.height(column.width - 2 * kPad, style(column.kind), printed(row[column.index], column.places)));
+    return height + 2 * kLeading;
+  }
+  void turn(double height) {
+    if (flow_.need(height)) head();
+  }
+  void line(const std::vector<Cell>& row, double height, const std::optional<Colour>& shade) {
+    turn(height);
+    if (shade) canvas_.box(kMargin, flow_.y(), kTextWidth, height, *shade);
+    double x = kMargin;
+    for (const auto& column : measures_.columns) {
+      canvas_.text(x + kPad, flow_.y() + kLeading, column.width - 2 * kPad, style(column.kind), printed(row[column.index], column.places));
+      x += column.width;
+    }
+    flow_.down(height);
+    canvas_.rule(kMargin, flow_.y(), kTextWidth, 0.3, kLine);
+  }
+
+  Flow& flow_;
+  Canvas& canvas_;
+  const Table& table_;
+  Measures measures_;
+};
+
+}  // namespace
+
+void print_table(Flow& flow, const Table& table) { TablePrinter(flow, table).print(); }
+
+}  // namespace bourse::documents

@@ -1,0 +1,134 @@
+// A sealed statement of any length for tests: captures of attempts with two readings each, rated and split as the engine does,
+// with the center's signed reports. The same options give the same bytes.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/assert.h"
+#include "base/rng.h"
+#include "base/sha256.h"
+#include "bourse/federation/v1/federation.pb.h"
+#include "broker/adapters/statement/statement.h"
+#include "federation-proto/fields.h"
+
+namespace bourse::documents {
+
+struct SampleOptions {
+  std::size_t lines = 5;
+  std::string center_name = "alpha", market = "bourse.test";
+  std::uint64_t seed = 20261122;
+  Amount opening = Amount::of_micros(1'234'567);
+};
+
+class SampleStatement {
+ public:
+  explicit SampleStatement(SampleOptions options)
+      : options_(std::move(options)), rng_(options_.seed), ack_(federation::make_key_pair(rng_)), billing_(federation::make_key_pair(rng_)) {}
+
+  const federation::KeyPair& ack() const { return ack_; }
+  std::string file() { return statement::seal(make(), ack_); }
+
+  statement::Statement make() {
+    statement::Statement out{.market = options_.market, .center = id<CenterId>(), .center_name = options_.center_name, .period = id<PeriodId>(),
+                             .number = 3, .opened_at = {kStart - 1000}, .cut_off = {kStart + 30 * kDay}, .billing_key = billing_.public_key};
+    while (out.lines.size() < options_.lines) attempt(out);
+    for (std::size_t first = 0; first < out.lines.size(); first += kRecordsPerReport)
+      report(out, first, std::min(first + kRecordsPerReport, out.lines.size()));
+    for (const statement::Line& line : out.lines) {
+      out.totals.gross += line.added.gross;
+      out.totals.center += line.added.center;
+      out.totals.margin += line.added.margin;
+      out.totals.tax += line.added.tax;
+    }
+    out.opening = options_.opening;
+    out.payout = out.totals.center;
+    out.closing = out.opening;
+    return out;
+  }
+
+ private:
+  static constexpr std::int64_t kStart = 1'795'000'000'000, kDay = 86'400'000;
+  static constexpr std::size_t kRecordsPerReport = 500;
+
+  template <class IdType>
+  IdType id() { return IdType::make(Instant{kStart}, rng_); }
+
+  // One line, or two: a first reading and the final one.
+  void attempt(statement::Statement& out) {
+    const JobId job = id<JobId>();
+    const AttemptId attempt = id<AttemptId>();
+    const std::size_t n = out.lines.size();
+    const auto ran = static_cast<std::int64_t>(600'000 + (n * 7'919'123) % 30'000'000);
+    const pricing::Allocation allocation{.cores = static_cast<std::int64_t>(4 << (n % 6)), .gpus = n % 4 == 0 ? 8 : 0, .nodes = 1, .mem_mib = 65'536};
+    statement::Line first = line(job, attempt, allocation, 1, ran / 2, n % 3 != 0 || n + 1 == options_.lines, nullptr);
+    const bool more = !first.final;
+    out.lines.push_back(first);
+    if (more) out.lines.push_back(line(job, attempt, allocation, 2, ran, true, &first));
+  }
+
+  statement::Line line(JobId job, AttemptId attempt, const pricing::Allocation& allocation, std::uint32_t revision, std::int64_t ran_ms,
+                       bool final, const statement::Line* before) {
+    statement::Line out{.job = job, .attempt = attempt, .record = id<UsageRecordId>(), .revision = revision, .final = final,
+                        .start = {kStart}, .end = {kStart + ran_ms}, .booked_at = {kStart + ran_ms + 1'234}};
+    out.reported = pricing::readings_of(allocation, milliseconds(ran_ms));
+    out.caps = pricing::readings_of(allocation, hours(48));
+    out.charged = out.reported;
+    const auto rate = [&](PriceRowId row, pricing::Meter meter, Decimal price, std::int64_t per) {
+      const auto amount = divide_half_away(static_cast<__int128>(out.charged[meter]) * price.coefficient * Amount::kMicrosPerUnit,
+                                           static_cast<__int128>(per) * 10'000);
+      out.rated.push_back({row, meter, price, per, out.charged[meter], Amount::of_micros(static_cast<std::int64_t>(amount))});
+      out.cumulative.gross += out.rated.back().amount;
+    };
+    rate(core_, pricing::Meter::core_ms, {613, 4}, 3'600'000);
+    rate(gpu_, pricing::Meter::gpu_ms, {127'391, 4}, 3'600'000);
+    rate(node_, pricing::Meter::node_ms, {0, 4}, 3'600'000);
+    rate(memory_, pricing::Meter::mem_mib_s, {3, 4}, 3'686'400);
+    out.terms = {.tax_bps = 600, .margin_bps = 1'000};
+    const pricing::Split split = pricing::split(out.cumulative.gross, out.terms);
+    out.cumulative = {out.cumulative.gross, split.center, split.margin, split.tax};
+    if (before != nullptr) out.previous = before->cumulative;
+    out.added = {out.cumulative.gross - out.previous.gross, out.cumulative.center - out.previous.center,
+                 out.cumulative.margin - out.previous.margin, out.cumulative.tax - out.previous.tax};
+    out.order = sha256(std::string_view("order of " + to_text(attempt)));
+    return out;
+  }
+
+  void report(statement::Statement& statement, std::size_t first, std::size_t last) {
+    federation::v1::Report report;
+    report.set_version(1);
+    report.set_audience(statement.market);
+    report.set_center(federation::to_bytes(statement.center));
+    report.set_seq(statement.reports.size() + 1);
+    for (std::size_t i = first; i < last; ++i) fill(*report.add_records()->mutable_usage(), statement.lines[i]);
+    const std::string payload = report.SerializeAsString();
+    const Hash256 hash = sha256(payload);
+    for (std::size_t i = first; i < last; ++i) statement.lines[i].report = hash;
+    statement.reports.push_back({hash, federation::seal(billing_, federation::kReportType, payload).SerializeAsString()});
+  }
+
+  static void fill(federation::v1::UsageRecord& record, const statement::Line& line) {
+    record.set_record_id(federation::to_bytes(line.record));
+    record.set_job(federation::to_bytes(line.job));
+    record.set_attempt(federation::to_bytes(line.attempt));
+    record.set_fence(1);
+    record.set_order_hash(federation::to_bytes(line.order));
+    record.set_scheduler_job("4711");
+    record.set_start_ms(line.start.unix_ms);
+    record.set_end_ms(line.end.unix_ms);
+    record.set_final(line.final);
+    record.set_revision(line.revision);
+    record.set_core_ms(line.reported[pricing::Meter::core_ms]);
+    record.set_gpu_ms(line.reported[pricing::Meter::gpu_ms]);
+    record.set_node_ms(line.reported[pricing::Meter::node_ms]);
+    record.set_mem_mib_s(line.reported[pricing::Meter::mem_mib_s]);
+  }
+
+  SampleOptions options_;
+  SeededRng rng_;
+  federation::KeyPair ack_, billing_;
+  PriceRowId core_ = id<PriceRowId>(), gpu_ = id<PriceRowId>(), node_ = id<PriceRowId>(), memory_ = id<PriceRowId>();
+};
+
+}  // namespace bourse::documents
