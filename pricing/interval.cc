@@ -2,26 +2,34 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "base/assert.h"
 
 namespace bourse::pricing {
 namespace {
 
-// The rows with their zones, asked for each part of a usage.
+// The rows with the clocks that they go by. Rows of one tariff mostly share their windows, so each clock is asked once.
 class Tariff {
  public:
   static Result<Tariff> of(std::span<const PriceRow> rows) {
     Tariff tariff;
     tariff.rows_ = rows;
     for (const PriceRow& row : rows) {
-      auto& zone = tariff.zones_.emplace_back();
+      tariff.clock_of_.push_back(kNoClock);
       if (row.windows.empty() && !by_month(row)) continue;
-      TRY(zone, Zone::named(row.zone.empty() ? "UTC" : row.zone));
+      const auto same = std::ranges::find_if(tariff.clocks_, [&row](const Clock& c) { return c.row->zone == row.zone && c.row->windows == row.windows; });
+      tariff.clock_of_.back() = static_cast<std::size_t>(same - tariff.clocks_.begin());
+      if (same == tariff.clocks_.end()) {
+        TRY(Zone zone, Zone::named(row.zone.empty() ? "UTC" : row.zone));
+        tariff.clocks_.push_back({.row = &row, .zone = std::move(zone)});
+      }
+      tariff.clocks_[tariff.clock_of_.back()].months |= by_month(row);
     }
     return tariff;
   }
@@ -29,13 +37,12 @@ class Tariff {
   Result<std::vector<Instant>> edges(Instant from, Instant until) const {
     if (until < from) return fail(ErrorCode::invalid_argument, "the usage ends before it starts");
     std::vector<Instant> all;
-    if (std::ranges::none_of(zones_, [](const auto& zone) { return zone.has_value(); })) return all;
+    if (clocks_.empty()) return all;
     if (until - from > kLongestSplit) return fail(ErrorCode::invalid_argument, "the usage is longer than ten years and its tariff has windows or months");
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-      if (!zones_[i]) continue;
+    for (const Clock& clock : clocks_) {
       const auto add = [&all](const std::vector<Instant>& more) { all.insert(all.end(), more.begin(), more.end()); };
-      add(window_edges(rows_[i].windows, *zones_[i], from, until));
-      if (by_month(rows_[i])) add(month_edges(*zones_[i], from, until));
+      add(window_edges(clock.row->windows, clock.zone, from, until));
+      if (clock.months) add(month_edges(clock.zone, from, until));
     }
     std::ranges::sort(all);
     const auto again = std::ranges::unique(all);
@@ -43,24 +50,41 @@ class Tariff {
     return all;
   }
 
-  // The row of `meter` in the part that begins at `at`: its own, or one that includes it.
-  std::optional<std::size_t> row_of(Meter meter, Instant at) const {
+  // What all rows are in the part that begins at `at`.
+  void look(Instant at) {
+    for (Clock& clock : clocks_) {
+      const LocalTime shown = clock.zone.local(at);
+      clock.holds = in_windows(clock.row->windows, shown);
+      if (clock.months) clock.month = month_of(shown.day);
+    }
+  }
+  // Then: the row of `meter`, its own or one that includes it.
+  std::optional<std::size_t> row_of(Meter meter) const {
     std::optional<std::size_t> including;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       const bool own = rows_[i].meter == meter;
       if (!own && (including || !includes(rows_[i].factor, meter))) continue;
-      if (!rows_[i].windows.empty() && !in_windows(rows_[i].windows, zones_[i]->local(at))) continue;
+      if (clock_of_[i] != kNoClock && !clocks_[clock_of_[i]].holds) continue;
       if (own) return i;
       including = i;
     }
     return including;
   }
-
-  std::int32_t month(std::size_t row, Instant at) const { return by_month(rows_[row]) ? month_of(zones_[row]->local(at).day) : 0; }
+  std::int32_t month(std::size_t row) const { return by_month(rows_[row]) ? clocks_[clock_of_[row]].month : 0; }
 
  private:
+  static constexpr std::size_t kNoClock = std::numeric_limits<std::size_t>::max();
+  struct Clock {
+    const PriceRow* row;  // one that goes by it
+    Zone zone;
+    bool months = false;  // whether a row counts them
+    bool holds = false;
+    std::int32_t month = 0;
+  };
+
   std::span<const PriceRow> rows_;
-  std::vector<std::optional<Zone>> zones_;
+  std::vector<Clock> clocks_;
+  std::vector<std::size_t> clock_of_;  // a row
 };
 
 Status check_readings(std::span<const ReadingAt> taken) {
@@ -88,14 +112,15 @@ Status check_edges(std::span<const ReadingAt> taken, const std::vector<Instant>&
 using ShareKey = std::tuple<bool, std::size_t, std::int32_t, Meter>;
 
 // What was read before the first reading belongs to nobody here.
-Status divide(const Tariff& tariff, std::span<const PriceRow> rows, std::span<const ReadingAt> taken, std::map<ShareKey, std::int64_t>& into) {
+Status divide(Tariff& tariff, std::span<const PriceRow> rows, std::span<const ReadingAt> taken, std::map<ShareKey, std::int64_t>& into) {
   for (std::size_t i = 1; i < taken.size(); ++i) {
+    tariff.look(taken[i - 1].at);
     for (const Meter meter : kMeters) {
       const std::int64_t more = taken[i].cumulative[meter] - taken[i - 1].cumulative[meter];
       if (more == 0) continue;
-      const auto row = tariff.row_of(meter, taken[i - 1].at);
+      const auto row = tariff.row_of(meter);
       if (!row) return fail(ErrorCode::no_price, std::string(name(meter)) + " was used and none of its rows holds at " + to_text(taken[i - 1].at));
-      into[{rows[*row].meter != meter, *row, tariff.month(*row, taken[i - 1].at), meter}] += more;
+      into[{rows[*row].meter != meter, *row, tariff.month(*row), meter}] += more;
     }
   }
   return {};
@@ -110,7 +135,7 @@ Result<std::vector<Instant>> tariff_edges(std::span<const PriceRow> rows, Instan
 
 Result<std::vector<Share>> shares(std::span<const ReadingAt> taken, std::span<const PriceRow> rows) {
   CHECK_OK(check_readings(taken));
-  TRY(const Tariff tariff, Tariff::of(rows));
+  TRY(Tariff tariff, Tariff::of(rows));
   std::map<ShareKey, std::int64_t> quantities;
   for (std::size_t i = 0; i < rows.size(); ++i)
     if (by_readings(rows[i])) quantities[{false, i, 0, rows[i].meter}] = 0;

@@ -68,6 +68,102 @@ TEST(PriceBook, ChecksRows) {
   EXPECT_FALSE(refused([](PriceRow& r) { r.price.coefficient = 0; })) << "a price of zero means included";
 }
 
+TEST(PriceBook, ChecksTariffs) {
+  PriceBook book;
+  const auto refused = [&book](auto change) {
+    PriceRow changed = row(1);
+    change(changed);
+    const Status status = book.check(changed);
+    return !status && status.error().code == ErrorCode::invalid_argument;
+  };
+  EXPECT_FALSE(refused([](PriceRow& r) { r.windows = {{}}, r.zone = "Asia/Shanghai"; }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.windows = {{}}; })) << "by whose clock?";
+  EXPECT_TRUE(refused([](PriceRow& r) { r.zone = "Mars/Olympus"; }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.windows = {{.days = 0}}, r.zone = "UTC"; }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.tiers.steps = {{0, {1, 0}}}; }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.free.ticks = -1; }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.off = {PriceRowId{{1, 1}}, "x", 1}; })) << "only locked rows have one";
+  const DuFactor factor{"v1", "A100", "fp16", {10'000, 4}, 0b1000};
+  EXPECT_TRUE(refused([&](PriceRow& r) { r.factor = factor; })) << "in CNY";
+  EXPECT_FALSE(refused([&](PriceRow& r) { r.factor = factor, r.unit = kDu; }));
+  EXPECT_TRUE(refused([&](PriceRow& r) { r.factor = factor, r.unit = kDu, r.factor.includes = 1; })) << "includes its own meter";
+  EXPECT_TRUE(refused([&](PriceRow& r) { r.factor = factor, r.unit = kDu, r.price = {1, 9}; })) << "13 places together";
+  EXPECT_TRUE(refused([](PriceRow& r) { r.tiers = {TierMode::volume, Over::month, {{1, {1, 0}}}}, r.minimum = Amount{1}; }));
+  EXPECT_TRUE(refused([](PriceRow& r) { r.strategy = Strategy::scow_cpus, r.free.ticks = 1; }));
+  EXPECT_TRUE(by_readings(row(1)));
+}
+
+TEST(PriceBook, SaysWhichTiersNeverFall) {
+  PriceRow falling = row(1);
+  falling.tiers = {TierMode::graduated, Over::usage, {{1, {9, 2}}}};
+  EXPECT_TRUE(grows_with_use(falling));
+  falling.tiers.mode = TierMode::volume;
+  EXPECT_FALSE(grows_with_use(falling));
+  falling.tiers.steps = {{1, {100, 3}}, {2, {2, 1}}};
+  EXPECT_TRUE(grows_with_use(falling)) << "0.10, 0.100, 0.2";
+}
+
+TEST(PriceBook, AWindowsRowHoldsInItAndLeavesTheRestToOthers) {
+  PriceBook book;
+  const Instant start = parse_instant("2026-03-02T07:00:00Z").value();
+  PriceRow peak = row(1, {.tenant = kTenant});
+  peak.windows = {{.days = 0x7f, .from = 480, .until = 960}};
+  peak.zone = "UTC";
+  book.add(peak);
+  book.add(row(2));
+  EXPECT_EQ(book.find(kWhat, Meter::core_ms, start)->id, row(2).id);
+  EXPECT_EQ(book.find(kWhat, Meter::core_ms, start + hours(1))->id, peak.id);
+  const auto locked = book.lock(kWhat, {.cores = 1}, start);
+  ASSERT_EQ(locked->size(), 2U) << "both will be needed";
+  EXPECT_EQ(locked->front().id, peak.id) << "the one that counts first";
+  EXPECT_EQ(book.lock({}, {.cores = 1}, start)->size(), 1U);
+}
+
+TEST(PriceBook, OneDiscountHolds) {
+  PriceBook book;
+  book.add(row(1));
+  const auto discount = [](std::uint64_t id, Scope scope, std::int32_t bps) {
+    return Discount{.id = PriceRowId{{9, id}}, .name = "d" + std::to_string(id), .scope = std::move(scope), .meter = {}, .bps = bps, .valid_from = kStart, .valid_until = {}};
+  };
+  const auto off = [&book](Instant at = kStart) { return book.lock(kWhat, {.cores = 1}, at)->front().off.name; };
+  EXPECT_EQ(off(), "");
+  book.add(discount(1, {}, 5'000));
+  EXPECT_EQ(off(), "d1");
+  Discount gpu = discount(2, {}, 100);
+  gpu.meter = Meter::gpu_ms;
+  book.add(gpu);
+  EXPECT_EQ(off(), "d1") << "for another meter";
+  Discount core = gpu;
+  core.id = discount(3, {}, 1).id, core.name = "d3", core.meter = Meter::core_ms;
+  book.add(core);
+  EXPECT_EQ(off(), "d3") << "for this one";
+  Discount tenants = discount(4, {.tenant = kTenant}, 100);
+  tenants.valid_until = kStart + seconds(1);
+  book.add(tenants);
+  EXPECT_EQ(off(), "d4") << "more specific, though less";
+  EXPECT_EQ(off(kStart + seconds(1)), "d3") << "and over";
+  EXPECT_EQ(book.find(kWhat, Meter::core_ms, kStart)->off, Off{}) << "the row itself is as it was";
+  EXPECT_EQ(book.check(discount(1, {}, 1)).error().code, ErrorCode::conflict);
+  for (const std::int32_t bps : {0, -1, 10'001}) EXPECT_EQ(book.check(discount(5, {}, bps)).error().code, ErrorCode::invalid_argument);
+  Discount taken = discount(6, {}, 1);
+  taken.id = row(1).id;
+  EXPECT_EQ(book.check(taken).error().code, ErrorCode::conflict);
+}
+
+TEST(PriceBook, WhatAFactorIncludesIsNotPricedBesideIt) {
+  PriceBook book;
+  PriceRow gpu = row(1, {.pool = "gpu"});
+  gpu.meter = Meter::gpu_ms;
+  gpu.unit = kDu;
+  gpu.factor = {"v1", "A100", "fp16", {1, 0}, 0b0001};
+  book.add(gpu);
+  book.add(row(2));  // cores, in yuan
+  const Scope pool{.tenant = {}, .center = {}, .pool = "gpu", .qos = {}};
+  EXPECT_EQ(book.lock(pool, {.cores = 1, .gpus = 1}, kStart)->size(), 1U);
+  EXPECT_EQ(book.lock(pool, {.cores = 1}, kStart)->front().id, row(2).id) << "no card, no factor";
+  EXPECT_EQ(book.lock(pool, {.cores = 1, .gpus = 1, .nodes = 1}, kStart).error().code, ErrorCode::no_price);
+}
+
 TEST(PriceBook, RowsNeverChange) {
   PriceBook book;
   book.add(row(1));

@@ -75,11 +75,28 @@ std::pair<Amount, Amount> discounted(Amount list, const PriceRow& row, bool bill
   return {due, list - due};
 }
 
-Status add_line(Rating& rating, const RatedLine& line) {
-  const auto total = checked_add(rating.total, line.amount);
-  if (!total) return fail(ErrorCode::amount_overflow, "the total of the rated lines");
-  rating.total = *total;
-  rating.lines.push_back(line);
+// The line of `quantity` after `line.before`, both in range.
+Status rate_into(RatedLine& line, const PriceRow& row, std::int64_t quantity) {
+  line.row = row.id;
+  line.meter = row.meter;
+  line.quantity = quantity;
+  if (row.free.ticks > 0) {
+    const std::int64_t had = row.free.over == Over::month ? line.before.used : 0;
+    line.free = std::min(quantity, std::max<std::int64_t>(0, row.free.ticks - had));
+  }
+  const std::int64_t billed = quantity - line.free;
+  const std::int64_t base = row.tiers.over == Over::month ? line.before.billed : 0;
+  TRY(Amount list, amount_of(base + billed, row));
+  if (base > 0) {
+    TRY(const Amount earlier, amount_of(base, row));
+    list -= earlier;
+  }
+  if (billed > 0 && !row.minimum.is_zero()) list = std::max(list, row.minimum);  // without one a month's line may be negative
+  line.amount = list;
+  if (row.off.bps != 0) {
+    std::tie(line.amount, line.discount) = discounted(list, row, billed > 0);
+    line.discount_id = row.off.id;
+  }
   return {};
 }
 
@@ -103,20 +120,8 @@ Result<RatedLine> rate_line(const PriceRow& row, std::int64_t quantity, const Mo
       before.billed > before.used)
     return fail(ErrorCode::invalid_argument, "the quantity " + std::to_string(quantity) + " of " + std::string(name(row.meter)) + " after " +
                                                  std::to_string(before.used) + " in its month is not from 0 to 10^18");
-  RatedLine line{.row = row.id, .meter = row.meter, .quantity = quantity, .before = before};
-  if (row.free.ticks > 0) {
-    const std::int64_t had = row.free.over == Over::month ? before.used : 0;
-    line.free = std::min(quantity, std::max<std::int64_t>(0, row.free.ticks - had));
-  }
-  const std::int64_t billed = quantity - line.free;
-  const std::int64_t base = row.tiers.over == Over::month ? before.billed : 0;
-  TRY(Amount list, amount_of(base + billed, row));
-  if (base > 0) {
-    TRY(const Amount earlier, amount_of(base, row));
-    list -= earlier;
-  }
-  if (billed > 0 && !row.minimum.is_zero()) list = std::max(list, row.minimum);  // without one a month's line may be negative
-  std::tie(line.amount, line.discount) = discounted(list, row, billed > 0);
+  RatedLine line{.before = before};
+  CHECK_OK(rate_into(line, row, quantity));
   return line;
 }
 
@@ -134,8 +139,11 @@ Result<Rating> rate(const Readings& cumulative, std::span<const PriceRow> rows) 
     BOURSE_ASSERT(!seen && by_readings(row));
     BOURSE_ASSERT(row.unit == rows.front().unit);
     seen = true;
-    TRY(const RatedLine line, rate_line(row, cumulative[row.meter]));
-    CHECK_OK(add_line(rating, line));
+    RatedLine& line = rating.lines.emplace_back();
+    CHECK_OK(rate_into(line, row, cumulative[row.meter]));
+    const auto total = checked_add(rating.total, line.amount);
+    if (!total) return fail(ErrorCode::amount_overflow, "the total of the rated lines");
+    rating.total = *total;
   }
   for (const Meter meter : kMeters) {
     if (cumulative[meter] == 0 || priced[static_cast<std::size_t>(meter)]) continue;
@@ -153,7 +161,7 @@ Result<Rating> rate_usage(const Usage& usage, std::span<const PriceRow> rows) {
   TRY(const std::int64_t amount, scow_amount(row.strategy, usage.allocation, usage.pool));
   TRY(const ScowCharge charge, scow_charge(amount, usage.running.ms / 1000, {row.price, row.places, row.minimum}));
   const auto [due, off] = discounted(charge.amount, row, charge.amount.is_positive());
-  return Rating{.lines = {{.row = row.id, .meter = row.meter, .quantity = charge.quantity, .amount = due, .discount = off}}, .total = due};
+  return Rating{.lines = {{.row = row.id, .meter = row.meter, .quantity = charge.quantity, .amount = due, .discount = off, .discount_id = row.off.id}}, .total = due};
 }
 
 Split split(Amount total, const Terms& terms) {

@@ -28,11 +28,13 @@ struct RatedLine {
   std::int64_t free = 0;      // ticks of `quantity` that the allowance covers
   std::int32_t month = 0;     // of rows by the month: 12 × year + month − 1, and what it had had before
   MonthToDate before;
+  PriceRowId discount_id;     // the Discount's; nil = none
 
   bool operator==(const RatedLine&) const = default;
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
-    visit(self.row, self.meter, self.quantity, self.amount, self.discount, self.free, self.month, self.before);
+    visit(self.row, self.meter, self.quantity, self.amount, self.discount, self.free, self.month, self.before,
+          self.discount_id);
   }
 };
 

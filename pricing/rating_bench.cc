@@ -2,7 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include "base/rng.h"
-#include "pricing/rating.h"
+#include "pricing/interval.h"
 
 namespace bourse::pricing {
 namespace {
@@ -33,6 +33,41 @@ void rate_and_split(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kMeterCount));  // lines
 }
 BENCHMARK(rate_and_split);
+
+// The same job at three tiers a row, with an allowance and a discount.
+void rate_tiers(benchmark::State& state) {
+  SeededRng rng(1);
+  std::vector<PriceRow> rows;
+  for (const Meter meter : kMeters) {
+    rows.push_back(row(rng, meter, {}));
+    rows.back().tiers.steps = {{1'000'000'000, {500, 4}}, {100'000'000'000, {25, 3}}};
+    rows.back().free = {3'600'000, Over::usage};
+    rows.back().off = {PriceRowId::make(kNow, rng), "spring", 1'500};
+  }
+  Duration running;
+  for (auto _ : state) {
+    running = running + seconds(1);
+    benchmark::DoNotOptimize(rate(readings_of({.cores = 64, .gpus = 8, .nodes = 1, .mem_mib = 262'144}, running), rows));
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kMeterCount));
+}
+BENCHMARK(rate_tiers);
+
+// A day's job across four edges of a peak tariff; a line is a row's whole share.
+void rate_windows(benchmark::State& state) {
+  SeededRng rng(1);
+  std::vector<PriceRow> rows;
+  for (const Meter meter : kMeters) {
+    rows.push_back(row(rng, meter, {}));
+    rows.back().windows = {{.days = 0x1f, .from = 480, .until = 720}, {.days = 0x1f, .from = 840, .until = 1320}};
+    rows.back().zone = "Asia/Shanghai";
+    rows.push_back(row(rng, meter, {}));
+  }
+  const Usage usage{.allocation = {.cores = 64, .gpus = 8, .nodes = 1, .mem_mib = 262'144}, .running = hours(24), .pool = {}};
+  for (auto _ : state) benchmark::DoNotOptimize(rate_interval(usage, kNow, kNow + hours(24), rows, {}, {}));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(rows.size()));
+}
+BENCHMARK(rate_windows);
 
 // 100 centers with 20 pools each, priced by pool, with a default for some and rows of one tenant.
 void find_price(benchmark::State& state) {

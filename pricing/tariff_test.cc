@@ -190,11 +190,11 @@ TEST(Tariff, RefusesWhatMakesNoSense) {
 }
 
 PriceRow any_tariff_row(bool with_minimum) {
-  PriceRow row = tariff_row({*rc::gen::inRange<std::int64_t>(0, 1'000'000), *rc::gen::inRange<std::uint8_t>(0, 10)}, *rc::gen::inRange<std::int64_t>(1, 100'000));
+  PriceRow row = tariff_row({*rc::gen::inRange<std::int64_t>(0, 100'000), *rc::gen::inRange<std::uint8_t>(4, 10)}, *rc::gen::inRange<std::int64_t>(1, 100'000));
   std::int64_t above = 0;
   for (int n = *rc::gen::inRange(0, 4); n > 0; --n) {
     above += *rc::gen::inRange<std::int64_t>(1, 1'000'000);
-    row.tiers.steps.push_back({above, {*rc::gen::inRange<std::int64_t>(0, 1'000'000), *rc::gen::inRange<std::uint8_t>(0, 10)}});
+    row.tiers.steps.push_back({above, {*rc::gen::inRange<std::int64_t>(0, 100'000), *rc::gen::inRange<std::uint8_t>(4, 10)}});
   }
   row.tiers.mode = *rc::gen::element(TierMode::graduated, TierMode::volume);
   row.tiers.over = *rc::gen::element(Over::usage, Over::month);
