@@ -52,6 +52,7 @@ struct Fact {
   std::string key, label;
   Cell value;
   bool identity = false;  // names the document: a CSV repeats it in each row, so that files can be put together
+  bool printed = true;    // on paper too; false for what the parties say there already
 };
 
 struct Party {

@@ -196,7 +196,11 @@ TEST(Documents, FocusConsumedIsWhatACaptureAdded) {
 }
 
 TEST(Documents, JournalsBalance) {
-  const Journal journal = journal_of(verified({.lines = 30}));
+  VerifiedStatement v = verified({.lines = 30});
+  v.statement.payout = Amount::of_micros(7'000'001);
+  v.statement.closing = v.statement.closing - v.statement.payout;
+  const Journal journal = journal_of(v);
+  EXPECT_EQ(journal.accounts[1].closing, Amount{} - v.statement.closing);
   std::vector<Amount> balances(journal.accounts.size());
   for (const JournalEntry& entry : journal.entries) {
     Amount of_entry;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "documents/pdf_flow.h"
 #include "documents/text.h"
@@ -50,7 +51,10 @@ void parties(Flow& flow, const Document& document) {
 // Two columns of label and value, read down the left one first.
 void facts(Flow& flow, const Document& document) {
   Canvas& canvas = flow.canvas();
-  const std::size_t half = (document.facts.size() + 1) / 2;
+  std::vector<const Fact*> shown;
+  for (const Fact& fact : document.facts)
+    if (fact.printed) shown.push_back(&fact);
+  const std::size_t half = (shown.size() + 1) / 2;
   constexpr double kWidth = (kTextWidth - kGap) / 2, kLabel = kWidth * 0.36;
   for (std::size_t row = 0; row < half; ++row) {
     double height = 0;
@@ -58,8 +62,8 @@ void facts(Flow& flow, const Document& document) {
       if (draw) flow.need(height);
       for (std::size_t side = 0; side < 2; ++side) {
         const std::size_t i = row + side * half;
-        if (i >= document.facts.size()) continue;
-        const Fact& fact = document.facts[i];
+        if (i >= shown.size()) continue;
+        const Fact& fact = *shown[i];
         const double x = kMargin + static_cast<double>(side) * (kWidth + kGap);
         const Style label{.size = 8, .colour = kFaint}, value{.size = 8};
         const std::string text = printed(fact.value, 2);

@@ -2,7 +2,7 @@
 //
 // Letterhead and parties, facts, a box with the summary, the printed tables with repeated heads, notes, evidence, lines to
 // sign on, and on every page "page x of y" with the hashes that name the source. Money is grouped, exact and aligned at the
-// point. What is too long wraps; nothing is cut. The same document gives the same bytes with the same fonts and libraries.
+// point. What is too long wraps; only a text above 600 characters ends in "…" (the other formats have it whole). The same document gives the same bytes with the same fonts and libraries.
 #pragma once
 
 #include <string>

@@ -81,6 +81,15 @@ class CairoCanvas final : public Canvas {
   Owned<PangoFontDescription> font_;
 };
 
+// At most kLongest characters: a name as long as a book must not push a row beyond its page.
+std::string shortened(std::string text) {
+  constexpr std::size_t kLongest = 600;
+  std::size_t characters = 0;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80 && ++characters > kLongest) return text.substr(0, i) + "…";
+  return text;
+}
+
 bool has_family(PangoFontMap* fonts) {
   PangoFontFamily** families = nullptr;
   int count = 0;
@@ -131,7 +140,7 @@ double CairoCanvas::lay_out(double width, const Style& style, std::string_view t
   pango_layout_set_alignment(layout_.get(), style.align == Align::right    ? PANGO_ALIGN_RIGHT
                                             : style.align == Align::center ? PANGO_ALIGN_CENTER
                                                                            : PANGO_ALIGN_LEFT);
-  const std::string safe = clean(text);
+  const std::string safe = shortened(clean(text));
   pango_layout_set_text(layout_.get(), safe.data(), static_cast<int>(safe.size()));
   int height = 0;
   pango_layout_get_size(layout_.get(), nullptr, &height);

@@ -87,7 +87,8 @@ Measures measures_of(Canvas& canvas, const Table& table) {
 
 class TablePrinter {
  public:
-  TablePrinter(Flow& flow, const Table& table) : flow_(flow), canvas_(flow.canvas()), table_(table), measures_(measures_of(canvas_, table)) {}
+  TablePrinter(Flow& flow, const Table& table) : flow_(flow), canvas_(flow.canvas()), table_(table), measures_(measures_of(canvas_, table)),
+                                           line_(canvas_.height(kTextWidth, style(Kind::text), "0")) {}
 
   void print() {
     const double first = table_.rows.empty() ? 0 : height_of(table_.rows.front());
@@ -131,11 +132,18 @@ class TablePrinter {
   }
 
   double height_of(const std::vector<Cell>& row) {
-    double height = 0;
-    // Numbers and instants are measured too: where the page was too narrow for them they wrap.
-    for (const auto& column : measures_.columns)
+    double height = line_;
+    // Only what may wrap is measured: texts (which may come in a taller font, too), and all where the page was too narrow.
+    for (const auto& column : measures_.columns) {
+      const bool fits = column.width + 0.01 >= column.at(measures_.size);
+      if (column.kind == Kind::text ? is_ascii(row[column.index]) && fits : fits) continue;
       height = std::max(height, canvas_.height(column.width - 2 * kPad, style(column.kind), printed(row[column.index], column.places)));
+    }
     return height + 2 * kLeading;
+  }
+  static bool is_ascii(const Cell& cell) {
+    const auto* text = std::get_if<std::string>(&cell);
+    return text == nullptr || std::ranges::all_of(*text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
   }
   void turn(double height) {
     if (flow_.need(height)) head();
@@ -156,6 +164,7 @@ class TablePrinter {
   Canvas& canvas_;
   const Table& table_;
   Measures measures_;
+  double line_;  // the height of one
 };
 
 }  // namespace

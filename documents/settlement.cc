@@ -70,9 +70,9 @@ Table reports_of(const Statement& s, Language l) {
 
 std::vector<Fact> facts_of(const Statement& s, Language l) {
   const auto integer = [](std::size_t n) { return static_cast<std::int64_t>(n); };
-  return {{"market", std::string(say(l, "Market", "市场")), s.market, true},
-          {"center_id", std::string(say(l, "Center", "算力中心")), to_text(s.center), true},
-          {"center_name", std::string(say(l, "Name of the center", "中心名称")), s.center_name, true},
+  return {{"market", std::string(say(l, "Market", "市场")), s.market, true, false},
+          {"center_id", std::string(say(l, "Center", "算力中心")), to_text(s.center), true, false},
+          {"center_name", std::string(say(l, "Name of the center", "中心名称")), s.center_name, true, false},
           {"period", std::string(say(l, "Period", "结算周期")), to_text(s.period), true},
           {"period_number", std::string(say(l, "Period no.", "期号")), static_cast<std::int64_t>(s.number), true},
           {"opened_at", std::string(say(l, "Opened", "开始时间")), s.opened_at},

@@ -43,8 +43,7 @@ class SampleStatement {
       out.totals.tax += line.added.tax;
     }
     out.opening = options_.opening;
-    out.payout = out.totals.center;
-    out.closing = out.opening;
+    out.closing = out.opening + out.totals.center;  // nothing is paid out yet
     return out;
   }
 
