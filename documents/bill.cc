@@ -7,16 +7,26 @@
 namespace bourse::documents {
 namespace {
 
+// For people, cut to hundredths of an hour; the exact meters stand beside it in every format but paper.
+std::string usage_of(const BillLine& line, Language l) {
+  const auto hours = [](std::int64_t ms) { return grouped(Amount::of_micros(ms / 36'000 * 10'000), 2); };
+  std::string out = hours(line.core_ms) + std::string(say(l, " core-h", " 核时"));
+  if (line.gpu_ms > 0) out += (l == Language::zh ? "，" : ", ") + hours(line.gpu_ms) + std::string(say(l, " card-h", " 卡时"));
+  return out;
+}
+
 Table jobs_of(const Bill& bill, Language l) {
   const auto label = [&](std::string_view english, std::string_view chinese) { return std::string(say(l, english, chinese)); };
   Table table{.key = "lines", .title = label("Jobs", "作业明细"),
               .columns = {{"job", label("Job", "作业"), Kind::text}, {"project", label("Project", "项目"), Kind::text},
                           {"center", label("Center", "算力中心"), Kind::text}, {"ended", label("Until", "截止"), Kind::instant},
-                          {"core_ms", label("Core ms", "核·毫秒"), Kind::integer}, {"gpu_ms", label("Card ms", "卡·毫秒"), Kind::integer},
+                          {"usage", label("Usage", "用量"), Kind::text},
+                          {"core_ms", label("Core ms", "核·毫秒"), Kind::integer, false},
+                          {"gpu_ms", label("Card ms", "卡·毫秒"), Kind::integer, false},
                           {"amount", label("Amount", "金额"), Kind::money}}};
   for (const BillLine& line : bill.lines)
-    table.rows.push_back({to_text(line.job), line.project, line.center, line.ended, line.core_ms, line.gpu_ms, Money{line.amount, bill.unit}});
-  table.totals = {label("Total", "合计"), {}, {}, {}, {}, {}, Money{bill.charges, bill.unit}};
+    table.rows.push_back({to_text(line.job), line.project, line.center, line.ended, usage_of(line, l), line.core_ms, line.gpu_ms, Money{line.amount, bill.unit}});
+  table.totals = {label("Total", "合计"), {}, {}, {}, {}, {}, {}, Money{bill.charges, bill.unit}};
   return table;
 }
 

@@ -130,6 +130,11 @@ Status CairoCanvas::start(const Document& document) {
   layout_.reset(pango_layout_new(context_.get()));
   pango_layout_set_wrap(layout_.get(), PANGO_WRAP_WORD_CHAR);
   pango_layout_set_auto_dir(layout_.get(), FALSE);
+  // An id or a hash that goes on in the next line must not gain a hyphen.
+  PangoAttrList* attributes = pango_attr_list_new();
+  pango_attr_list_insert(attributes, pango_attr_insert_hyphens_new(FALSE));
+  pango_layout_set_attributes(layout_.get(), attributes);
+  pango_attr_list_unref(attributes);
   return {};
 }
 

@@ -18,43 +18,74 @@ struct Measures {
     Kind kind = Kind::text;
     std::string label;
     int places = 2;
-    double wish = 0;   // see wish_of
-    double width = 0;  // on the page, with its padding
-    double at(double letters) const { return wish * letters / kLargest + 2 * kPad + 0.5; }
+    double wish = 0, least = 0;  // at the largest letters, see measure
+    double width = 0;            // on the page, with its padding
+    static double padded(double content, double letters) { return content * letters / kLargest + 2 * kPad + 0.5; }
   };
   std::vector<One> columns;
 };
 
 Align align_of(Kind kind) { return kind == Kind::money || kind == Kind::integer ? Align::right : Align::left; }
 
-// What a column needs at the largest letters not to wrap: of its label and of its widest cell. Digits are equally wide, so of
-// the others the longest is the widest; texts are measured one by one. Widths go with the size of the letters (no hinting).
-double wish_of(Canvas& canvas, const Table& table, const Measures::One& column) {
+// The longest run of letters in which no line should break, as ids are. (Between Chinese characters it may.)
+std::string_view longest_run(std::string_view text) {
+  std::string_view best;
+  for (std::size_t from = 0, at = 0; at <= text.size(); ++at) {
+    const bool inside = at < text.size() && text[at] > ' ' && static_cast<unsigned char>(text[at]) < 0x80;
+    if (inside) continue;
+    if (at - from > best.size()) best = text.substr(from, at - from);
+    from = at + 1;
+  }
+  return best;
+}
+
+// What a column needs at the largest letters not to wrap, and not to tear words: of its label and of its widest cell. Digits
+// are equally wide, so of numbers the longest is the widest; texts are measured one by one. Widths go with the size of the
+// letters (no hinting).
+void measure(Canvas& canvas, const Table& table, Measures::One& column) {
   const Style style{.size = kLargest};
-  double widest = 0;
   std::string longest;
   const auto consider = [&](const Cell& cell) {
     std::string text = printed(cell, column.places);
-    if (column.kind == Kind::text) widest = std::max(widest, canvas.natural_width(style, text));
-    else if (text.size() > longest.size()) longest = std::move(text);
+    if (column.kind != Kind::text) {
+      if (text.size() > longest.size()) longest = std::move(text);
+      return;
+    }
+    const double width = canvas.natural_width(style, text);
+    const std::string_view run = longest_run(text);
+    column.wish = std::max(column.wish, width);
+    column.least = std::max(column.least, run.size() == text.size() ? width : canvas.natural_width(style, run));
   };
   for (const auto& row : table.rows) consider(row[column.index]);
   if (!table.totals.empty()) consider(table.totals[column.index]);
-  widest = std::max(widest, canvas.natural_width(style, longest));
-  return std::max(widest, std::min(canvas.natural_width(style, column.label), std::max(widest, 60.0)));
+  column.wish = std::max(column.wish, canvas.natural_width(style, longest));
+  column.wish = std::max(column.wish, std::min(canvas.natural_width(style, column.label), std::max(column.wish, 60.0)));
+  constexpr double kLongestWord = 150;  // above it a word may be torn
+  column.least = column.kind == Kind::text ? std::min({column.wish, std::max(column.least, 30.0), kLongestWord}) : column.wish;
 }
 
+// Each column has its least; what is left goes to those that wish for more, evenly until they have it, and the rest to texts.
 void set_widths(Measures& measures) {
-  double fixed = 0, flexible = 0;
+  double left = kTextWidth, texts = 0;
   for (Measures::One& column : measures.columns) {
-    column.width = column.at(measures.size);
-    (column.kind == Kind::text ? flexible : fixed) += column.width;
+    column.width = column.padded(column.least, measures.size);
+    left -= column.width;
+    if (column.kind == Kind::text) texts += 1;
   }
-  const double rest = kTextWidth - fixed;
-  if (flexible > 0 && rest > 0)
-    for (Measures::One& column : measures.columns)
-      if (column.kind == Kind::text) column.width *= rest / flexible;
-  // Nothing may stand outside of the page: without texts to give way, all columns share alike.
+  for (std::size_t round = 0; round < measures.columns.size() && left > 0; ++round) {
+    const auto lacks = [&](const Measures::One& c) { return std::max(0.0, c.padded(c.wish, measures.size) - c.width); };
+    const auto hungry = static_cast<double>(std::ranges::count_if(measures.columns, [&](const auto& c) { return lacks(c) > 0; }));
+    if (hungry == 0) break;
+    const double share = left / hungry;
+    for (Measures::One& column : measures.columns) {
+      const double more = std::min(share, lacks(column));
+      column.width += more;
+      left -= more;
+    }
+  }
+  for (Measures::One& column : measures.columns)
+    if (left > 0 && column.kind == Kind::text) column.width += left / texts;
+  // Nothing may stand outside of the page, and the page is filled: without texts to give way, all columns share alike.
   const double all = std::accumulate(measures.columns.begin(), measures.columns.end(), 0.0, [](double sum, const auto& c) { return sum + c.width; });
   for (Measures::One& column : measures.columns) column.width *= kTextWidth / all;
 }
@@ -72,14 +103,14 @@ Measures measures_of(Canvas& canvas, const Table& table) {
       }
     if (!table.totals.empty())
       if (const auto* money = std::get_if<Money>(&table.totals[c])) one.places = std::max(one.places, places_of(money->amount));
-    one.wish = wish_of(canvas, table, one);
+    measure(canvas, table, one);
     out.columns.push_back(std::move(one));
   }
-  // Smaller letters until the texts have what they ask for, or at least a third of the page.
+  // Smaller letters until no word is torn.
   for (out.size = kLargest; out.size > kSmallest; out.size -= 0.5) {
-    double fixed = 0, texts = 0;
-    for (const Measures::One& column : out.columns) (column.kind == Kind::text ? texts : fixed) += column.at(out.size);
-    if (fixed + std::min(texts, kTextWidth / 3) <= kTextWidth) break;
+    double needed = 0;
+    for (const Measures::One& column : out.columns) needed += column.padded(column.least, out.size);
+    if (needed <= kTextWidth) break;
   }
   set_widths(out);
   return out;
@@ -135,7 +166,7 @@ class TablePrinter {
     double height = line_;
     // Only what may wrap is measured: texts (which may come in a taller font, too), and all where the page was too narrow.
     for (const auto& column : measures_.columns) {
-      const bool fits = column.width + 0.01 >= column.at(measures_.size);
+      const bool fits = column.width + 0.01 >= column.padded(column.wish, measures_.size);
       if (column.kind == Kind::text ? is_ascii(row[column.index]) && fits : fits) continue;
       height = std::max(height, canvas_.height(column.width - 2 * kPad, style(column.kind), printed(row[column.index], column.places)));
     }
