@@ -1,4 +1,5 @@
-// bourse rate: what a price book charges for usage, offline.
+// bourse rate: what a price book charges for usage, offline; what another would have charged; and what changed between two.
+#include <algorithm>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -6,7 +7,9 @@
 
 #include "cli/client/table.h"
 #include "cli/context.h"
+#include "cli/rate/book_diff.h"
 #include "cli/rate/rate_files.h"
+#include "cli/rate/rated_json.h"
 
 namespace bourse::cli {
 
@@ -16,46 +19,76 @@ namespace {
 
 constexpr std::size_t kMostShown = 1000;  // rows of the table for people
 
-json rated(const BookFile& book, const UsageLine& line, const pricing::Rating& rating) {
-  json lines = json::array();
-  for (const pricing::RatedLine& rated : rating.lines) {
-    const pricing::PriceRow& row = book.book.rows().at(rated.row);
-    json entry{{"row", book.row_names.at(rated.row)}, {"price", to_text(row.price)}, {"amount", to_text(rated.amount)}};
-    if (row.strategy == pricing::Strategy::per_meter) {
-      entry.update({{"meter", pricing::name(rated.meter)}, {"quantity", rated.quantity}, {"per", row.per}});
-    } else {
-      entry.update({{"strategy", pricing::name(row.strategy)}, {"hours", to_text(Decimal{rated.quantity, row.places})}});
-    }
-    lines.push_back(std::move(entry));
+struct RateOptions {
+  std::string book, usage, compare;
+  std::vector<std::string> factors, diff;
+};
+
+json error_json(const Error& error) { return {{"code", info(error.code).name}, {"detail", error.detail}}; }
+
+void add_to(Amount& sum, Amount more) {
+  const auto total = checked_add(sum, more);
+  if (!total) Context::end_with({ErrorCode::amount_overflow, "the sum of all lines"});
+  sum = *total;
+}
+
+// A book with what it came to so far.
+struct Account {
+  const BookFile& book;
+  pricing::Months months = {};
+  Amount total = {}, money = {};
+};
+
+struct RatedRecord {
+  Amount amount;
+  std::optional<Amount> money;
+  std::string rows;
+  json as_json;
+};
+
+Result<RatedRecord> rate_record(Account& by, const UsageLine& line) {
+  TRY(const pricing::Rating rating, rate(by.book, line, by.months));
+  RatedRecord record{.amount = rating.total, .money = {}, .rows = {}, .as_json = {}};
+  TRY(record.as_json, rated_json(by.book, line, rating));
+  if (by.book.du_price) {
+    TRY(record.money, in_money(rating.total, *by.book.du_price));
   }
-  return {{"id", line.id}, {"amount", to_text(rating.total)}, {"currency", book.currency.text()}, {"lines", std::move(lines)}};
+  std::vector<PriceRowId> shown;  // a row may have more than one line
+  for (const pricing::RatedLine& one : rating.lines) {
+    if (std::ranges::find(shown, one.row) != shown.end()) continue;
+    shown.push_back(one.row);
+    record.rows += (record.rows.empty() ? "" : ", ") + by.book.row_names.at(one.row);
+  }
+  return record;
 }
 
 // What was read of a usage file, and what it came to.
 class RatingRun {
  public:
-  RatingRun(const BookFile& book, bool as_json) : book_(book), as_json_(as_json), table_({"usage", "amount", "currency", "rows"}) {}
+  RatingRun(const BookFile& book, const BookFile* other, bool as_json)
+      : first_{book}, as_json_(as_json), table_(other ? kCompareHead : book.du_price ? kMoneyHead : kHead) {
+    if (other != nullptr) second_.emplace(*other);
+  }
 
   void take(std::string_view text) {
     ++number_;
     std::string id;
     const auto line = read_usage(text, id);
-    const auto rating = line ? rate(book_, *line) : Result<pricing::Rating>(std::unexpected(line.error()));
-    if (rating) return add(*line, *rating);
-    wrong_ = wrong_.value_or(rating.error());
-    ++parked_;
-    if (as_json_)
-      std::cout << json{{"id", id}, {"line", number_}, {"error", {{"code", info(rating.error().code).name}, {"detail", rating.error().detail}}}}.dump() << "\n";
-    else
-      std::cerr << "line " << number_ << (id.empty() ? "" : " (" + harmless(id) + ")") << ": " << harmless(rating.error().detail) << "\n";
+    auto record = line ? rate_record(first_, *line) : Result<RatedRecord>(std::unexpected(line.error()));
+    if (!record) return park(id, record.error(), json{{"id", id}, {"line", number_}, {"error", error_json(record.error())}});
+    if (second_) return compare(*line, *record);
+    sum(*record);
+    if (as_json_) std::cout << record->as_json.dump() << "\n";
+    else if (rated_ < kMostShown) table_.add(cells(line->id, *record));
+    ++rated_;
   }
 
   // The exit code.
   int close() {
-    if (!as_json_) {
-      if (rated_ > kMostShown) table_.add({"… " + std::to_string(rated_ - kMostShown) + " more", "", "", ""});
-      table_.add({"total", to_text(total_), std::string(book_.currency.text()), std::to_string(rated_) + " rated"});
-      std::cout << table_.text();
+    if (as_json_) {
+      if (second_) std::cout << compared_total().dump() << "\n";
+    } else {
+      show_totals();
       if (parked_ > 0) std::cerr << parked_ << " of " << number_ << " lines could not be rated\n";
     }
     std::cout.flush();
@@ -63,24 +96,64 @@ class RatingRun {
   }
 
  private:
-  void add(const UsageLine& line, const pricing::Rating& rating) {
-    const auto total = checked_add(total_, rating.total);
-    if (!total) Context::end_with({ErrorCode::amount_overflow, "the sum of all lines"});
-    total_ = *total;
-    if (as_json_) std::cout << rated(book_, line, rating).dump() << "\n";
-    else if (rated_ < kMostShown) table_.add({line.id, to_text(rating.total), std::string(book_.currency.text()), rows_of(rating)});
+  inline static const std::vector<std::string> kHead = {"usage", "amount", "currency", "rows"};
+  inline static const std::vector<std::string> kMoneyHead = {"usage", "amount", "currency", "money", "in", "rows"};
+  inline static const std::vector<std::string> kCompareHead = {"usage", "amount", "compared", "difference", "currency"};
+
+  void park(const std::string& id, const Error& error, const json& said) {
+    wrong_ = wrong_.value_or(error);
+    ++parked_;
+    if (as_json_) std::cout << said.dump() << "\n";
+    else std::cerr << "line " << number_ << (id.empty() ? "" : " (" + harmless(id) + ")") << ": " << harmless(error.detail) << "\n";
+  }
+  void sum(const RatedRecord& record) {
+    add_to(first_.total, record.amount);
+    if (record.money) add_to(first_.money, *record.money);
+  }
+  void compare(const UsageLine& line, RatedRecord& record) {
+    const auto other = rate_record(*second_, line);
+    if (!other) {
+      record.as_json["compare"] = {{"error", error_json(other.error())}};
+      return park(line.id, {other.error().code, "by --compare: " + other.error().detail}, record.as_json);
+    }
+    sum(record);
+    add_to(second_->total, other->amount);
+    if (as_json_) {
+      record.as_json["compare"] = {{"amount", to_text(other->amount)}, {"lines", other->as_json["lines"]}};
+      record.as_json["difference"] = to_text(other->amount - record.amount);
+      std::cout << record.as_json.dump() << "\n";
+    } else if (rated_ < kMostShown) {
+      table_.add({line.id, to_text(record.amount), to_text(other->amount), to_text(other->amount - record.amount), currency()});
+    }
     ++rated_;
   }
-  std::string rows_of(const pricing::Rating& rating) const {
-    std::string names;
-    for (const pricing::RatedLine& line : rating.lines) names += (names.empty() ? "" : ", ") + book_.row_names.at(line.row);
-    return names;
+
+  std::string currency() const { return std::string(first_.book.currency.text()); }
+  std::vector<std::string> cells(const std::string& id, const RatedRecord& record) const {
+    if (!record.money) return {id, to_text(record.amount), currency(), record.rows};
+    return {id, to_text(record.amount), currency(), to_text(*record.money), std::string(first_.book.du_price->currency.text()), record.rows};
+  }
+  json compared_total() const {
+    return {{"total", {{"amount", to_text(first_.total)}, {"compare", to_text(second_->total)}, {"difference", to_text(second_->total - first_.total)},
+                       {"currency", currency()}, {"rated", rated_}, {"parked", parked_}}}};
+  }
+  void show_totals() {
+    const std::string rated = std::to_string(rated_) + " rated";
+    if (rated_ > kMostShown) {
+      std::vector<std::string> more(second_ ? 5 : first_.book.du_price ? 6 : 4);
+      more.front() = "… " + std::to_string(rated_ - kMostShown) + " more";
+      table_.add(std::move(more));
+    }
+    if (second_) table_.add({"total of " + rated, to_text(first_.total), to_text(second_->total), to_text(second_->total - first_.total), currency()});
+    else if (first_.book.du_price) table_.add({"total", to_text(first_.total), currency(), to_text(first_.money), std::string(first_.book.du_price->currency.text()), rated});
+    else table_.add({"total", to_text(first_.total), currency(), rated});
+    std::cout << table_.text();
   }
 
-  const BookFile& book_;
+  Account first_;
+  std::optional<Account> second_;
   bool as_json_;
   Table table_;
-  Amount total_;
   std::size_t number_ = 0, rated_ = 0, parked_ = 0;
   std::optional<Error> wrong_;
 };
@@ -98,29 +171,88 @@ void each_line(std::istream& in, const std::function<void(std::string_view)>& vi
   }
 }
 
+BookFile book_at(Context& context, const char* option, const std::string& path, const FactorTables& tables) {
+  return context.must(option, read_book(read_input(path, kMaxBookBytes), tables));
+}
+
+FactorTables tables_at(Context& context, const std::vector<std::string>& paths) {
+  FactorTables tables;
+  for (const std::string& path : paths) {
+    FactorTable table = context.must("--factors", read_factor_table(read_input(path, kMaxFactorBytes)));
+    const std::string version = table.version;
+    if (!tables.emplace(version, std::move(table)).second)
+      Context::end_with({ErrorCode::invalid_argument, "--factors: two tables say that they are version " + version});
+  }
+  return tables;
+}
+
+void show_diff(const std::vector<BookChange>& changed, bool as_json) {
+  static constexpr const char* kKinds[] = {"added", "removed", "changed"};
+  Table table({"change", "row", "field", "before", "after"});
+  for (const BookChange& change : changed) {
+    const char* kind = kKinds[static_cast<std::size_t>(change.kind)];
+    json fields = json::object();
+    for (const FieldChange& field : change.fields) {
+      const auto value = [](const std::string& text) { return text.empty() ? json() : json::parse(text); };
+      if (as_json) fields[field.field] = {{"before", value(field.before)}, {"after", value(field.after)}};
+      else table.add({kind, change.id.empty() ? "(book)" : change.id, field.field, field.before, field.after});
+    }
+    if (as_json) std::cout << json{{"change", kind}, {"row", change.id}, {"fields", std::move(fields)}}.dump() << "\n";
+  }
+  if (!as_json) std::cout << (table.empty() ? "no difference\n" : table.text());
+  std::cout.flush();
+}
+
+void run_rate(Context& context, const RateOptions& options) {
+  const FactorTables tables = tables_at(context, options.factors);
+  if (!options.diff.empty())
+    return show_diff(book_diff(book_at(context, "--diff", options.diff[0], tables), book_at(context, "--diff", options.diff[1], tables)), context.as_json);
+  if (options.book.empty() || options.usage.empty())
+    Context::end_with({ErrorCode::invalid_argument, "give --book and --usage, or --diff with two books"});
+  const BookFile book = book_at(context, "--book", options.book, tables);
+  std::optional<BookFile> other;
+  if (!options.compare.empty()) {
+    other = book_at(context, "--compare", options.compare, tables);
+    if (other->currency != book.currency)
+      Context::end_with({ErrorCode::invalid_argument, "--compare: the books are in " + std::string(book.currency.text()) + " and " + std::string(other->currency.text())});
+  }
+  std::ifstream file;
+  if (options.usage != "-") {
+    file.open(options.usage, std::ios::binary);
+    if (!file) Context::end_with({ErrorCode::invalid_argument, "can't read " + options.usage});
+  }
+  std::istream& in = options.usage == "-" ? std::cin : file;
+  RatingRun run(book, other ? &*other : nullptr, context.as_json);
+  each_line(in, [&run](std::string_view line) {
+    if (line.find_first_not_of(" \t\r") != std::string_view::npos) run.take(line);
+  });
+  if (const int code = run.close(); code != 0) throw CLI::RuntimeError(code);
+}
+
+constexpr const char* kRateFooter = R"(The book (JSON): {"currency", "rows": [...], "discounts": [...], "du_price": {"currency", "price"}}
+  a row       id, scope {tenant, center, pool, qos}, meter, price, per, minimum, valid_from, valid_until; strategy, precision
+  tiers       "tiers": [{"above": "1000", "price": "0.03"}], "tier_mode": "graduated" | "volume", "tier_scope": "usage" | "month"
+  free        "free": "100" (of `per`), "free_scope": "usage" | "month" (the tenant's, by the row's zone)
+  windows     "windows": [{"days": ["mon"], "from": "08:00", "to": "22:00"}], "zone": "Asia/Shanghai"
+  度          "factor": {"table": "v1", "chip": "H100 SXM", "precision": "fp16"} in a book in DU, with --factors FILE
+  a discount  id, name, scope, meter, off_bps, valid_from, valid_until: the most specific one that holds at the start
+A key that is none of these is an error. cli/rate/README.md has each field, and what is rounded when.
+
+With --output json one object a record, with --compare a total as the last. A record that can't be rated is reported in its
+place and never costs nothing; the exit code is then its error's (3: no price).)";
+
 }  // namespace
 
 void add_rate_command(CLI::App& app, Context& context) {
-  auto book_path = std::make_shared<std::string>();
-  auto usage_path = std::make_shared<std::string>();
+  auto options = std::make_shared<RateOptions>();
   CLI::App* command = app.add_subcommand("rate", "What a price book charges for usage: offline, exact, line by line");
-  command->add_option("--book", *book_path, "The price book (JSON; cli/rate/README.md has its fields)")->required();
-  command->add_option("--usage", *usage_path, "Usage records, one JSON object a line; - for standard input")->required();
-  command->footer("With --output json one object a record. A record that can't be rated is reported in its place, and the exit code is its error's.");
-  command->callback([&context, book_path, usage_path] {
-    const BookFile book = context.must("--book", read_book(read_input(*book_path, kMaxBookBytes)));
-    std::ifstream file;
-    if (*usage_path != "-") {
-      file.open(*usage_path, std::ios::binary);
-      if (!file) Context::end_with({ErrorCode::invalid_argument, "can't read " + *usage_path});
-    }
-    std::istream& in = *usage_path == "-" ? std::cin : file;
-    RatingRun run(book, context.as_json);
-    each_line(in, [&run](std::string_view line) {
-      if (line.find_first_not_of(" \t\r") != std::string_view::npos) run.take(line);
-    });
-    if (const int code = run.close(); code != 0) throw CLI::RuntimeError(code);
-  });
+  command->add_option("--book", options->book, "The price book (JSON)");
+  command->add_option("--usage", options->usage, "Usage records, one JSON object a line; - for standard input");
+  command->add_option("--compare", options->compare, "Another book: what it would have charged, and the difference");
+  command->add_option("--factors", options->factors, "A table of 度 factors that rows name (config/du_factors.v1.json); may be repeated")->expected(1)->take_all();
+  command->add_option("--diff", options->diff, "Two books: the rows and discounts added, removed and changed")->expected(2);
+  command->footer(kRateFooter);
+  command->callback([&context, options] { run_rate(context, *options); });
 }
 
 }  // namespace bourse::cli

@@ -26,7 +26,8 @@ std::string amount(const std::string& line) {
   std::string id;
   const auto read = read_usage(line, id);
   if (!read) return read.error().detail;
-  const auto rated = rate(*book, *read);
+  pricing::Months months;
+  const auto rated = rate(*book, *read, months);
   return rated ? to_text(rated->total) : std::string(info(rated.error().code).name);
 }
 
