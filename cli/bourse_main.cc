@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   cli::add_verify_command(app, context);
   cli::add_document_commands(app, context);
   cli::add_rate_command(app, context);
+  cli::add_bank_commands(app, context);
   cli::add_up_commands(app);
 
   constexpr int kBadUsage = 2;

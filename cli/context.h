@@ -59,6 +59,7 @@ void add_finance_commands(CLI::App& app, Context& context);   // account, settle
 void add_verify_command(CLI::App& app, Context& context);     // verify FILE, offline
 void add_document_commands(CLI::App& app, Context& context);  // statement export, offline; after add_finance_commands
 void add_rate_command(CLI::App& app, Context& context);       // rate, offline
+void add_bank_commands(CLI::App& app, Context& context);      // bank, offline
 
 // A file's content, "-" for standard input. Ends the program when it can't be read or is above `limit`.
 std::string read_input(const std::string& path, std::size_t limit);
