@@ -34,6 +34,7 @@ class Fields {
   template <class T, class Parse>
   T parsed(const char* name, Parse parse, std::optional<T> otherwise) {
     const std::string written = text(name, !otherwise);
+    if (written.empty() && has(name)) return wrong(name, "it is empty"), T{};  // an empty price must not be none
     if (written.empty()) return otherwise.value_or(T{});
     const auto value = parse(written);
     if (!value) return wrong(name, value.error().detail.empty() ? "not understood" : value.error().detail), T{};
