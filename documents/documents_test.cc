@@ -131,6 +131,14 @@ TEST(Documents, OnlyWhatVerifiedIsOpened) {
   EXPECT_FALSE(open_verified(file, right));  // another file's verdict
 }
 
+TEST(Documents, WhatCapturesDoNotExplainIsRefused) {
+  statement::Statement statement = verified({}).statement;
+  EXPECT_TRUE(check_covered(statement));
+  statement.closing += Amount::of_micros(1);
+  ASSERT_FALSE(check_covered(statement));
+  EXPECT_EQ(check_covered(statement).error().code, ErrorCode::failed_precondition);
+}
+
 TEST(Documents, CsvHoldsEveryLineAndItsSums) {
   const VerifiedStatement v = verified({.lines = 40, .center_name = kHostile});
   const Rows rows = read_csv(write_csv(document_of(v, Language::zh)));

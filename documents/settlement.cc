@@ -133,6 +133,13 @@ FocusCharge charge_of(const Statement& s, const Line& line, const Line* before) 
 
 }  // namespace
 
+Status check_covered(const Statement& s) {
+  const Amount explained = s.opening + s.totals.center - s.payout;
+  if (explained == s.closing) return {};
+  return fail(ErrorCode::failed_precondition, fmt::format("the statement's closing is {}, its captures and payout explain {}; documents don't "
+                                                          "show other movements yet", to_text(s.closing), to_text(explained)));
+}
+
 Result<VerifiedStatement> open_verified(std::string_view file, const statement::Verification& verdict) {
   if (!verdict.ok || sha256(file) != verdict.file_sha256) return fail(ErrorCode::verification_failed, "the statement does not verify");
   const auto outer = nlohmann::json::parse(file, nullptr, false);
@@ -141,6 +148,7 @@ Result<VerifiedStatement> open_verified(std::string_view file, const statement::
   const auto body = statement::unbase64(payload->get<std::string>());
   if (!body) return fail(ErrorCode::verification_failed, "the payload is not base64");
   TRY(Statement parsed, statement::parse_body(*body));
+  CHECK_OK(check_covered(parsed));
   return VerifiedStatement{std::move(parsed), verdict.file_sha256, sha256(*body), verdict.ack_key};
 }
 

@@ -20,8 +20,12 @@ struct VerifiedStatement {
 };
 
 // Reads a statement file of which statement::verify said that it is right: `verdict` is its answer for these bytes.
-// Errors: verification_failed (the verdict isn't ok, or the body can't be read).
+// Errors: verification_failed (the verdict isn't ok, or the body can't be read), those of check_covered.
 Result<VerifiedStatement> open_verified(std::string_view file, const statement::Verification& verdict);
+
+// Whether captures and payout explain the closing balance. A statement that moves money in another way would verify, and its
+// documents would not add up: it is refused instead. Errors: failed_precondition.
+Status check_covered(const statement::Statement& statement);
 
 // One row a capture; sums; every signed report by its hash.
 Document document_of(const VerifiedStatement& verified, Language language);

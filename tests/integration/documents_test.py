@@ -190,7 +190,11 @@ class DocumentsTest(unittest.TestCase):
     def test_pdf_says_all_on_every_page(self):
         statement = sample("--lines", "120", "--center-name", "北京国家超级计算中心")
         body = body_of(statement)
-        pages = self.pages(self.good(statement, "--format", "pdf"))
+        pdf = self.good(statement, "--format", "pdf")
+        # No clock: the file is as old as the period's end.
+        created = re.search(r"CreationDate: +(\S+)", self.checked(pdf, ".pdf", "pdfinfo", "-isodates", "FILE")).group(1)
+        self.assertEqual(created[:19], body["period"]["cut_off"][:19])
+        pages = self.pages(pdf)
         self.assertGreater(len(pages), 2)
         sha256 = json.loads(self.good(statement, "--format", "json"))["evidence"][0]["value"]
         for number, page in enumerate(pages, 1):
