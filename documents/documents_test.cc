@@ -18,6 +18,9 @@
 #include "documents/text.h"
 #include "documents/xlsx.h"
 
+// fontconfig keeps one pattern of its configuration for good, however many documents are written: not ours, and no growth.
+extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }
+
 namespace bourse::documents {
 namespace {
 
