@@ -6,7 +6,7 @@
 //                   static constexpr auto fields(auto& self, auto&& visit) { visit(self.account, self.amount); } };
 //
 // Layout: integers and enums as they are; bool one byte; strings, vectors and maps a u32 count and their elements;
-// optionals a byte and the value; a struct with `fields` inline, without padding or length. A *record* (what the journal
+// optionals a byte and the value; variants a byte, which alternative, and its value; a struct with `fields` inline, without padding or length. A *record* (what the journal
 // stores) is u16 type, u32 length, body, and a struct that says `static constexpr bool kGrows = true` is u32 length, body: a
 // reader skips what it doesn't know at their ends and leaves fields that an older writer did not have at their defaults. So:
 // never reorder, remove or retype a field; append, and only to records and structs that grow. Golden files in tests hold one
@@ -24,6 +24,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace bourse::codec {
@@ -92,6 +93,11 @@ class Encoder {
   void write(const std::optional<T>& value) {
     write(value.has_value());
     if (value) write(*value);
+  }
+  template <class... T>
+  void write(const std::variant<T...>& value) {
+    write(static_cast<std::uint8_t>(value.index()));
+    std::visit([this](const auto& alternative) { this->write(alternative); }, value);
   }
   template <Struct T>
   void write(const T& value) {
@@ -212,6 +218,14 @@ class Reader {
     value.reset();
     if (present) read(value.emplace());
   }
+  template <class... T>
+  void read(std::variant<T...>& value) {
+    std::uint8_t index = 0;
+    read(index);
+    if (index >= sizeof...(T)) return fail();
+    std::size_t at = 0;
+    ((at++ == index ? read(value.template emplace<T>()) : void()), ...);
+  }
   template <Struct T>
   void read(T& value) {
     if constexpr (Growing<T>) return read_growing(value);
@@ -246,12 +260,12 @@ class Reader {
     if (in_record_ && in_.empty()) return;
     read(value);
   }
+  void fail() {
+    ok_ = false;
+    in_ = {};
+  }
   void take(void* out, std::size_t size) {
-    if (in_.size() < size) {
-      ok_ = false;
-      in_ = {};
-      return;
-    }
+    if (in_.size() < size) return fail();
     if (size != 0) std::memcpy(out, in_.data(), size);
     in_ = in_.subspan(size);
   }
@@ -261,8 +275,7 @@ class Reader {
     std::uint32_t n = 0;
     take(&n, sizeof n);
     if (in_.size() / least < n) {
-      ok_ = false;
-      in_ = {};
+      fail();
       return 0;
     }
     return n;

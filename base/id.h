@@ -75,6 +75,10 @@ BOURSE_ID(PriceRowId, "prc");
 BOURSE_ID(ContractId, "ctc");
 BOURSE_ID(PeriodId, "per");
 BOURSE_ID(UsageRecordId, "usg");
+BOURSE_ID(ProposalId, "prp");
+BOURSE_ID(PayoutId, "pay");
+BOURSE_ID(AdjustmentId, "adj");
+BOURSE_ID(DisputeId, "dsp");
 
 }  // namespace bourse
 

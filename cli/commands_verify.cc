@@ -15,6 +15,7 @@ json report_of(const std::string& path, const statement::Verification& v) {
           {"center", v.center},     {"center_name", v.center_name}, {"period", v.period},   {"number", v.number},
           {"lines", v.lines},       {"reports", v.reports}, {"currency", v.unit},           {"opening", v.opening},
           {"gross", v.gross},       {"center_share", v.center_share}, {"margin", v.margin}, {"tax", v.tax},
+          {"adjustments", v.adjustments}, {"adjusted", v.adjusted},
           {"payout", v.payout},     {"closing", v.closing}, {"sha256", to_hex(v.file_sha256)}, {"signed_by", to_hex(v.ack_key)}};
 }
 
@@ -30,7 +31,8 @@ std::string show(const json& r) {
                   {"center's share", field(r, "center_share")},
                   {"margin", field(r, "margin")},
                   {"tax", field(r, "tax")},
-                  {"payout", field(r, "payout")},
+                  {"corrections", field(r, "adjusted") + " to the center in " + field(r, "adjustments")},
+                  {"paid out", field(r, "payout")},
                   {"closing", field(r, "closing")},
                   {"signed by", field(r, "signed_by")}}) +
          "\nThe statement verifies: signatures, arithmetic and " + field(r, "reports") + " signed usage reports.\n";

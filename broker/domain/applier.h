@@ -28,6 +28,15 @@ struct Applier {
   void operator()(const ReportAccepted& event) const;
   void operator()(const RecordQuarantined&) const {}  // evidence only: it changes nothing here
 
+  void operator()(const ActProposed& event) const;
+  void operator()(const ProposalEnded& event) const;
+  void operator()(const PayeeSet& event) const;
+  void operator()(const PayoutOrdered& event) const;
+  void operator()(const PayoutSettled& event) const;
+  void operator()(const ChargeAdjusted& event) const;
+  void operator()(const DisputeOpened& event) const;
+  void operator()(const DisputeResolved& event) const;
+
   void operator()(const QuoteIssued& event) const;
   void operator()(const QuoteDropped& event) const;
   void operator()(const JobSubmitted& event) const;

@@ -1,4 +1,4 @@
-// Events of accounts, centers, prices, periods and answers.
+// Events of accounts, centers, prices, reports and answers.
 #include <algorithm>
 
 #include "base/assert.h"
@@ -80,33 +80,6 @@ void Applier::operator()(const PricesPublished& event) const {
   market.router_.prices_changed();
 }
 
-void Applier::operator()(const PeriodOpened& event) const {
-  const auto [it, fresh] = market.periods_.try_emplace(event.period, Period{.id = event.period,
-                                                                            .center = event.center,
-                                                                            .unit = event.unit,
-                                                                            .number = event.number,
-                                                                            .opened_at = event.at});
-  BOURSE_ASSERT(fresh);
-  Center& owner = center(event.center);
-  owner.open_period = event.period;
-  owner.periods = event.number;
-  market.index(it->second);
-}
-
-void Applier::operator()(const PeriodClosing& event) const {
-  Period& closing = period(event.period);
-  BOURSE_ASSERT(closing.state == PeriodState::open);
-  closing.state = PeriodState::closing;
-  closing.cut_off = event.cut_off;
-}
-
-void Applier::operator()(const StatementSealed& event) const {
-  Period& sealed = period(event.period);
-  BOURSE_ASSERT(sealed.state == PeriodState::closing);
-  sealed.state = PeriodState::closed;
-  sealed.statement = event.statement;
-}
-
 void Applier::operator()(const ReportAccepted& event) const {
   ReportChain& chain = center(event.center).chain;
   BOURSE_ASSERT(event.seq == chain.seq + 1);
@@ -123,12 +96,6 @@ void Market::index(const BillingAccount& account) {
 void Market::index(const Center& center) {
   center_names_.emplace(center.name, center.id);
   router_.set_paused(center.id, center.state != CenterState::active);
-}
-
-void Market::index(const Period& period) {
-  auto& of_center = periods_of_[period.center];
-  BOURSE_ASSERT(of_center.size() + 1 == period.number);
-  of_center.push_back(period.id);
 }
 
 }  // namespace bourse::broker

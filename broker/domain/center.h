@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/time.h"
+#include "broker/domain/settlement.h"
 #include "pricing/rating.h"
 
 namespace bourse::broker {
@@ -49,9 +50,17 @@ struct Period {
   std::uint64_t captures = 0;
   Amount gross, center_share, margin, tax;  // Σ of its captures; gross = center_share + margin + tax
   Hash256 statement;                        // set by sealing
+  Amount opening;                           // owed to the center when it was opened
+  std::uint64_t adjustments = 0;
+  AdjustmentParts adjusted;  // Σ of its adjustments
+  Amount paid_out;           // Σ of payouts ordered in it, less those that came back in it
+
+  // Owed at its end; while it is open, now.
+  Amount closing() const { return opening + center_share + adjusted.center_share - paid_out; }
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.center, self.unit, self.number, self.state, self.opened_at, self.cut_off, self.captures,
-          self.gross, self.center_share, self.margin, self.tax, self.statement);
+          self.gross, self.center_share, self.margin, self.tax, self.statement, self.opening, self.adjustments,
+          self.adjusted, self.paid_out);
   }
 };
 
@@ -80,9 +89,10 @@ struct Center {
   PeriodId open_period;
   std::uint32_t periods = 0;
   ReportChain chain;
+  Payee payee;  // empty until one was set
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.name, self.state, self.connector, self.identity_key, self.billing_key, self.contracts,
-          self.open_period, self.periods, self.chain);
+          self.open_period, self.periods, self.chain, self.payee);
   }
 };
 

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "broker/domain/acts.h"
 #include "broker/domain/center.h"
 #include "broker/domain/events.h"
 #include "broker/domain/job.h"
@@ -25,13 +26,6 @@ struct AddMember {
   BillingAccountId account;
   UserId user;
 };
-// Finance: money that came in by bank. `reference` names the bank's entry; the transfer's id is the command's.
-struct FundAccount {
-  BillingAccountId account;
-  Amount amount;
-  TransferId transfer;
-  Uuid reference;
-};
 // Raw ledger work: opens accounts, then posts, each transfer with an id of its own. No key: the ids are.
 struct PostTransfers {
   std::vector<ledger::AccountOpened> open;
@@ -48,12 +42,6 @@ struct ChangeCenterState {
   CenterId center;
   CenterState state{};
   std::string reason;
-};
-struct SetContract {
-  Contract contract;
-};
-struct PublishPrices {
-  std::vector<pricing::PriceRow> rows;
 };
 // Soft: changes what routing sees, journals nothing.
 struct ObservePools {
@@ -129,12 +117,45 @@ struct ClosePeriod {
 struct SealStatement {
   PeriodId period;
   Hash256 statement;
-  TransferId payout;
+};
+
+// Acts are commands too; whoever sends one asks for it to be done now. The market API proposes them where two people are
+// asked for.
+struct Propose {
+  ProposalId proposal;
+  UserId by;
+  Act act;
+  std::string note;
+};
+// `approved` does the act, and is refused with the act's own error; it must come from another person than the proposer,
+// `withdrawn` from the proposer.
+struct EndProposal {
+  ProposalId proposal;
+  UserId by;
+  ProposalEnd end{};
+  std::string reason;
+};
+// What the bank did with a payout: `paid`, or `returned`, after which the money is owed again.
+struct SettlePayout {
+  PayoutId payout;
+  PayoutState state{};
+  std::string bank_reference;
+  std::string reason;
+};
+struct OpenDispute {
+  DisputeId dispute;
+  AdjustmentId adjustment;
+  Charge charge;
+  Amount amount;
+  bool by_center = false;
+  UserId by;  // of the user's side: a member of the account; nil = the platform in somebody's name
+  std::string reason;
 };
 
 using CommandBody = std::variant<OpenBillingAccount, AddMember, FundAccount, PostTransfers, EnrolCenter,
                                  ChangeCenterState, SetContract, PublishPrices, ObservePools, IssueQuote, SubmitJob,
-                                 CancelJob, ApplyReport, Tick, ClosePeriod, SealStatement>;
+                                 CancelJob, ApplyReport, Tick, ClosePeriod, SealStatement, Propose, EndProposal, SetPayee,
+                                 OrderPayout, SettlePayout, Refund, OpenDispute, ResolveDispute>;
 
 struct Command {
   // The caller's idempotency key, already scoped by principal ("usr_…/key"); empty for commands that need none
@@ -151,6 +172,8 @@ inline constexpr std::size_t kMaxRecords = 1'000;     // of one report
 inline constexpr std::size_t kMaxPriceRows = 10'000;  // of one PublishPrices
 inline constexpr std::size_t kMaxPools = 1'000;       // of one center
 inline constexpr Duration kMaxQuoteValidity = hours(24);
+inline constexpr Duration kProposalValidity = hours(24 * 30);
+inline constexpr std::size_t kMaxProposals = 1'000;  // open at once
 
 // The answer. `position` is the journal sequence that made it durable.
 struct CommandResult {

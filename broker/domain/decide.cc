@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "broker/domain/decider.h"
+#include "broker/domain/derive.h"
 #include "ledger/domain/ledger.h"
 
 namespace bourse::broker {
@@ -60,6 +61,26 @@ Status Decider::post(const ledger::TransferRequest& request) {
   BOURSE_ASSERT(outcomes.size() == 1);
   if (outcomes[0].kind == ledger::TransferOutcome::Kind::refused) return fail(outcomes[0].error);
   return {};
+}
+
+void Decider::post_all(Uuid cause, Uuid reference, std::initializer_list<Leg> legs) {
+  std::vector<ledger::TransferRequest> chain;
+  for (const Leg& leg : legs) {
+    if (!leg.amount.is_positive()) continue;
+    const auto n = static_cast<std::uint32_t>(chain.size());
+    chain.push_back({.id = derive_transfer(cause, n),
+                     .debit = leg.debit,
+                     .credit = leg.credit,
+                     .amount = leg.amount,
+                     .code = leg.code,
+                     .reference = reference,
+                     .linked = true});
+  }
+  if (chain.empty()) return;
+  chain.back().linked = false;
+  std::vector<ledger::TransferOutcome> outcomes;
+  market_.ledger_.post(chain, outcomes, [&](auto event) { forward_(Event(std::move(event))); });
+  for (const auto& outcome : outcomes) BOURSE_ASSERT(outcome.kind == ledger::TransferOutcome::Kind::posted);
 }
 
 Result<const BillingAccount*> Decider::usable_account(BillingAccountId id, UserId user) const {

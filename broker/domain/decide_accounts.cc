@@ -66,18 +66,24 @@ Result<CommandResult> Decider::on(const AddMember& command) {
   return made(command.account.uuid);
 }
 
-Result<CommandResult> Decider::on(const FundAccount& command) {
-  const BillingAccount* account = market_.account(command.account);
-  if (account == nullptr) return fail(ErrorCode::not_found, "billing account " + to_text(command.account));
-  if (command.transfer.is_nil()) return fail(ErrorCode::invalid_argument, "transfer must be given");
-  if (!command.amount.is_positive()) return fail(ErrorCode::amount_not_positive);
-  CHECK_OK(post({.id = command.transfer,
+Status Decider::check(const FundAccount& act) const {
+  if (market_.account(act.account) == nullptr)
+    return fail(ErrorCode::not_found, "billing account " + to_text(act.account));
+  if (act.transfer.is_nil()) return fail(ErrorCode::invalid_argument, "transfer must be given");
+  if (!act.amount.is_positive()) return fail(ErrorCode::amount_not_positive);
+  return {};
+}
+
+Result<CommandResult> Decider::on(const FundAccount& act) {
+  CHECK_OK(check(act));
+  const BillingAccount* account = market_.account(act.account);
+  CHECK_OK(post({.id = act.transfer,
                  .debit = platform_account(ledger::AccountCode::bank_clearing, account->unit),
                  .credit = account->wallet,
-                 .amount = command.amount,
+                 .amount = act.amount,
                  .code = ledger::TransferCode::top_up,
-                 .reference = command.reference}));
-  return made(command.transfer.uuid);
+                 .reference = act.reference}));
+  return made(act.transfer.uuid);
 }
 
 Result<CommandResult> Decider::on(const PostTransfers& command) {

@@ -80,7 +80,7 @@ Result<CommandResult> Decider::on(const EnrolCenter& command) {
   }
   emit(
       CenterEnrolled{command.center, command.name, command.connector, command.identity_key, command.billing_key, now_});
-  emit(PeriodOpened{derive_period(command.center, 1, now_), command.center, kCny, 1, now_});
+  emit(PeriodOpened{derive_period(command.center, 1, now_), command.center, kCny, 1, now_, {}});
   return made(command.center.uuid);
 }
 
@@ -94,8 +94,8 @@ Result<CommandResult> Decider::on(const ChangeCenterState& command) {
   return made(command.center.uuid);
 }
 
-Result<CommandResult> Decider::on(const SetContract& command) {
-  const Contract& contract = command.contract;
+Status Decider::check(const SetContract& act) const {
+  const Contract& contract = act.contract;
   const Center* center = market_.center(contract.center);
   if (center == nullptr) return no_center(contract.center);
   if (contract.id.is_nil()) return invalid("a contract needs an id");
@@ -109,15 +109,20 @@ Result<CommandResult> Decider::on(const SetContract& command) {
   if (center->contracts.size() >= kMaxContracts) return fail(ErrorCode::too_large, "the center has too many contracts");
   if (contains(center->contracts, contract.id, &Contract::id))
     return fail(ErrorCode::failed_precondition, "contract " + to_text(contract.id) + " is known and can't be changed");
-  emit(ContractSet{contract});
-  return made(contract.id.uuid);
+  return {};
 }
 
-Result<CommandResult> Decider::on(const PublishPrices& command) {
-  if (command.rows.empty()) return invalid("no price rows");
-  if (command.rows.size() > kMaxPriceRows) return fail(ErrorCode::too_large, "at most 10,000 price rows at once");
+Result<CommandResult> Decider::on(const SetContract& act) {
+  CHECK_OK(check(act));
+  emit(ContractSet{act.contract});
+  return made(act.contract.id.uuid);
+}
+
+Status Decider::check(const PublishPrices& act) const {
+  if (act.rows.empty()) return invalid("no price rows");
+  if (act.rows.size() > kMaxPriceRows) return fail(ErrorCode::too_large, "at most 10,000 price rows at once");
   absl::flat_hash_map<PriceRowId, const pricing::PriceRow*> seen;
-  for (const pricing::PriceRow& row : command.rows) {
+  for (const pricing::PriceRow& row : act.rows) {
     CHECK_OK(check_row(row));
     CHECK_OK(market_.prices_.check(row));
     if (row.strategy != pricing::Strategy::per_meter || !row.minimum.is_zero())
@@ -126,8 +131,13 @@ Result<CommandResult> Decider::on(const PublishPrices& command) {
     const auto [it, fresh] = seen.try_emplace(row.id, &row);
     if (!fresh && *it->second != row) return invalid("two price rows have the id " + to_text(row.id));
   }
-  emit(PricesPublished{command.rows, now_});
-  return made(command.rows.front().id.uuid);
+  return {};
+}
+
+Result<CommandResult> Decider::on(const PublishPrices& act) {
+  CHECK_OK(check(act));
+  emit(PricesPublished{act.rows, now_});
+  return made(act.rows.front().id.uuid);
 }
 
 Result<CommandResult> Decider::on(const ObservePools& command) {

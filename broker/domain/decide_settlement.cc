@@ -14,6 +14,7 @@ constexpr std::size_t kMaxPerTick = 1'000;
 Result<CommandResult> Decider::on(const Tick&) {
   expire_quotes();
   expire_holds();
+  expire_proposals();
   close_due_periods();
   return CommandResult{};
 }
@@ -56,9 +57,18 @@ void Decider::close_period(const Center& center, PeriodId next) {
   const std::uint32_t number = center.periods + 1;
   const Period& open = *market_.period(center.open_period);
   const Unit unit = open.unit;
+  const Amount owed = open.closing();
   if (next.is_nil()) next = derive_period(center.id, number, now_);
   emit(PeriodClosing{open.id, now_});
-  emit(PeriodOpened{next, center.id, unit, number, now_});
+  emit(PeriodOpened{next, center.id, unit, number, now_, owed});
+}
+
+// The period in which the center stood at that time; its first one for anything before.
+PeriodId Decider::period_at(CenterId center, Instant at) const {
+  const std::vector<PeriodId>& all = market_.periods_of_.at(center);
+  for (std::size_t i = all.size(); i > 1; --i)
+    if (market_.period(all[i - 1])->opened_at <= at) return all[i - 1];
+  return all.front();
 }
 
 Result<CommandResult> Decider::on(const ClosePeriod& command) {
@@ -80,18 +90,7 @@ Result<CommandResult> Decider::on(const SealStatement& command) {
     if (period->statement == command.statement) return made(command.period.uuid);
     return fail(ErrorCode::period_closed, "It was sealed with another statement.");
   }
-  const Amount payout = period->center_share;
-  if (payout.is_positive()) {
-    if (command.payout.is_nil()) return fail(ErrorCode::invalid_argument, "the payout's transfer id is missing");
-    const Uuid owner = period->center.uuid;
-    CHECK_OK(post({.id = command.payout,
-                   .debit = platform_account(ledger::AccountCode::center_payable, period->unit, owner),
-                   .credit = platform_account(ledger::AccountCode::payout_in_transit, period->unit, owner),
-                   .amount = payout,
-                   .code = ledger::TransferCode::payout,
-                   .reference = command.period.uuid}));
-  }
-  emit(StatementSealed{command.period, command.statement, payout, now_});
+  emit(StatementSealed{.period = command.period, .statement = command.statement, .at = now_});
   return made(command.period.uuid);
 }
 

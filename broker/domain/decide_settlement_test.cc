@@ -11,7 +11,7 @@ class Settlement : public MarketFixture {
   PeriodId open_period(CenterId center) const { return market.center(center)->open_period; }
 };
 
-TEST_F(Settlement, APeriodClosesIsSealedAndPaid) {
+TEST_F(Settlement, APeriodClosesAndIsSealed) {
   run(submit(), hours(1));
   const PeriodId first_period = open_period(north);
   const PeriodId next = id_of<PeriodId>(77);
@@ -28,24 +28,23 @@ TEST_F(Settlement, APeriodClosesIsSealedAndPaid) {
   EXPECT_EQ(market.period(first_period)->center_share, due);
   EXPECT_EQ(market.period(next)->captures, 1U);
 
-  const SealStatement seal{first_period, hash_of("statement"), id_of<TransferId>(500)};
+  const SealStatement seal{first_period, hash_of("statement")};
   ok(seal);
-  EXPECT_EQ(first<ledger::Posted>().code, ledger::TransferCode::payout);
-  EXPECT_EQ(first<StatementSealed>().payout, due);
-  EXPECT_EQ(balance(AccountCode::payout_in_transit, north.uuid), due);
-  EXPECT_EQ(balance(AccountCode::center_payable, north.uuid), market.period(next)->center_share);
+  EXPECT_EQ(count<ledger::Posted>(), 0U);
+  EXPECT_EQ(market.period(next)->opening, due);
+  EXPECT_EQ(market.period(next)->closing(), balance(AccountCode::center_payable, north.uuid));
   EXPECT_EQ(market.period(first_period)->state, PeriodState::closed);
   ok(seal);
   EXPECT_TRUE(emitted.empty());
-  EXPECT_EQ(error(SealStatement{first_period, hash_of("another"), id_of<TransferId>(501)}), ErrorCode::period_closed);
+  EXPECT_EQ(error(SealStatement{first_period, hash_of("another")}), ErrorCode::period_closed);
   EXPECT_EQ(market.periods(north).size(), 2U);
 }
 
-TEST_F(Settlement, AnEmptyPeriodIsSealedWithoutAPayout) {
+TEST_F(Settlement, AnEmptyPeriodIsSealedToo) {
   const PeriodId period = open_period(south);
-  EXPECT_EQ(error(SealStatement{period, hash_of("s"), {}}), ErrorCode::failed_precondition);
+  EXPECT_EQ(error(SealStatement{period, hash_of("s")}), ErrorCode::failed_precondition);
   ok(ClosePeriod{south, {}});
-  ok(SealStatement{period, hash_of("s"), {}});
+  ok(SealStatement{period, hash_of("s")});
   EXPECT_EQ(count<ledger::Posted>(), 0U);
   EXPECT_EQ(market.period(open_period(south))->number, 2U);
 }
@@ -62,7 +61,7 @@ TEST_F(Settlement, AskedForAgainItIsAnsweredAsBefore) {
   EXPECT_EQ(error(ClosePeriod{south, {}}, "s/1", 2), ErrorCode::conflict);
 }
 
-TEST_F(Settlement, TwoAtOncePayOnce) {
+TEST_F(Settlement, TwoAtOnceCountOnce) {
   run(submit(), hours(1));
   const PeriodId one = open_period(north), two = id_of<PeriodId>(77);
   const Amount due = balance(AccountCode::center_payable, north.uuid);
@@ -71,11 +70,9 @@ TEST_F(Settlement, TwoAtOncePayOnce) {
   ok(ClosePeriod{north, {}}, "second/1");  // finds the period that the other one opened, and nothing in it
   EXPECT_EQ(market.period(two)->center_share, Amount{});
   // They may be sealed in any order.
-  ok(SealStatement{two, hash_of("two"), id_of<TransferId>(501)});
-  EXPECT_EQ(count<ledger::Posted>(), 0U);
-  ok(SealStatement{one, hash_of("one"), id_of<TransferId>(500)});
-  EXPECT_EQ(balance(AccountCode::payout_in_transit, north.uuid), due);
-  EXPECT_EQ(balance(AccountCode::center_payable, north.uuid), Amount{});
+  ok(SealStatement{two, hash_of("two")});
+  ok(SealStatement{one, hash_of("one")});
+  EXPECT_EQ(market.due(*market.period(two)), due);
   EXPECT_EQ(market.periods(north).size(), 3U);
 }
 
@@ -94,15 +91,31 @@ TEST_F(Settlement, ACaptureAtTheCutOffIsInOnePeriod) {
             balance(AccountCode::center_payable, north.uuid));
 }
 
+TEST_F(Settlement, LateUsageNamesTheClosedPeriodItBelongsTo) {
+  const JobId job = submit();
+  start(job);
+  advance(minutes(30));
+  const UsageRecord late = used(job, minutes(30));
+  const PeriodId closed = open_period(north);
+  advance(seconds(1));
+  ok(ClosePeriod{north, {}});
+  advance(minutes(1));
+  report(north, {happens(job, Happening::ended), late});
+  EXPECT_EQ(first<UsageCaptured>().adjusts, closed);
+  EXPECT_EQ(first<UsageCaptured>().period, open_period(north));
+  EXPECT_EQ(market.period(closed)->captures, 0U);
+  run(submit(), minutes(5));
+  EXPECT_TRUE(first<UsageCaptured>().adjusts.is_nil());
+}
+
 TEST_F(Settlement, BadOnesAreRefused) {
   EXPECT_EQ(error(ClosePeriod{id_of<CenterId>(9), {}}), ErrorCode::not_found);
   EXPECT_EQ(error(ClosePeriod{north, open_period(south)}), ErrorCode::invalid_argument);
-  EXPECT_EQ(error(SealStatement{id_of<PeriodId>(9), hash_of("s"), {}}), ErrorCode::not_found);
+  EXPECT_EQ(error(SealStatement{id_of<PeriodId>(9), hash_of("s")}), ErrorCode::not_found);
   run(submit(), hours(1));
   const PeriodId period = open_period(north);
   ok(ClosePeriod{north, {}});
-  EXPECT_EQ(error(SealStatement{period, {}, id_of<TransferId>(1)}), ErrorCode::invalid_argument);
-  EXPECT_EQ(error(SealStatement{period, hash_of("s"), {}}), ErrorCode::invalid_argument);
+  EXPECT_EQ(error(SealStatement{period, {}}), ErrorCode::invalid_argument);
 }
 
 TEST_F(Settlement, ATickClosesWhatIsDueByContract) {

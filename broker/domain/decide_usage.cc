@@ -62,38 +62,38 @@ std::optional<Decider::SetAside> Decider::check_readings(const Job& job, const U
   return std::nullopt;
 }
 
-Decider::Judged<Decider::Charge> Decider::charge(const Job& job, const UsageRecord& record) const {
+Decider::Judged<Decider::Due> Decider::charge(const Job& job, const UsageRecord& record) const {
   const Plan& plan = job.plan();
   const Amount before = job.attempt().charged;
-  Charge charge;
-  charge.charged = within_walltime(record.meters, plan.allocation, job.spec.walltime);
-  auto rating = pricing::rate(charge.charged, plan.rows);
+  Due due;
+  due.charged = within_walltime(record.meters, plan.allocation, job.spec.walltime);
+  auto rating = pricing::rate(due.charged, plan.rows);
   if (!rating) {
     const bool unpriced = rating.error().code == ErrorCode::no_price;
     return set_aside(unpriced ? QuarantineCode::missing_price : QuarantineCode::above_caps, rating.error().detail);
   }
-  charge.rating = std::move(*rating);
-  charge.gross = charge.rating.total - before;
-  BOURSE_ASSERT(!charge.gross.is_negative());  // readings don't decrease, and neither do their amounts
-  charge.parts = pricing::split(charge.rating.total, plan.terms) - pricing::split(before, plan.terms);
-  if (charge.gross.is_zero()) return charge;
+  due.rating = std::move(*rating);
+  due.gross = due.rating.total - before;
+  BOURSE_ASSERT(!due.gross.is_negative());  // readings don't decrease, and neither do their amounts
+  due.parts = pricing::split(due.rating.total, plan.terms) - pricing::split(before, plan.terms);
+  if (due.gross.is_zero()) return due;
   const ledger::Hold* hold = market_.ledger_.hold(job.hold);
   if (hold == nullptr || hold->ended) return set_aside(QuarantineCode::above_hold, "the hold has ended");
-  if (charge.gross > hold->remaining())
-    return set_aside(QuarantineCode::above_hold, to_text(charge.gross) + " of " + to_text(hold->remaining()) + " left");
-  return charge;
+  if (due.gross > hold->remaining())
+    return set_aside(QuarantineCode::above_hold, to_text(due.gross) + " of " + to_text(hold->remaining()) + " left");
+  return due;
 }
 
-void Decider::capture(const Job& job, const Charge& charge, const UsageRecord& record) {
+void Decider::capture(const Job& job, const Due& due, const UsageRecord& record) {
   const Unit unit = market_.account(job.account)->unit;
   const CenterId center = job.attempt().center;
   ledger::HoldCaptured request{.hold = job.hold, .reference = record.id.uuid};
   const auto leg = [&](Amount amount, ledger::AccountCode account, Uuid owner, ledger::TransferCode code) {
     if (amount.is_positive()) request.legs.push_back({platform_account(account, unit, owner), amount, code});
   };
-  leg(charge.parts.center, ledger::AccountCode::center_payable, center.uuid, ledger::TransferCode::capture_center);
-  leg(charge.parts.margin, ledger::AccountCode::platform_revenue, {}, ledger::TransferCode::capture_margin);
-  leg(charge.parts.tax, ledger::AccountCode::tax_payable, {}, ledger::TransferCode::capture_tax);
+  leg(due.parts.center, ledger::AccountCode::center_payable, center.uuid, ledger::TransferCode::capture_center);
+  leg(due.parts.margin, ledger::AccountCode::platform_revenue, {}, ledger::TransferCode::capture_margin);
+  leg(due.parts.tax, ledger::AccountCode::tax_payable, {}, ledger::TransferCode::capture_tax);
   if (request.legs.empty()) return;
   auto captured = market_.ledger_.capture(request);
   BOURSE_ASSERT(captured.has_value());
@@ -110,6 +110,8 @@ std::optional<Decider::SetAside> Decider::on_record(const ApplyReport& report, c
   if (!due) return due.error();
 
   capture(job, *due, record);
+  const PeriodId open = market_.center(report.center)->open_period;
+  const PeriodId ended_in = period_at(report.center, record.end);
   emit(UsageCaptured{.job = job.id,
                      .attempt = record.attempt,
                      .record = record.id,
@@ -122,11 +124,12 @@ std::optional<Decider::SetAside> Decider::on_record(const ApplyReport& report, c
                      .center_share = due->parts.center,
                      .margin = due->parts.margin,
                      .tax = due->parts.tax,
-                     .period = market_.center(report.center)->open_period,
+                     .period = open,
                      .start = record.start,
                      .end = record.end,
                      .at = now_,
-                     .report = report.hash});
+                     .report = report.hash,
+                     .adjusts = ended_in == open ? PeriodId{} : ended_in});
   follow_up(job);
   return std::nullopt;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <expected>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
 
@@ -37,7 +38,7 @@ class Decider {
     return std::unexpected<SetAside>(SetAside{code, std::move(detail)});
   }
   // What a usage record that stands up adds.
-  struct Charge {
+  struct Due {
     pricing::Readings charged;
     pricing::Rating rating;  // cumulative over the attempt
     Amount gross;            // of it not yet captured
@@ -57,6 +58,13 @@ class Decider {
   LedgerAccountId platform_account(ledger::AccountCode code, Unit unit, Uuid owner = {});
   // Posts one transfer. Errors: as the ledger's.
   Status post(const ledger::TransferRequest& request);
+  // Posts what was checked to be possible, all or nothing; legs of nothing are left out.
+  struct Leg {
+    LedgerAccountId debit, credit;
+    Amount amount;
+    ledger::TransferCode code{};
+  };
+  void post_all(Uuid cause, Uuid reference, std::initializer_list<Leg> legs);
   // The account if the user may use it. Errors: not_found, also when it exists but is somebody else's.
   Result<const BillingAccount*> usable_account(BillingAccountId account, UserId user) const;
 
@@ -97,12 +105,38 @@ class Decider {
   std::optional<SetAside> on_record(const ApplyReport& report, const UsageRecord& record);
   std::optional<SetAside> check_usage(const Job& job, const UsageRecord& record) const;
   std::optional<SetAside> check_readings(const Job& job, const UsageRecord& record) const;
-  Judged<Charge> charge(const Job& job, const UsageRecord& record) const;
-  void capture(const Job& job, const Charge& charge, const UsageRecord& record);
+  Judged<Due> charge(const Job& job, const UsageRecord& record) const;
+  void capture(const Job& job, const Due& due, const UsageRecord& record);
   // decide_settlement.cc
   Result<CommandResult> on(const Tick& command);
   Result<CommandResult> on(const ClosePeriod& command);
   Result<CommandResult> on(const SealStatement& command);
+  PeriodId period_at(CenterId center, Instant at) const;
+  // decide_proposals.cc
+  Result<CommandResult> on(const Propose& command);
+  Result<CommandResult> on(const EndProposal& command);
+  void expire_proposals();
+  // What would be refused now; each handler of an act begins with it.
+  Status check(const FundAccount& act) const;
+  Status check(const SetContract& act) const;
+  Status check(const PublishPrices& act) const;
+  Status check(const SetPayee& act) const;
+  Status check(const OrderPayout& act) const;
+  Status check(const Refund& act) const;
+  Status check(const ResolveDispute& act) const;
+  // decide_payouts.cc
+  Result<CommandResult> on(const SetPayee& command);
+  Result<CommandResult> on(const OrderPayout& command);
+  Result<CommandResult> on(const SettlePayout& command);
+  // decide_adjustments.cc
+  Result<CommandResult> on(const Refund& command);
+  Result<CommandResult> on(const OpenDispute& command);
+  Result<CommandResult> on(const ResolveDispute& command);
+  Status check_charge(const Charge& charge) const;
+  // Of the charge, what was neither given back nor is disputed.
+  Amount untouched(const Charge& charge) const;
+  // Posts the parts out of the center's, the platform's and the tax account (or escrow) and emits their ChargeAdjusted.
+  void adjust(ChargeAdjusted adjusted, Unit unit);
   void expire_quotes();
   void expire_holds();
   void close_due_periods();

@@ -48,4 +48,8 @@ PeriodId derive_period(CenterId center, std::uint32_t number, Instant at) {
   return {as_v7(digest_of("bourse.period.v1", center, number), at)};
 }
 
+TransferId derive_transfer(Uuid cause, std::uint32_t n) {
+  return {as_v8(digest_of("bourse.transfer.v1", cause, n))};
+}
+
 }  // namespace bourse::broker

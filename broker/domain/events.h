@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/codec.h"
+#include "broker/domain/acts.h"
 #include "broker/domain/center.h"
 #include "broker/domain/job.h"
 #include "ledger/domain/events.h"
@@ -159,10 +160,11 @@ struct UsageCaptured {
   Instant start, end;  // of the usage, as the scheduler has it
   Instant at;          // booked
   Hash256 report;      // the signed report that carried it
+  PeriodId adjusts;    // the closed period in which this usage ended; nil when it is `period`, as it mostly is
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.job, self.attempt, self.record, self.revision, self.final, self.reported, self.charged, self.lines,
           self.gross, self.center_share, self.margin, self.tax, self.period, self.start, self.end, self.at,
-          self.report);
+          self.report, self.adjusts);
   }
 };
 
@@ -241,8 +243,9 @@ struct PeriodOpened {
   Unit unit = kCny;
   std::uint32_t number = 0;
   Instant at;
+  Amount opening;  // owed to the center: what the period before it closed with
   static constexpr void fields(auto& self, auto&& visit) {
-    visit(self.period, self.center, self.unit, self.number, self.at);
+    visit(self.period, self.center, self.unit, self.number, self.at, self.opening);
   }
 };
 
@@ -253,13 +256,94 @@ struct PeriodClosing {
   static constexpr void fields(auto& self, auto&& visit) { visit(self.period, self.cut_off); }
 };
 
-// The sealed statement; the payout's Posted (center payable → payout in transit) precedes when anything is due.
 struct StatementSealed {
   PeriodId period;
   Hash256 statement;  // SHA-256 of the statement's bytes
-  Amount payout;
+  Amount payout;      // 0: payouts are ordered by PayoutOrdered
   Instant at;
   static constexpr void fields(auto& self, auto&& visit) { visit(self.period, self.statement, self.payout, self.at); }
+};
+
+struct ActProposed {
+  Proposal proposal;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.proposal); }
+};
+
+// When approved, the events of its act precede.
+struct ProposalEnded {
+  ProposalId proposal;
+  ProposalEnd end{};
+  UserId by;  // nil when it expired
+  std::string reason;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.proposal, self.end, self.by, self.reason, self.at);
+  }
+};
+
+struct PayeeSet {
+  CenterId center;
+  Payee payee;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.center, self.payee, self.at); }
+};
+
+// Its Posted (center payable → payout in transit) precedes.
+struct PayoutOrdered {
+  Payout payout;
+  PeriodId period;  // the open one, in which it is booked
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.payout, self.period); }
+};
+
+// Its Posted precedes: payout in transit → bank clearing when paid, back to center payable when returned.
+struct PayoutSettled {
+  PayoutId payout;
+  PayoutState state{};
+  PeriodId period;  // the open one, in which a return is booked
+  Amount amount;
+  std::vector<PeriodId> paid;  // which periods are paid by it; none when it was returned
+  std::string bank_reference;
+  std::string reason;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.payout, self.state, self.period, self.amount, self.paid, self.bank_reference, self.reason, self.at);
+  }
+};
+
+// A charge was corrected; its Posted precede. Booked in the open period, and names the one it corrects.
+struct ChargeAdjusted {
+  AdjustmentId adjustment;
+  AdjustmentKind kind{};
+  Charge charge;
+  Amount base;    // what of the charge was neither given back nor disputed before; of a resolution its dispute's
+  Amount amount;  // given back, disputed, or resolved: off the top of base
+  AdjustmentParts parts;
+  PeriodId period;
+  DisputeId dispute;  // nil for a refund
+  std::string reason;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.adjustment, self.kind, self.charge, self.base, self.amount, self.parts, self.period, self.dispute, self.reason,
+          self.at);
+  }
+};
+
+// Its ChargeAdjusted precedes.
+struct DisputeOpened {
+  Dispute dispute;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.dispute); }
+};
+
+// Its ChargeAdjusted precedes.
+struct DisputeResolved {
+  DisputeId dispute;
+  DisputeState state{};
+  Amount to_user;
+  std::string resolution;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.dispute, self.state, self.to_user, self.resolution, self.at);
+  }
 };
 
 // Alternatives in journal order: a new kind of event goes to the end, and none is ever removed.
@@ -268,7 +352,8 @@ using Event =
                  ledger::HoldExtended, ledger::HoldCaptured, ledger::HoldEnded, CommandAnswered, BillingAccountOpened,
                  MemberAdded, CenterEnrolled, CenterStateChanged, ContractSet, PricesPublished, QuoteIssued,
                  QuoteDropped, JobSubmitted, AttemptOrdered, AttemptReported, UsageCaptured, CancelRequested, JobClosed,
-                 RecordQuarantined, ReportAccepted, PeriodOpened, PeriodClosing, StatementSealed>;
+                 RecordQuarantined, ReportAccepted, PeriodOpened, PeriodClosing, StatementSealed, ActProposed, ProposalEnded,
+                 PayeeSet, PayoutOrdered, PayoutSettled, ChargeAdjusted, DisputeOpened, DisputeResolved>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

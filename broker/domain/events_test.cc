@@ -1,5 +1,5 @@
-// The journal's format. testdata/events_v1.bin holds one event of each kind as version 1 wrote them: every later
-// program must read it to the same values, and write the same bytes for as long as no field was appended.
+// The journal's format. testdata/events_vN.bin holds one event of each kind as version N wrote them: every later program
+// must read each to the same values, and write the newest byte for byte.
 #include "broker/domain/events.h"
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 namespace bourse::broker {
 namespace {
 
-constexpr std::string_view kGolden = "broker/domain/testdata/events_v1.bin";
+constexpr int kNewest = 2;  // a field was appended? Add the next version's file; the older ones stay
 
 // Fills every field, of whatever depth, with a value of its own.
 class Filler {
@@ -30,6 +30,8 @@ class Filler {
       value = T{1};
     else if constexpr (std::is_integral_v<T>)
       value = static_cast<T>(next());
+    else if constexpr (std::is_same_v<T, Act>)
+      fill(value.template emplace<OrderPayout>());
     else if constexpr (requires { T::fields(value, *this); })
       T::fields(value, *this);
     else
@@ -77,8 +79,9 @@ std::vector<std::byte> encoded(const std::vector<Event>& events) {
   return out;
 }
 
-std::vector<std::byte> golden() {
-  std::ifstream file(std::string(BOURSE_SOURCE_DIR) + "/" + std::string(kGolden), std::ios::binary);
+std::vector<std::byte> golden(int version) {
+  std::ifstream file(std::string(BOURSE_SOURCE_DIR) + "/broker/domain/testdata/events_v" + std::to_string(version) + ".bin",
+                     std::ios::binary);
   std::vector<std::byte> bytes;
   for (std::istreambuf_iterator<char> at(file), end; at != end; ++at) bytes.push_back(static_cast<std::byte>(*at));
   return bytes;
@@ -93,14 +96,43 @@ TEST(Events, SurviveTheJournal) {
   EXPECT_EQ(encoded(*events), bytes);
 }
 
-TEST(Events, VersionOneIsReadForEver) {
-  const auto bytes = golden();
-  ASSERT_FALSE(bytes.empty()) << kGolden << " is missing";
-  const auto events = decode(bytes);
+TEST(Events, TheNewestVersionIsWrittenByteForByte) {
+  const auto bytes = encoded(one_of_each());
+  if (golden(kNewest) == bytes) return;
+  const std::string path = testing::TempDir() + "events.bin";
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  FAIL() << "A field's order, type or place changed, which the journal never allows, or one was appended: then add "
+         << path << " as the next version.";
+}
+
+TEST(Events, OlderVersionsAreReadForEver) {
+  for (int version = 1; version <= kNewest; ++version) {
+    const auto bytes = golden(version);
+    ASSERT_FALSE(bytes.empty()) << version;
+    const auto events = decode(bytes);
+    ASSERT_TRUE(events) << events.error().message();
+    for (std::size_t i = 0; i < events->size(); ++i) EXPECT_EQ((*events)[i].index(), i);
+    const auto again = decode(encoded(*events));
+    ASSERT_TRUE(again) << again.error().message();
+    EXPECT_EQ(encoded(*again), encoded(*events));
+  }
+}
+
+// The numbers are those that the filler of version 1 counted to; the last fields of each kind show that nothing before slid.
+TEST(Events, VersionOneKeepsItsValues) {
+  const auto events = decode(golden(1));
   ASSERT_TRUE(events) << events.error().message();
-  EXPECT_EQ(encoded(*events), bytes);
-  EXPECT_EQ(bytes, encoded(one_of_each()))
-      << "a field's order, type or place changed: the journal allows only appending";
+  ASSERT_EQ(events->size(), 27U);
+  const auto& captured = std::get<UsageCaptured>((*events)[19]);
+  EXPECT_EQ(captured.lines.size(), 2U);
+  EXPECT_EQ(static_cast<std::uint8_t>(captured.report.bytes[31]), static_cast<std::uint8_t>(captured.report.bytes[0] + 31));
+  EXPECT_TRUE(captured.adjusts.is_nil());
+  const auto& prices = std::get<PricesPublished>((*events)[13]);
+  ASSERT_EQ(prices.rows.size(), 2U);
+  EXPECT_EQ(prices.rows[0].strategy, pricing::Strategy::scow_cpus);
+  const auto& sealed = std::get<StatementSealed>((*events)[26]);
+  EXPECT_EQ(static_cast<std::uint8_t>(sealed.at.unix_ms >> 56), static_cast<std::uint8_t>((sealed.payout.micros & 0xFF) + 15));
 }
 
 TEST(Events, AnOlderWritersRecordsLackTheNewestFields) {

@@ -14,6 +14,14 @@ auto* find_or_null(Map& map, const Key& key) {
   return it == map.end() ? nullptr : &it->second;
 }
 
+template <class T, class Map>
+std::vector<const T*> values_of(const Map& map) {
+  std::vector<const T*> all;
+  all.reserve(map.size());
+  for (const auto& [id, value] : map) all.push_back(value.get());
+  return all;
+}
+
 }  // namespace
 
 Market::Market(Limits limits) : limits_(limits) {}
@@ -37,6 +45,43 @@ const Job* Market::job(JobId id) const {
 const Quote* Market::quote(QuoteId id) const {
   const auto* quote = find_or_null(quotes_, id);
   return quote == nullptr ? nullptr : quote->get();
+}
+
+const Proposal* Market::proposal(ProposalId id) const {
+  const auto* proposal = find_or_null(proposals_, id);
+  return proposal == nullptr ? nullptr : proposal->get();
+}
+const Payout* Market::payout(PayoutId id) const {
+  const auto* payout = find_or_null(payouts_, id);
+  return payout == nullptr ? nullptr : payout->get();
+}
+const Dispute* Market::dispute(DisputeId id) const {
+  const auto* dispute = find_or_null(disputes_, id);
+  return dispute == nullptr ? nullptr : dispute->get();
+}
+std::vector<const Proposal*> Market::proposals() const {
+  return values_of<Proposal>(proposals_);
+}
+std::vector<const Payout*> Market::payouts() const {
+  return values_of<Payout>(payouts_);
+}
+std::vector<const Dispute*> Market::disputes() const {
+  return values_of<Dispute>(disputes_);
+}
+
+Adjusted Market::adjusted(AttemptId attempt) const {
+  const auto* found = find_or_null(adjusted_, attempt);
+  return found == nullptr ? Adjusted{.attempt = attempt} : *found;
+}
+
+Amount Market::due(const Period& through) const {
+  Amount due = through.closing();
+  Amount owed = due;
+  for (const Period* period : periods(through.center)) {
+    if (period->number > through.number) due -= period->paid_out;
+    owed = period->closing();
+  }
+  return std::min(due, owed);
 }
 
 const Center* Market::center_named(std::string_view name) const {

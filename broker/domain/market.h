@@ -7,6 +7,7 @@
 // A command either emits everything it stands for or only its refusal (CommandAnswered with an error).
 #pragma once
 
+#include <absl/container/btree_map.h>
 #include <absl/container/btree_set.h>
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
@@ -60,6 +61,7 @@ struct Limits {
   std::size_t ended_jobs = 50'000;  // kept after their end for late corrections; older ones live in the projections
   std::size_t answered_keys = 1'000'000;
   std::size_t quotes = 100'000;          // open at once; beyond: overloaded
+  std::size_t disputes = 100'000;        // open at once; beyond: overloaded
   Duration order_validity = hours(1);    // not_after of an order
   Duration hold_slack = hours(24 * 40);  // a hold outlives queue and walltime by this
 };
@@ -90,6 +92,16 @@ class Market {
   const Quote* quote(QuoteId id) const;
   const Period* period(PeriodId id) const;
   std::vector<const Period*> periods(CenterId center) const;  // by number
+  const Proposal* proposal(ProposalId id) const;  // while it is open
+  std::vector<const Proposal*> proposals() const;  // open ones, by id
+  const Payout* payout(PayoutId id) const;
+  std::vector<const Payout*> payouts() const;  // by id
+  // What a payout through that closed period would pay now: its closing balance less what was paid out since, and never
+  // more than is owed at present. Zero or less: nothing is due.
+  Amount due(const Period& through) const;
+  const Dispute* dispute(DisputeId id) const;
+  std::vector<const Dispute*> disputes() const;  // by id
+  Adjusted adjusted(AttemptId attempt) const;
   // The outbox of a center: live attempts whose order may not have arrived (`ordered`), and attempts to cancel there.
   // A job may be in both: its order goes first, so that the center can sign what became of it.
   struct Outbox {
@@ -135,11 +147,13 @@ class Market {
 
   Status load_records(codec::Reader& in);
   Status load_trade(codec::Reader& in);
+  Status load_settlement(codec::Reader& in);
   void index(const BillingAccount& account);
   void index(const Center& center);
   void index(const Period& period);
   void index(const Quote& quote);
   void index(const Job& job);
+  void index(const Proposal& proposal);
 
   ledger::Ledger ledger_;
   pricing::PriceBook prices_;
@@ -159,6 +173,12 @@ class Market {
   std::size_t live_jobs_ = 0;
   absl::flat_hash_map<CenterId, Due> due_;
   absl::flat_hash_set<CenterId> online_;  // soft, as the router's pools
+  absl::btree_map<ProposalId, std::unique_ptr<Proposal>> proposals_;
+  absl::btree_set<std::pair<Instant, ProposalId>> proposal_expiry_;
+  absl::btree_map<PayoutId, std::unique_ptr<Payout>> payouts_;
+  absl::btree_map<DisputeId, std::unique_ptr<Dispute>> disputes_;
+  std::size_t open_disputes_ = 0;
+  absl::btree_map<AttemptId, Adjusted> adjusted_;  // of attempts that ever were
   absl::node_hash_map<std::string, Answer> answers_;
   std::deque<const std::string*> answered_;  // keys of answers_, oldest first
 };

@@ -58,6 +58,14 @@ constexpr auto kJobStates = std::to_array<std::string_view>(
 constexpr auto kJobKinds = std::to_array<std::string_view>({"batch", "session", "service"});
 constexpr auto kObjectives = std::to_array<std::string_view>({"cheapest", "fastest", "best_value"});
 constexpr auto kCenterStates = std::to_array<std::string_view>({"active", "paused", "quarantined"});
+constexpr auto kPayoutStates = std::to_array<std::string_view>({"in_transit", "paid", "returned"});
+constexpr auto kAdjustmentKinds =
+    std::to_array<std::string_view>({"refund", "dispute_opened", "dispute_resolved"});
+constexpr auto kDisputeStates = std::to_array<std::string_view>({"open", "accepted", "split", "rejected"});
+constexpr auto kProposalEnds = std::to_array<std::string_view>({"approved", "rejected", "withdrawn", "expired"});
+constexpr auto kActs = std::to_array<std::string_view>({"fund_account", "set_contract", "publish_prices", "set_payee",
+                                                        "order_payout", "refund", "resolve_dispute"});
+static_assert(kActs.size() == std::variant_size_v<Act>);
 constexpr auto kPeriodStates = std::to_array<std::string_view>({"open", "closing", "closed", "paid"});
 
 template <class Enum, class T, std::size_t N>
@@ -95,6 +103,22 @@ std::string_view name(CenterState state) {
 }
 std::string_view name(PeriodState state) {
   return word(kPeriodStates, state, 1);
+}
+
+std::string_view name(PayoutState state) {
+  return word(kPayoutStates, state, 1);
+}
+std::string_view name(AdjustmentKind kind) {
+  return word(kAdjustmentKinds, kind, 1);
+}
+std::string_view name(DisputeState state) {
+  return word(kDisputeStates, state, 1);
+}
+std::string_view name(ProposalEnd end) {
+  return word(kProposalEnds, end, 1);
+}
+std::string_view name(const Act& act) {
+  return kActs[act.index()];
 }
 
 }  // namespace bourse::broker

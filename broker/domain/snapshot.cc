@@ -8,7 +8,7 @@
 namespace bourse::broker {
 namespace {
 
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;  // another one's snapshot is passed over: the journal is replayed instead
 
 Status damaged(std::string_view what) {
   return fail(ErrorCode::integrity, "market snapshot: " + std::string(what));
@@ -72,6 +72,10 @@ void Market::save(std::vector<std::byte>& state) const {
   for (const Period* period : periods) out.write(*period);
   save_sorted(out, quotes_);
   save_sorted(out, jobs_);
+  save_sorted(out, proposals_);
+  save_sorted(out, payouts_);
+  save_sorted(out, disputes_);
+  save_sorted(out, adjusted_);
   out.write(static_cast<std::uint64_t>(ended_jobs_.size()));
   for (const JobId id : ended_jobs_) out.write(id);
   out.write(static_cast<std::uint64_t>(answered_.size()));
@@ -135,11 +139,31 @@ Status Market::load_trade(codec::Reader& in) {
     const JobId id = job.id;
     return jobs_.try_emplace(id, std::make_unique<Job>(std::move(job))).second;
   }));
+  CHECK_OK(load_settlement(in));
   return load_each<JobId>(in, "ended jobs", [&](JobId id) {
     const Job* ended = job(id);
     ended_jobs_.push_back(id);
     return ended != nullptr && is_final(ended->state);
   });
+}
+
+Status Market::load_settlement(codec::Reader& in) {
+  CHECK_OK(load_each<Proposal>(in, "proposals", [&](Proposal proposal) {
+    index(proposal);
+    const ProposalId id = proposal.id;
+    return proposals_.try_emplace(id, std::make_unique<Proposal>(std::move(proposal))).second;
+  }));
+  CHECK_OK(load_each<Payout>(in, "payouts", [&](Payout payout) {
+    const PayoutId id = payout.id;
+    return payouts_.try_emplace(id, std::make_unique<Payout>(std::move(payout))).second;
+  }));
+  CHECK_OK(load_each<Dispute>(in, "disputes", [&](Dispute dispute) {
+    open_disputes_ += dispute.state == DisputeState::open ? 1 : 0;
+    const DisputeId id = dispute.id;
+    return disputes_.try_emplace(id, std::make_unique<Dispute>(std::move(dispute))).second;
+  }));
+  return load_each<Adjusted>(in, "adjustments",
+                             [&](const Adjusted& one) { return adjusted_.try_emplace(one.attempt, one).second; });
 }
 
 }  // namespace bourse::broker

@@ -156,8 +156,7 @@ void World::finance_acts() {
   queue(ClosePeriod{chosen->id(), {}}, {}, 0, {});
   for (const Period* period : committer_->market().periods(chosen->id())) {
     if (period->state != PeriodState::closing) continue;
-    queue(SealStatement{period->id, sha256(to_text(period->id)), TransferId::make(clock_.now(), dice_.rng())}, {}, 0,
-          {});
+    queue(SealStatement{period->id, sha256(to_text(period->id))}, {}, 0, {});
   }
 }
 

@@ -40,6 +40,11 @@ enum class TransferCode : std::uint16_t {
   payout = 7,           // center payable → payout in transit
   reversal = 8,
   risk = 9,             // platform risk → center payable
+  payout_paid = 10,     // payout in transit → bank clearing
+  payout_returned = 11, // payout in transit → center payable
+  escrow = 12,          // center payable → dispute escrow
+  escrow_release = 13,  // dispute escrow → center payable
+  subsidy = 14,         // platform revenue → center payable: a margin below zero
 };
 
 // Accounts whose posted credits less posted debits less pending debits may not fall below −credit_limit (wallets).

@@ -216,7 +216,7 @@ def check_line(place, line, before):
 
 
 def check(statement):
-    same("format", statement["format"], "bourse.statement.v1")
+    same("format", statement["format"], "bourse.statement.v2")
     records = signed_records(statement, bytes.fromhex(statement["center"]["billing_key"]))
     sums, newest, charged = dict.fromkeys(PARTS, 0), {}, set()
     for i, line in enumerate(statement["lines"]):
@@ -234,7 +234,58 @@ def check(statement):
         sums = {part: sums[part] + added[part] for part in PARTS}
     same("totals", parts(statement["totals"]), sums)
     opening, payout, closing = (micros(statement[field]) for field in ("opening", "payout", "closing"))
-    same("closing", closing, opening + sums["center"] - payout)
+    same("payout", payout, sum(micros(one["amount"]) for one in statement["payouts"]))
+    same("closing", closing, opening + sums["center"] + check_adjustments(statement)["center"] - payout)
+
+
+MOVED = ("user", "center", "margin", "tax", "escrow")
+
+
+def share(charge, gross):
+    """The parts of the first `gross` of a charge: tax in proportion, the center's share of the net in proportion, both cut."""
+    tax = charge["tax"] * gross // charge["gross"]
+    net, whole = gross - tax, charge["gross"] - charge["tax"]
+    center = charge["center"] * net // whole if whole else 0
+    return {"center": center, "margin": net - center, "tax": tax}
+
+
+def moved_by(place, one):
+    """What an adjustment of its kind must move."""
+    charge, base, amount = parts(one["charge"]), micros(one["base"]), micros(one["amount"])
+    user = micros(one["parts"]["user"])
+    same(place + ".charge", charge["gross"], charge["center"] + charge["margin"] + charge["tax"])
+    if not 0 < amount <= base <= charge["gross"] or not 0 <= user <= amount:
+        raise ValueError(f"{place} is not within its charge")
+    if (one["dispute"] is None) != (one["kind"] == "refund"):
+        differ(place + ".dispute", "is missing, or not of this kind")
+    top = share(charge, base)
+    frozen = top["center"] - share(charge, base - amount)["center"]
+    left = share(charge, base - user)
+    back = {part: top[part] - left[part] for part in left}
+    if one["kind"] == "refund":
+        same(place + ".parts.user", user, amount)
+        return {"user": user, "center": -back["center"], "margin": -back["margin"], "tax": -back["tax"], "escrow": 0}
+    if one["kind"] == "dispute_opened":
+        return {"user": 0, "center": -frozen, "margin": 0, "tax": 0, "escrow": frozen}
+    if one["kind"] == "dispute_resolved":
+        return {"user": user, "center": frozen - back["center"], "margin": -back["margin"], "tax": -back["tax"],
+                "escrow": -frozen}
+    raise ValueError(f"{place}.kind is unknown")
+
+
+def check_adjustments(statement):
+    """Σ of what the adjustments move."""
+    sums, seen = dict.fromkeys(MOVED, 0), set()
+    for i, one in enumerate(statement["adjustments"]):
+        place = f"adjustments[{i}]"
+        if one["id"] in seen:
+            differ(place + ".id", "is listed twice")
+        seen.add(one["id"])
+        moved = {part: micros(one["parts"][part]) for part in MOVED}
+        same(place + ".parts", moved, moved_by(place, one))
+        sums = {part: sums[part] + moved[part] for part in MOVED}
+    same("adjusted", {part: micros(statement["adjusted"][part]) for part in MOVED}, sums)
+    return sums
 
 
 def unique(pairs):

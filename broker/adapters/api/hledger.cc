@@ -45,6 +45,11 @@ std::string_view title(ledger::TransferCode code) {
     case ledger::TransferCode::payout: return "payout";
     case ledger::TransferCode::reversal: return "reversal";
     case ledger::TransferCode::risk: return "risk";
+    case ledger::TransferCode::payout_paid: return "payout paid";
+    case ledger::TransferCode::payout_returned: return "payout returned";
+    case ledger::TransferCode::escrow: return "disputed";
+    case ledger::TransferCode::escrow_release: return "dispute rejected";
+    case ledger::TransferCode::subsidy: return "subsidy";
     case ledger::TransferCode::hold:
     case ledger::TransferCode::release:
     case ledger::TransferCode::other: break;

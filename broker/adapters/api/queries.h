@@ -79,6 +79,7 @@ class Queries {
   Result<JobId> job_of(Uuid any);
   Result<std::vector<TraceRow>> trace_job(JobId job);
   Result<std::vector<TraceRow>> trace_period(PeriodId period);
+  Result<std::vector<TraceRow>> trace_payout(PayoutId payout);
 
   // Streams accounts, then every posted transfer in journal order, in one snapshot. The visitor's error ends it.
   Status visit_ledger(const std::function<Status(const std::vector<BookAccount>&)>& accounts,

@@ -21,7 +21,12 @@ std::string reference_text(ledger::TransferCode code, Uuid reference, const std:
     case ledger::TransferCode::capture_center:
     case ledger::TransferCode::capture_margin:
     case ledger::TransferCode::capture_tax: return to_text(UsageRecordId{reference});
-    case ledger::TransferCode::payout: return to_text(PeriodId{reference});
+    case ledger::TransferCode::payout:
+    case ledger::TransferCode::payout_paid:
+    case ledger::TransferCode::payout_returned: return to_text(PayoutId{reference});
+    case ledger::TransferCode::reversal:
+    case ledger::TransferCode::escrow:
+    case ledger::TransferCode::escrow_release: return to_text(JobId{reference});
     default: return to_hyphenated(reference);
   }
 }

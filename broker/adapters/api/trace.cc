@@ -11,6 +11,8 @@ std::optional<Uuid> chain_id(const std::string& text) {
   if (const auto id = parse_id<HoldIdKind>(text)) return id->uuid;
   if (const auto id = parse_id<AttemptIdKind>(text)) return id->uuid;
   if (const auto id = parse_id<UsageRecordIdKind>(text)) return id->uuid;
+  if (const auto id = parse_id<AdjustmentIdKind>(text)) return id->uuid;
+  if (const auto id = parse_id<DisputeIdKind>(text)) return id->uuid;
   return std::nullopt;
 }
 
@@ -35,6 +37,12 @@ Result<v1::TraceReply> Api::trace(const v1::TraceRequest& request) {
   if (const auto period = parse_id<PeriodIdKind>(request.id())) {
     if (!caller.has_any({Role::operator_, Role::finance})) return fail(ErrorCode::not_found);
     TRY(const std::vector<TraceRow> rows, queries_.trace_period(*period));
+    if (rows.empty()) return fail(ErrorCode::not_found);
+    return reply_of(rows);
+  }
+  if (const auto payout = parse_id<PayoutIdKind>(request.id())) {
+    if (!caller.has_any({Role::operator_, Role::finance})) return fail(ErrorCode::not_found);
+    TRY(const std::vector<TraceRow> rows, queries_.trace_payout(*payout));
     if (rows.empty()) return fail(ErrorCode::not_found);
     return reply_of(rows);
   }

@@ -49,7 +49,31 @@ json line_json(const Line& line) {
           {"previous", parts_json(line.previous)},
           {"added", parts_json(line.added)},
           {"report", to_hex(line.report)},
-          {"order", to_hex(line.order)}};
+          {"order", to_hex(line.order)},
+          {"adjusts", line.adjusts.is_nil() ? json() : json(to_text(line.adjusts))}};
+}
+
+json adjustment_parts_json(const broker::AdjustmentParts& parts) {
+  return {{"user", to_text(parts.user)},
+          {"center", to_text(parts.center_share)},
+          {"margin", to_text(parts.margin)},
+          {"tax", to_text(parts.tax)},
+          {"escrow", to_text(parts.escrow)}};
+}
+
+json adjustment_json(const Adjustment& one) {
+  return {{"id", to_text(one.id)},
+          {"kind", std::string(name(one.kind))},
+          {"dispute", one.dispute.is_nil() ? json() : json(to_text(one.dispute))},
+          {"job", to_text(one.job)},
+          {"attempt", to_text(one.attempt)},
+          {"adjusts", to_text(one.adjusts)},
+          {"charge", parts_json(one.charge)},
+          {"base", to_text(one.base)},
+          {"amount", to_text(one.amount)},
+          {"parts", adjustment_parts_json(one.parts)},
+          {"reason", one.reason},
+          {"at", to_text(one.at)}};
 }
 
 std::string hex(const federation::PublicKey& key) { return to_hex(Hash256{key}); }
@@ -103,6 +127,8 @@ class Field {
   Hash256 hash() const { return parsed(parse_hash(text())); }
   template <class Kind>
   Id<Kind> id() const { return parsed(parse_id<Kind>(text())); }
+  template <class Kind>
+  Id<Kind> id_or_nil() const { return value_.is_null() ? Id<Kind>{} : id<Kind>(); }
   std::string bytes() const {
     auto out = unbase64(text());
     if (!out) throw Unreadable{path_};
@@ -157,7 +183,42 @@ Line read_line(const Field& in) {
             .report = in["report"].hash(),
             .order = in["order"].hash()};
   for (const Field& rated : in["rated"].items()) line.rated.push_back(read_rated(rated));
+  line.adjusts = in["adjusts"].id_or_nil<PeriodIdKind>();
   return line;
+}
+
+broker::AdjustmentKind read_kind(const Field& in) {
+  using enum broker::AdjustmentKind;
+  for (const auto kind : {refund, dispute_opened, dispute_resolved})
+    if (in.text() == name(kind)) return kind;
+  throw Unreadable{in.path()};
+}
+
+broker::AdjustmentParts read_adjustment_parts(const Field& in) {
+  return {.user = in["user"].amount(),
+          .center_share = in["center"].amount(),
+          .margin = in["margin"].amount(),
+          .tax = in["tax"].amount(),
+          .escrow = in["escrow"].amount()};
+}
+
+Adjustment read_adjustment(const Field& in) {
+  return {.id = in["id"].id<AdjustmentIdKind>(),
+          .kind = read_kind(in["kind"]),
+          .dispute = in["dispute"].id_or_nil<DisputeIdKind>(),
+          .job = in["job"].id<JobIdKind>(),
+          .attempt = in["attempt"].id<AttemptIdKind>(),
+          .adjusts = in["adjusts"].id<PeriodIdKind>(),
+          .charge = read_parts(in["charge"]),
+          .base = in["base"].amount(),
+          .amount = in["amount"].amount(),
+          .parts = read_adjustment_parts(in["parts"]),
+          .reason = in["reason"].text(),
+          .at = in["at"].instant()};
+}
+
+PayoutLine read_payout(const Field& in) {
+  return {.id = in["id"].id<PayoutIdKind>(), .amount = in["amount"].amount(), .at = in["at"].instant()};
 }
 
 Statement read_statement(const Field& in) {
@@ -174,9 +235,12 @@ Statement read_statement(const Field& in) {
   out.unit = in["unit"].parsed(parse_unit(in["unit"].text()));
   out.opening = in["opening"].amount();
   out.totals = read_parts(in["totals"]);
+  out.adjusted = read_adjustment_parts(in["adjusted"]);
   out.payout = in["payout"].amount();
   out.closing = in["closing"].amount();
   for (const Field& line : in["lines"].items()) out.lines.push_back(read_line(line));
+  for (const Field& one : in["adjustments"].items()) out.adjustments.push_back(read_adjustment(one));
+  for (const Field& one : in["payouts"].items()) out.payouts.push_back(read_payout(one));
   for (const Field& report : in["reports"].items())
     out.reports.push_back({.sha256 = report["sha256"].hash(), .envelope = report["envelope"].bytes()});
   return out;
@@ -187,6 +251,11 @@ Statement read_statement(const Field& in) {
 std::string body_json(const Statement& statement) {
   json lines = json::array();
   for (const Line& line : statement.lines) lines.push_back(line_json(line));
+  json adjustments = json::array();
+  for (const Adjustment& one : statement.adjustments) adjustments.push_back(adjustment_json(one));
+  json payouts = json::array();
+  for (const PayoutLine& one : statement.payouts)
+    payouts.push_back({{"id", to_text(one.id)}, {"amount", to_text(one.amount)}, {"at", to_text(one.at)}});
   json reports = json::array();
   for (const Report& report : statement.reports)
     reports.push_back({{"sha256", to_hex(report.sha256)}, {"envelope", base64(report.envelope)}});
@@ -203,6 +272,9 @@ std::string body_json(const Statement& statement) {
       {"opening", to_text(statement.opening)},
       {"lines", std::move(lines)},
       {"totals", parts_json(statement.totals)},
+      {"adjustments", std::move(adjustments)},
+      {"adjusted", adjustment_parts_json(statement.adjusted)},
+      {"payouts", std::move(payouts)},
       {"payout", to_text(statement.payout)},
       {"closing", to_text(statement.closing)},
       {"reports", std::move(reports)}};

@@ -192,6 +192,61 @@ void check_chains(const Statement& statement, Differences& out) {
   }
 }
 
+// What an adjustment moves, recomputed from the charge that it corrects.
+void check_adjustment(const Adjustment& one, const std::string& place, Differences& out) {
+  using enum broker::AdjustmentKind;
+  const broker::Charge charge{.gross = one.charge.gross,
+                              .center_share = one.charge.center,
+                              .margin = one.charge.margin,
+                              .tax = one.charge.tax};
+  const auto sum = static_cast<__int128>(charge.center_share.micros) + charge.margin.micros + charge.tax.micros;
+  if (!equals(charge.gross, sum) || !charge.gross.is_positive() || charge.center_share.is_negative() ||
+      charge.tax.is_negative() || charge.tax > charge.gross)
+    return out.add(place + ".charge", "its parts don't add up");
+  const auto& [user, center, margin, tax, escrow] = one.parts;
+  const bool within = one.amount.is_positive() && one.amount <= one.base && one.base <= charge.gross;
+  if (!within) return out.add(place + ".amount", "not within the charge");
+  const bool user_within = one.kind == refund           ? user == one.amount
+                           : one.kind == dispute_opened ? user.is_zero()
+                                                        : !user.is_negative() && user <= one.amount;
+  if (!user_within) return out.add(place + ".parts.user", "not what an adjustment of this kind gives back");
+  if (one.dispute.is_nil() != (one.kind == refund)) out.add(place + ".dispute", "missing, or not of this kind");
+  const broker::ChargeParts top = parts_of(charge, one.base);
+  const broker::ChargeParts frozen_rest = parts_of(charge, one.base - one.amount);
+  const broker::ChargeParts back_rest = parts_of(charge, one.base - user);
+  const Amount frozen = one.kind == refund ? Amount{} : top.center_share - frozen_rest.center_share;
+  const Amount back = top.center_share - back_rest.center_share;
+  compare(out, place + ".parts.margin", margin, back_rest.margin.micros - top.margin.micros);
+  compare(out, place + ".parts.tax", tax, back_rest.tax.micros - top.tax.micros);
+  compare(out, place + ".parts.escrow", escrow, one.kind == dispute_resolved ? -frozen.micros : frozen.micros);
+  compare(out, place + ".parts.center", center,
+          (one.kind == dispute_opened ? -frozen.micros : frozen.micros) - back.micros);
+}
+
+void check_adjustments(const Statement& statement, Differences& out) {
+  __int128 user = 0, center = 0, margin = 0, tax = 0, escrow = 0;
+  std::set<AdjustmentId> seen;
+  for (std::size_t i = 0; i < statement.adjustments.size(); ++i) {
+    const Adjustment& one = statement.adjustments[i];
+    const std::string place = fmt::format("adjustments[{}]", i);
+    check_adjustment(one, place, out);
+    if (!seen.insert(one.id).second) out.add(place + ".id", "listed twice");
+    user += one.parts.user.micros;
+    center += one.parts.center_share.micros;
+    margin += one.parts.margin.micros;
+    tax += one.parts.tax.micros;
+    escrow += one.parts.escrow.micros;
+  }
+  compare(out, "adjusted.user", statement.adjusted.user, user);
+  compare(out, "adjusted.center", statement.adjusted.center_share, center);
+  compare(out, "adjusted.margin", statement.adjusted.margin, margin);
+  compare(out, "adjusted.tax", statement.adjusted.tax, tax);
+  compare(out, "adjusted.escrow", statement.adjusted.escrow, escrow);
+  __int128 paid = 0;
+  for (const PayoutLine& one : statement.payouts) paid += one.amount.micros;
+  compare(out, "payout", statement.payout, paid);
+}
+
 void check_sums(const Statement& statement, Differences& out) {
   __int128 gross = 0, center = 0, margin = 0, tax = 0;
   for (std::size_t i = 0; i < statement.lines.size(); ++i) {
@@ -208,8 +263,8 @@ void check_sums(const Statement& statement, Differences& out) {
   compare(out, "totals.margin", statement.totals.margin, margin);
   compare(out, "totals.tax", statement.totals.tax, tax);
   compare(out, "closing", statement.closing,
-          static_cast<__int128>(statement.opening.micros) + statement.totals.center.micros - statement.payout.micros);
-  if (statement.payout.is_negative()) out.add("payout", "negative");
+          static_cast<__int128>(statement.opening.micros) + statement.totals.center.micros +
+              statement.adjusted.center_share.micros - statement.payout.micros);
 }
 
 void check_all_used(const Statement& statement, Differences& out) {
@@ -229,6 +284,7 @@ void check_statement(const Statement& statement, Differences& out) {
     LineCheck(statement.lines[i], statement, fmt::format("lines[{}]", i), out).run(records);
   check_chains(statement, out);
   check_all_used(statement, out);
+  check_adjustments(statement, out);
   check_sums(statement, out);
 }
 

@@ -64,6 +64,8 @@ void describe(const Statement& statement, Verification& out) {
   out.unit = statement.unit.text();
   out.lines = statement.lines.size();
   out.reports = statement.reports.size();
+  out.adjustments = statement.adjustments.size();
+  out.adjusted = to_text(statement.adjusted.center_share);
   out.opening = to_text(statement.opening);
   out.gross = to_text(statement.totals.gross);
   out.center_share = to_text(statement.totals.center);

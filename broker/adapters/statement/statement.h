@@ -2,7 +2,7 @@
 //
 // File (JSON, format "bourse.statement-file.v1"): the body's exact bytes in base64, their SHA-256, and an Ed25519 signature
 // by the broker's K_ack over PAE("application/vnd.bourse.statement.v1+json", body). The body (JSON, format
-// "bourse.statement.v1") holds the account and the signed reports it follows from. docs/statement.md lists every field.
+// "bourse.statement.v2") holds the account and the signed reports it follows from. docs/statement.md lists every field.
 //
 // Pure: the same Statement gives the same bytes. Nothing here reads a clock, a database or a network.
 #pragma once
@@ -21,12 +21,13 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "base/unit.h"
+#include "broker/domain/settlement.h"
 #include "federation-proto/envelope.h"
 #include "pricing/rating.h"
 
 namespace bourse::statement {
 
-inline constexpr std::string_view kBodyFormat = "bourse.statement.v1";
+inline constexpr std::string_view kBodyFormat = "bourse.statement.v2";
 inline constexpr std::string_view kFileFormat = "bourse.statement-file.v1";
 inline constexpr std::string_view kPayloadType = "application/vnd.bourse.statement.v1+json";
 inline constexpr std::size_t kMaxFileBytes = 256 << 20;
@@ -67,6 +68,30 @@ struct Line {
   Parts added;                  // cumulative − previous
   Hash256 report;               // SHA-256 of the signed report's payload, which is among the evidence
   Hash256 order;                // SHA-256 of the dispatch order
+  PeriodId adjusts;             // the closed period in which this usage ended; nil when it is this one
+};
+
+// A correction of a charge, booked in this period whenever the charge was.
+struct Adjustment {
+  AdjustmentId id;
+  broker::AdjustmentKind kind{};
+  DisputeId dispute;       // nil for a refund
+  JobId job;
+  AttemptId attempt;
+  PeriodId adjusts;        // the newest period of the charge
+  Parts charge;            // what the attempt was charged in all
+  Amount base;             // of it neither given back nor disputed before; of a resolution its dispute's
+  Amount amount;           // given back, disputed or resolved: off the top of base
+  broker::AdjustmentParts parts;  // signed; user + center + margin + tax + escrow = 0
+  std::string reason;
+  Instant at;
+};
+
+// A payment to the center ordered in this period, or one that came back in it.
+struct PayoutLine {
+  PayoutId id;
+  Amount amount;  // > 0 ordered, < 0 returned
+  Instant at;
 };
 
 struct Report {
@@ -85,8 +110,11 @@ struct Statement {
   Amount opening;        // owed to the center before this period
   std::vector<Line> lines;
   Parts totals;          // Σ added
-  Amount payout;         // ordered with this statement
-  Amount closing;        // opening + totals.center − payout
+  std::vector<Adjustment> adjustments;
+  broker::AdjustmentParts adjusted;  // Σ of their parts
+  std::vector<PayoutLine> payouts;
+  Amount payout;         // Σ of them
+  Amount closing;        // opening + totals.center + adjusted.center_share − payout
   federation::PublicKey billing_key{};  // the center's K_bill, whose signatures the reports carry
   std::vector<Report> reports;          // each once, by first use
 };
@@ -104,8 +132,8 @@ struct Verification {
   // For people, as the document says (trust it only if ok).
   std::string market, center, center_name, period, unit;
   std::uint32_t number = 0;
-  std::uint64_t lines = 0, reports = 0;
-  std::string opening, gross, center_share, margin, tax, payout, closing;
+  std::uint64_t lines = 0, reports = 0, adjustments = 0;
+  std::string opening, gross, center_share, margin, tax, adjusted, payout, closing;
   Hash256 file_sha256;   // what the broker's journal names
   federation::PublicKey ack_key{};  // that signed it: compare with the join bundle's unless it was pinned
 };

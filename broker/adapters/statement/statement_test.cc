@@ -110,10 +110,37 @@ class StatementTest : public testing::Test {
       out.totals.margin += each.added.margin;
       out.totals.tax += each.added.tax;
     }
+    add_movements(out, first, a);
     out.opening = Amount::of_micros(5);
-    out.payout = out.totals.center;
-    out.closing = out.opening;
+    out.closing = out.opening + out.totals.center + out.adjusted.center_share - out.payout;
     return out;
+  }
+
+  // A refund, a dispute that is split, a payout, and one that came back.
+  void add_movements(Statement& out, JobId job, AttemptId attempt) {
+    const Parts charge = parts(Amount::of_micros(1'000'003), {.tax_bps = 600, .margin_bps = 1'000});
+    const DisputeId dispute = id<DisputeId>();
+    const auto add = [&](broker::AdjustmentKind kind, DisputeId of, Amount base, Amount amount, broker::AdjustmentParts moved) {
+      out.adjustments.push_back({id<AdjustmentId>(), kind, of, job, attempt, id<PeriodId>(), charge, base, amount, moved,
+                                 "节点故障, half of it", {kStart + 7}});
+      out.adjusted += moved;
+    };
+    const broker::Charge of{.gross = charge.gross, .center_share = charge.center, .margin = charge.margin, .tax = charge.tax};
+    const auto slice = [&](Amount from, Amount to) {
+      const broker::ChargeParts a = parts_of(of, from), b = parts_of(of, to);
+      return broker::ChargeParts{a.center_share - b.center_share, a.margin - b.margin, a.tax - b.tax};
+    };
+    const Amount none, part = Amount::of_micros(100'001), disputed = Amount::of_micros(500'000), half = Amount::of_micros(250'001);
+    const Amount rest = charge.gross - part;
+    const auto back = slice(charge.gross, rest), frozen = slice(rest, rest - disputed), given = slice(rest, rest - half);
+    using enum broker::AdjustmentKind;
+    add(refund, {}, charge.gross, part,
+        {part, none - back.center_share, none - back.margin, none - back.tax, none});
+    add(dispute_opened, dispute, rest, disputed, {none, none - frozen.center_share, none, none, frozen.center_share});
+    add(dispute_resolved, dispute, rest, disputed,
+        {half, frozen.center_share - given.center_share, none - given.margin, none - given.tax, none - frozen.center_share});
+    out.payouts = {{id<PayoutId>(), Amount::whole(3), {kStart + 8}}, {id<PayoutId>(), Amount::of_micros(-1), {kStart + 9}}};
+    out.payout = Amount::of_micros(2'999'999);
   }
 
   // The differences after `change` was made to the body and the whole signed anew: what a dishonest broker could send.
@@ -166,7 +193,11 @@ TEST_F(StatementTest, AnEmptyPeriodVerifies) {
   statement.lines.clear();
   statement.reports.clear();
   statement.totals = {};
+  statement.adjustments.clear();
+  statement.adjusted = {};
+  statement.payouts.clear();
   statement.payout = {};
+  statement.closing = statement.opening;
   EXPECT_TRUE(verify(seal(statement, ack_)).ok);
 }
 
@@ -235,6 +266,22 @@ TEST_F(StatementTest, EvenSignedAnewAWrongFieldIsNamed) {
       {"/totals/tax", "totals.tax"},
       {"/opening", "closing"},
       {"/payout", "closing"},
+      {"/payouts/0/amount", "payout"},
+      {"/adjusted/user", "adjusted.user"},
+      {"/adjusted/center", "adjusted.center"},
+      {"/adjusted/escrow", "adjusted.escrow"},
+      {"/adjustments/0/amount", "adjustments[0].parts.user"},
+      {"/adjustments/0/base", "adjustments[0].amount"},
+      {"/adjustments/0/charge/gross", "adjustments[0].charge"},
+      {"/adjustments/0/charge/center", "adjustments[0].charge"},
+      {"/adjustments/0/parts/user", "adjustments[0].parts.user"},
+      {"/adjustments/0/parts/center", "adjustments[0].parts.center"},
+      {"/adjustments/0/parts/margin", "adjustments[0].parts.margin"},
+      {"/adjustments/0/parts/tax", "adjustments[0].parts.tax"},
+      {"/adjustments/1/parts/escrow", "adjustments[1].parts.escrow"},
+      {"/adjustments/2/parts/user", "adjusted.user"},
+      {"/adjustments/2/parts/center", "adjustments[2].parts.center"},
+      {"/adjustments/2/parts/escrow", "adjustments[2].parts.escrow"},
       {"/closing", "closing"},
   };
   for (const auto& [pointer, named] : cases)
@@ -257,6 +304,12 @@ TEST_F(StatementTest, EvenSignedAnewForeignEvidenceIsNamed) {
   EXPECT_NE(resigned([&](json& b) { b["center"]["billing_key"] = to_hex(Hash256{ack_.public_key}); }).find("billing key"), std::string::npos);
   EXPECT_NE(resigned([&](json& b) { b["lines"].erase(2); }).find("totals.gross"), std::string::npos);
   EXPECT_NE(resigned([&](json& b) { b["lines"].push_back(b["lines"][2]); }).find("charged twice"), std::string::npos);
+  EXPECT_NE(resigned([&](json& b) { b["adjustments"].erase(0); }).find("adjusted.user"), std::string::npos);
+  EXPECT_NE(resigned([&](json& b) { b["adjustments"][0]["kind"] = "gift"; }).find("adjustments[0].kind"), std::string::npos);
+  EXPECT_NE(resigned([&](json& b) { b["adjustments"][0]["kind"] = "dispute_opened"; }).find("adjustments[0]"), std::string::npos);
+  EXPECT_NE(resigned([&](json& b) { b["adjustments"].push_back(b["adjustments"][0]); }).find("listed twice"), std::string::npos);
+  EXPECT_NE(resigned([&](json& b) { b["adjustments"][1]["dispute"] = nullptr; }).find("adjustments[1].dispute"), std::string::npos);
+  EXPECT_NE(resigned([&](json& b) { b["payouts"].erase(1); }).find("payout"), std::string::npos);
   EXPECT_NE(resigned([&](json& b) { b["reports"].erase(1); }).find("lines[2].report"), std::string::npos);
   EXPECT_NE(resigned([&](json& b) {
               std::string envelope = *unbase64(b["reports"][0]["envelope"].get<std::string>());

@@ -63,6 +63,7 @@ Result<bool> Comparison::run() {
   CHECK_OK(periods());
   CHECK_OK(transfers());
   CHECK_OK(captures());
+  CHECK_OK(adjustments());
   CHECK_OK(counters_follow_transfers());
   CHECK_OK(counts());
   return found_ == 0;
@@ -129,8 +130,9 @@ Status Comparison::jobs() {
 
 Status Comparison::periods() {
   std::int64_t rows_seen = 0;
-  CHECK_OK(each("SELECT id, state, captures, gross_micros, center_share_micros, margin_micros, tax_micros, statement "
-                "FROM market.periods",
+  CHECK_OK(each("SELECT id, state, captures, gross_micros, center_share_micros, margin_micros, tax_micros, statement, "
+                "opening_micros, adjustments, adj_user_micros, adj_center_micros, adj_margin_micros, adj_tax_micros, "
+                "adj_escrow_micros, paid_out_micros FROM market.periods",
                 [&](const Rows& r, int i) {
                   ++rows_seen;
                   const PeriodId id{r.uuid(i, 0)};
@@ -144,6 +146,14 @@ Status Comparison::periods() {
                   same(what, "margin", {r.int8(i, 5)}, period->margin);
                   same(what, "tax", {r.int8(i, 6)}, period->tax);
                   if (r.hash(i, 7) != period->statement) differ(what + " has another statement");
+                  same(what, "opening", {r.int8(i, 8)}, period->opening);
+                  same_count(what + " adjustments", r.int8(i, 9), static_cast<std::int64_t>(period->adjustments));
+                  same(what, "adjusted.user", {r.int8(i, 10)}, period->adjusted.user);
+                  same(what, "adjusted.center_share", {r.int8(i, 11)}, period->adjusted.center_share);
+                  same(what, "adjusted.margin", {r.int8(i, 12)}, period->adjusted.margin);
+                  same(what, "adjusted.tax", {r.int8(i, 13)}, period->adjusted.tax);
+                  same(what, "adjusted.escrow", {r.int8(i, 14)}, period->adjusted.escrow);
+                  same(what, "paid_out", {r.int8(i, 15)}, period->paid_out);
                 }));
   same_count("periods", rows_seen, static_cast<std::int64_t>(expected_.periods.size()));
   return {};
@@ -185,6 +195,22 @@ Status Comparison::captures() {
               });
 }
 
+Status Comparison::adjustments() {
+  return each("SELECT period, count(*), sum(user_micros)::text, sum(center_micros)::text, sum(escrow_micros)::text "
+              "FROM market.adjustments GROUP BY period",
+              [&](const Rows& r, int i) {
+                const PeriodId id{r.uuid(i, 0)};
+                const std::string what = "adjustments of period " + to_text(id);
+                const Period* period = market_.period(id);
+                if (period == nullptr) return differ(what + ": it is not in the journal");
+                const auto micros = [&](int column) { return Amount{static_cast<std::int64_t>(integer_of(r.text(i, column)))}; };
+                same_count(what, r.int8(i, 1), static_cast<std::int64_t>(period->adjustments));
+                same(what, "user", micros(2), period->adjusted.user);
+                same(what, "center_share", micros(3), period->adjusted.center_share);
+                same(what, "escrow", micros(4), period->adjusted.escrow);
+              });
+}
+
 // The counters again, from the transfers: a posted leg of a hold also takes from the hold's pending pair.
 Status Comparison::counters_follow_transfers() {
   return each(
@@ -213,7 +239,11 @@ Status Comparison::counts() {
       {"usage_captures", expected_.captures}, {"rated_lines", expected_.lines},
       {"reports", expected_.reports},         {"quarantined_records", expected_.quarantined},
       {"quotes", expected_.quotes},           {"transfer_refusals", expected_.refusals},
-      {"centers", expected_.centers},         {"billing_accounts", expected_.billing_accounts}};
+      {"centers", expected_.centers},         {"billing_accounts", expected_.billing_accounts},
+      {"proposals", expected_.proposals},     {"proposal_ends", expected_.proposal_ends},
+      {"payees", expected_.payees},           {"payouts", expected_.payouts},
+      {"adjustments", expected_.adjustments}, {"payout_settlements", expected_.payout_settlements},
+      {"disputes", expected_.disputes},       {"dispute_resolutions", expected_.dispute_resolutions}};
   for (const auto& [table, count] : tables)
     CHECK_OK(each(std::string("SELECT count(*) FROM market.") + table,
                   [&](const Rows& r, int i) { same_count(table, r.int8(i, 0), count); }));

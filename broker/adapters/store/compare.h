@@ -33,6 +33,7 @@ class Comparison {
   Status periods();
   Status transfers();
   Status captures();
+  Status adjustments();
   Status counters_follow_transfers();
   Status counts();
 

@@ -68,6 +68,14 @@ struct Observe {
   void operator()(const RecordQuarantined&) const { ++expected.quarantined; }
   void operator()(const ReportAccepted&) const { ++expected.reports; }
   void operator()(const PeriodOpened& e) const { expected.periods.push_back(e.period); }
+  void operator()(const ActProposed&) const { ++expected.proposals; }
+  void operator()(const ProposalEnded&) const { ++expected.proposal_ends; }
+  void operator()(const PayeeSet&) const { ++expected.payees; }
+  void operator()(const PayoutOrdered&) const { ++expected.payouts; }
+  void operator()(const PayoutSettled&) const { ++expected.payout_settlements; }
+  void operator()(const ChargeAdjusted&) const { ++expected.adjustments; }
+  void operator()(const DisputeOpened&) const { ++expected.disputes; }
+  void operator()(const DisputeResolved&) const { ++expected.dispute_resolutions; }
   void operator()(const auto&) const {}
 };
 

@@ -163,17 +163,24 @@ void QuoteRow::write_change(CopyRows& out) const { out.add(id, dropped); }
 const char* const PeriodRow::kStageName = "stage_periods";
 const char* const PeriodRow::kStage =
     "id uuid, state smallint, cut_off timestamptz, captures bigint, gross bigint, center_share bigint, margin bigint, "
-    "tax bigint, statement bytea, payout bigint, sealed_at timestamptz";
+    "tax bigint, statement bytea, payout bigint, sealed_at timestamptz, adjustments bigint, adj_user bigint, "
+    "adj_center bigint, adj_margin bigint, adj_tax bigint, adj_escrow bigint, paid_out bigint";
 const char* const PeriodRow::kLoad =
     "SELECT id, center, unit, number, state, opened_at, cut_off, captures, gross_micros, center_share_micros, "
-    "margin_micros, tax_micros, statement, payout_micros, sealed_at FROM market.periods WHERE id = ANY ($1)";
+    "margin_micros, tax_micros, statement, payout_micros, sealed_at, opening_micros, adjustments, adj_user_micros, "
+    "adj_center_micros, adj_margin_micros, adj_tax_micros, adj_escrow_micros, paid_out_micros "
+    "FROM market.periods WHERE id = ANY ($1)";
 const char* const PeriodRow::kCopyNew =
     "COPY market.periods (id, center, unit, number, state, opened_at, cut_off, captures, gross_micros, "
-    "center_share_micros, margin_micros, tax_micros, statement, payout_micros, sealed_at) FROM STDIN (FORMAT binary)";
+    "center_share_micros, margin_micros, tax_micros, statement, payout_micros, sealed_at, opening_micros, adjustments, "
+    "adj_user_micros, adj_center_micros, adj_margin_micros, adj_tax_micros, adj_escrow_micros, paid_out_micros) "
+    "FROM STDIN (FORMAT binary)";
 const char* const PeriodRow::kMerge =
     "UPDATE market.periods AS t SET state = s.state, cut_off = s.cut_off, captures = s.captures, gross_micros = s.gross, "
     "center_share_micros = s.center_share, margin_micros = s.margin, tax_micros = s.tax, statement = s.statement, "
-    "payout_micros = s.payout, sealed_at = s.sealed_at FROM stage_periods AS s WHERE t.id = s.id";
+    "payout_micros = s.payout, sealed_at = s.sealed_at, adjustments = s.adjustments, adj_user_micros = s.adj_user, "
+    "adj_center_micros = s.adj_center, adj_margin_micros = s.adj_margin, adj_tax_micros = s.adj_tax, "
+    "adj_escrow_micros = s.adj_escrow, paid_out_micros = s.paid_out FROM stage_periods AS s WHERE t.id = s.id";
 
 PeriodRow PeriodRow::read(const Rows& r, int i) {
   PeriodRow row;
@@ -192,15 +199,25 @@ PeriodRow PeriodRow::read(const Rows& r, int i) {
   row.statement = r.hash(i, 12);
   row.payout = {r.int8(i, 13)};
   row.sealed_at = r.instant(i, 14);
+  row.opening = {r.int8(i, 15)};
+  row.adjustments = r.int8(i, 16);
+  row.adjusted = {.user = {r.int8(i, 17)},
+                  .center_share = {r.int8(i, 18)},
+                  .margin = {r.int8(i, 19)},
+                  .tax = {r.int8(i, 20)},
+                  .escrow = {r.int8(i, 21)}};
+  row.paid_out = {r.int8(i, 22)};
   return row;
 }
 void PeriodRow::write_new(CopyRows& out) const {
   out.add(id, center, unit.text(), static_cast<std::int32_t>(number), state, opened_at, or_null(cut_off), captures, gross,
-          center_share, margin, tax, or_null(statement), payout, or_null(sealed_at));
+          center_share, margin, tax, or_null(statement), payout, or_null(sealed_at), opening, adjustments, adjusted.user,
+          adjusted.center_share, adjusted.margin, adjusted.tax, adjusted.escrow, paid_out);
 }
 void PeriodRow::write_change(CopyRows& out) const {
   out.add(id, state, or_null(cut_off), captures, gross, center_share, margin, tax, or_null(statement), payout,
-          or_null(sealed_at));
+          or_null(sealed_at), adjustments, adjusted.user, adjusted.center_share, adjusted.margin, adjusted.tax,
+          adjusted.escrow, paid_out);
 }
 
 }  // namespace bourse::broker::store

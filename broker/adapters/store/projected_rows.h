@@ -186,6 +186,10 @@ struct PeriodRow {
   Hash256 statement;
   Amount payout;
   Instant sealed_at;
+  Amount opening;
+  std::int64_t adjustments = 0;
+  AdjustmentParts adjusted;
+  Amount paid_out;
 
   static const char* const kStageName;
   static const char* const kStage;
@@ -196,7 +200,7 @@ struct PeriodRow {
   void write_new(CopyRows& out) const;
   void write_change(CopyRows& out) const;
   Uuid key() const { return id.uuid; }
-  bool finished() const { return state >= PeriodState::closed; }
+  bool finished() const { return state == PeriodState::paid; }
   void slim() {}
 };
 

@@ -4,11 +4,6 @@
 namespace bourse::broker::store {
 namespace {
 
-std::unexpected<Error> missing(const EventPlace& place, const char* what, Uuid id) {
-  return fail(ErrorCode::integrity, "journal row " + std::to_string(place.seq) + ", event " + std::to_string(place.idx) +
-                                        ": " + what + " " + to_hyphenated(id) + " is not projected");
-}
-
 struct Apply {
   ProjectionState& state;
   EventPlace& place;
@@ -38,10 +33,10 @@ struct Apply {
 
   Status operator()(const ledger::Posted& e) const {
     AccountRow* debit = state.accounts.change(e.debit.uuid);
-    if (debit == nullptr) return missing(place, "account", e.debit.uuid);
+    if (debit == nullptr) return not_projected(place, "account", e.debit.uuid);
     debit->debits_posted += e.amount;
     AccountRow* credit = state.accounts.change(e.credit.uuid);
-    if (credit == nullptr) return missing(place, "account", e.credit.uuid);
+    if (credit == nullptr) return not_projected(place, "account", e.credit.uuid);
     credit->credits_posted += e.amount;
     transfer(e.transfer.uuid, e.debit, e.credit, e.amount, false, e.code, e.reference, {});
     return {};
@@ -54,10 +49,10 @@ struct Apply {
 
   Status pending(const HoldRow& hold, Amount amount) const {
     AccountRow* wallet = state.accounts.change(hold.wallet.uuid);
-    if (wallet == nullptr) return missing(place, "account", hold.wallet.uuid);
+    if (wallet == nullptr) return not_projected(place, "account", hold.wallet.uuid);
     wallet->debits_pending += amount;
     AccountRow* holds = state.accounts.change(hold.holds.uuid);
-    if (holds == nullptr) return missing(place, "account", hold.holds.uuid);
+    if (holds == nullptr) return not_projected(place, "account", hold.holds.uuid);
     holds->credits_pending += amount;
     return {};
   }
@@ -79,7 +74,7 @@ struct Apply {
 
   Status operator()(const ledger::HoldExtended& e) const {
     HoldRow* hold = state.holds.change(e.hold.uuid);
-    if (hold == nullptr) return missing(place, "hold", e.hold.uuid);
+    if (hold == nullptr) return not_projected(place, "hold", e.hold.uuid);
     hold->expires_at = e.expires_at;
     if (!e.extra.is_positive()) return {};
     hold->amount += e.extra;
@@ -95,13 +90,13 @@ struct Apply {
 
   Status operator()(const ledger::HoldCaptured& e) const {
     HoldRow* hold = state.holds.change(e.hold.uuid);
-    if (hold == nullptr) return missing(place, "hold", e.hold.uuid);
+    if (hold == nullptr) return not_projected(place, "hold", e.hold.uuid);
     for (const ledger::CaptureLeg& leg : e.legs) {
       hold->captured += leg.amount;
       CHECK_OK(pending(*hold, Amount{} - leg.amount));
       state.accounts.change(hold->wallet.uuid)->debits_posted += leg.amount;
       AccountRow* credit = state.accounts.change(leg.credit.uuid);
-      if (credit == nullptr) return missing(place, "account", leg.credit.uuid);
+      if (credit == nullptr) return not_projected(place, "account", leg.credit.uuid);
       credit->credits_posted += leg.amount;
       transfer({}, hold->wallet, leg.credit, leg.amount, false, leg.code, e.reference, e.hold.uuid);
     }
@@ -110,7 +105,7 @@ struct Apply {
 
   Status operator()(const ledger::HoldEnded& e) const {
     HoldRow* hold = state.holds.change(e.hold.uuid);
-    if (hold == nullptr) return missing(place, "hold", e.hold.uuid);
+    if (hold == nullptr) return not_projected(place, "hold", e.hold.uuid);
     hold->ended = static_cast<std::int16_t>(e.reason);
     if (!e.released.is_positive()) return {};
     hold->released += e.released;
@@ -148,7 +143,7 @@ struct Apply {
   }
   Status operator()(const CenterStateChanged& e) const {
     CenterRow* center = state.centers.change(e.center.uuid);
-    if (center == nullptr) return missing(place, "center", e.center.uuid);
+    if (center == nullptr) return not_projected(place, "center", e.center.uuid);
     center->state = e.state;
     center->state_reason = e.reason;
     return {};
@@ -182,15 +177,15 @@ struct Apply {
   }
   Status operator()(const QuoteDropped& e) const {
     QuoteRow* quote = state.quotes.change(e.quote.uuid);
-    if (quote == nullptr) return missing(place, "quote", e.quote.uuid);
+    if (quote == nullptr) return not_projected(place, "quote", e.quote.uuid);
     quote->dropped = true;
     return {};
   }
   Status operator()(const JobSubmitted& e) const {
     const HoldRow* hold = state.holds.find(e.hold.uuid);
-    if (hold == nullptr) return missing(place, "hold", e.hold.uuid);
+    if (hold == nullptr) return not_projected(place, "hold", e.hold.uuid);
     const AccountRow* wallet = state.accounts.find(hold->wallet.uuid);
-    if (wallet == nullptr) return missing(place, "account", hold->wallet.uuid);
+    if (wallet == nullptr) return not_projected(place, "account", hold->wallet.uuid);
     JobRow row;
     row.id = e.job;
     row.account = e.account;
@@ -210,7 +205,7 @@ struct Apply {
   }
   Status operator()(const AttemptOrdered& e) const {
     JobRow* job = state.jobs.change(e.job.uuid);
-    if (job == nullptr || e.plan >= job->plans.size()) return missing(place, "job", e.job.uuid);
+    if (job == nullptr || e.plan >= job->plans.size()) return not_projected(place, "job", e.job.uuid);
     job->state = JobState::routed;
     job->plan = e.plan;
     job->attempt = e.attempt;
@@ -243,9 +238,9 @@ struct Apply {
 
   Status operator()(const AttemptReported& e) const {
     JobRow* job = state.jobs.change(e.job.uuid);
-    if (job == nullptr) return missing(place, "job", e.job.uuid);
+    if (job == nullptr) return not_projected(place, "job", e.job.uuid);
     AttemptRow* attempt = state.attempts.change(e.attempt.uuid);
-    if (attempt == nullptr) return missing(place, "attempt", e.attempt.uuid);
+    if (attempt == nullptr) return not_projected(place, "attempt", e.attempt.uuid);
     state.attempt_events.rows.add(place.seq, place.idx, e.job, e.attempt, e.happening, e.at, e.scheduler_job, e.exit_code,
                                   e.reason);
     job->journal_seq = place.seq;
@@ -269,11 +264,11 @@ struct Apply {
 
   Status operator()(const UsageCaptured& e) const {
     JobRow* job = state.jobs.change(e.job.uuid);
-    if (job == nullptr) return missing(place, "job", e.job.uuid);
+    if (job == nullptr) return not_projected(place, "job", e.job.uuid);
     AttemptRow* attempt = state.attempts.change(e.attempt.uuid);
-    if (attempt == nullptr) return missing(place, "attempt", e.attempt.uuid);
+    if (attempt == nullptr) return not_projected(place, "attempt", e.attempt.uuid);
     PeriodRow* period = state.periods.change(e.period.uuid);
-    if (period == nullptr) return missing(place, "period", e.period.uuid);
+    if (period == nullptr) return not_projected(place, "period", e.period.uuid);
     job->charged += e.gross;
     job->journal_seq = place.seq;
     attempt->usage = e.reported;
@@ -290,7 +285,7 @@ struct Apply {
     const auto& c = e.charged.values;
     state.captures.rows.add(e.attempt, revision, e.job, e.record, e.period, e.final, r[0], r[1], r[2], r[3], c[0], c[1], c[2],
                             c[3], e.gross, e.center_share, e.margin, e.tax, e.start, e.end, e.at, e.report, place.seq,
-                            place.idx);
+                            place.idx, or_null(e.adjusts));
     std::int32_t line = 0;
     for (const pricing::RatedLine& rated : e.lines)
       state.lines.rows.add(e.attempt, revision, line++, rated.row, rated.meter, rated.quantity, rated.amount);
@@ -299,7 +294,7 @@ struct Apply {
 
   Status operator()(const CancelRequested& e) const {
     JobRow* job = state.jobs.change(e.job.uuid);
-    if (job == nullptr) return missing(place, "job", e.job.uuid);
+    if (job == nullptr) return not_projected(place, "job", e.job.uuid);
     job->cancel_requested = true;
     if (job->reason.empty()) job->reason = e.reason;
     job->journal_seq = place.seq;
@@ -307,7 +302,7 @@ struct Apply {
   }
   Status operator()(const JobClosed& e) const {
     JobRow* job = state.jobs.change(e.job.uuid);
-    if (job == nullptr) return missing(place, "job", e.job.uuid);
+    if (job == nullptr) return not_projected(place, "job", e.job.uuid);
     job->state = e.state;
     job->exit_code = e.exit_code;
     job->reason = e.reason;
@@ -320,7 +315,7 @@ struct Apply {
 
   Status operator()(const RecordQuarantined& e) const {
     CenterRow* center = state.centers.change(e.center.uuid);
-    if (center == nullptr) return missing(place, "center", e.center.uuid);
+    if (center == nullptr) return not_projected(place, "center", e.center.uuid);
     ++center->quarantined;
     state.quarantined.rows.add(place.seq, place.idx, e.center, static_cast<std::int64_t>(e.seq),
                                static_cast<std::int32_t>(e.index), e.code, or_null(e.job), or_null(e.attempt), e.report,
@@ -329,7 +324,7 @@ struct Apply {
   }
   Status operator()(const ReportAccepted& e) const {
     CenterRow* center = state.centers.change(e.center.uuid);
-    if (center == nullptr) return missing(place, "center", e.center.uuid);
+    if (center == nullptr) return not_projected(place, "center", e.center.uuid);
     center->report_epoch = static_cast<std::int64_t>(e.epoch);
     center->report_seq = static_cast<std::int64_t>(e.seq);
     center->report_hash = e.hash;
@@ -345,25 +340,27 @@ struct Apply {
     row.unit = e.unit;
     row.number = e.number;
     row.opened_at = e.at;
+    row.opening = e.opening;
     state.periods.add(std::move(row));
     return {};
   }
   Status operator()(const PeriodClosing& e) const {
     PeriodRow* period = state.periods.change(e.period.uuid);
-    if (period == nullptr) return missing(place, "period", e.period.uuid);
+    if (period == nullptr) return not_projected(place, "period", e.period.uuid);
     period->state = PeriodState::closing;
     period->cut_off = e.cut_off;
     return {};
   }
   Status operator()(const StatementSealed& e) const {
     PeriodRow* period = state.periods.change(e.period.uuid);
-    if (period == nullptr) return missing(place, "period", e.period.uuid);
+    if (period == nullptr) return not_projected(place, "period", e.period.uuid);
     period->state = PeriodState::closed;
     period->statement = e.statement;
     period->payout = e.payout;
     period->sealed_at = e.at;
     return {};
   }
+  Status operator()(const auto& e) const { return apply_settlement(state, place, e); }
 };
 
 }  // namespace

@@ -52,6 +52,12 @@ struct Want {
   void operator()(const PeriodOpened& e) const { state.periods.coming(e.period.uuid); }
   void operator()(const PeriodClosing& e) const { state.periods.want(e.period.uuid); }
   void operator()(const StatementSealed& e) const { state.periods.want(e.period.uuid); }
+  void operator()(const PayoutOrdered& e) const { state.periods.want(e.period.uuid); }
+  void operator()(const PayoutSettled& e) const {
+    state.periods.want(e.period.uuid);
+    for (const PeriodId paid : e.paid) state.periods.want(paid.uuid);
+  }
+  void operator()(const ChargeAdjusted& e) const { state.periods.want(e.period.uuid); }
   void operator()(const auto&) const {}
 };
 
@@ -109,13 +115,36 @@ ProjectionState::ProjectionState() {
       "COPY market.usage_captures (attempt, revision, job, record, period, final, reported_core_ms, reported_gpu_ms, "
       "reported_node_ms, reported_mem_mib_s, charged_core_ms, charged_gpu_ms, charged_node_ms, charged_mem_mib_s, "
       "gross_micros, center_share_micros, margin_micros, tax_micros, started_at, ended_at, booked_at, report, journal_seq, "
-      "idx) FROM STDIN (FORMAT binary)";
+      "idx, adjusts) FROM STDIN (FORMAT binary)";
   lines.copy =
       "COPY market.rated_lines (attempt, revision, line, row, meter, quantity, amount_micros) FROM STDIN (FORMAT binary)";
   reports.copy =
       "COPY market.reports (center, epoch, seq, hash, records, quarantined, accepted_at, journal_seq) FROM STDIN (FORMAT binary)";
   quarantined.copy =
       "COPY market.quarantined_records (journal_seq, idx, center, report_seq, record, code, job, attempt, report, detail, at) "
+      "FROM STDIN (FORMAT binary)";
+  proposals.copy =
+      "COPY market.proposals (id, \"by\", act, body, note, at, expires_at, journal_seq) FROM STDIN (FORMAT binary)";
+  proposal_ends.copy =
+      "COPY market.proposal_ends (proposal, \"end\", \"by\", reason, at, journal_seq) FROM STDIN (FORMAT binary)";
+  payees.copy = "COPY market.payees (center, journal_seq, idx, name, account, agent, at) FROM STDIN (FORMAT binary)";
+  payouts.copy =
+      "COPY market.payouts (id, center, unit, amount_micros, payee_name, payee_account, payee_agent, period, ordered_at, "
+      "journal_seq, idx) FROM STDIN (FORMAT binary)";
+  payout_periods.copy = "COPY market.payout_periods (payout, period) FROM STDIN (FORMAT binary)";
+  payout_settlements.copy =
+      "COPY market.payout_settlements (payout, state, period, amount_micros, bank_reference, reason, at, journal_seq, idx) "
+      "FROM STDIN (FORMAT binary)";
+  adjustments.copy =
+      "COPY market.adjustments (id, kind, dispute, job, attempt, account, center, period, adjusts, "
+      "charge_gross_micros, charge_center_micros, charge_margin_micros, charge_tax_micros, base_micros, amount_micros, "
+      "user_micros, center_micros, margin_micros, tax_micros, escrow_micros, reason, at, journal_seq, idx) "
+      "FROM STDIN (FORMAT binary)";
+  disputes.copy =
+      "COPY market.disputes (id, job, attempt, account, center, unit, amount_micros, escrow_micros, by_center, opened_by, "
+      "reason, opened_at, journal_seq) FROM STDIN (FORMAT binary)";
+  dispute_resolutions.copy =
+      "COPY market.dispute_resolutions (dispute, state, to_user_micros, resolution, at, journal_seq) "
       "FROM STDIN (FORMAT binary)";
   // A key that was forgotten by the engine may be answered a second time; its first answer stays.
   commands.direct = "COPY market.commands (key, fingerprint, error, detail, object, at, journal_seq) FROM STDIN (FORMAT binary)";

@@ -26,7 +26,8 @@ struct ProjectionState {
   RowCache<PeriodRow> periods;
 
   AddedRows transfers, refusals, billing_accounts, members, contracts, prices, attempt_events, captures, lines, reports,
-      quarantined, commands;
+      quarantined, commands, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
+      disputes, dispute_resolutions;
 
   ProjectionState();
 
@@ -37,7 +38,9 @@ struct ProjectionState {
   template <class Visit>
   void each_added(Visit&& visit) {
     for (AddedRows* added : {&transfers, &refusals, &billing_accounts, &members, &contracts, &prices, &attempt_events,
-                             &captures, &lines, &reports, &quarantined, &commands})
+                             &captures, &lines, &reports, &quarantined, &commands, &proposals, &proposal_ends, &payees,
+                             &payouts, &payout_periods, &payout_settlements, &adjustments, &disputes,
+                             &dispute_resolutions})
       visit(*added);
   }
 };
@@ -54,6 +57,16 @@ struct EventPlace {
 // some rows are found through them.
 void want(ProjectionState& state, const Event& event);
 void want_through_holds(ProjectionState& state, const Event& event);
+// Of the second pass, what comes after the capture. Errors: integrity.
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const ActProposed& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const ProposalEnded& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const PayeeSet& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const PayoutOrdered& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const PayoutSettled& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const ChargeAdjusted& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const DisputeOpened& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const DisputeResolved& event);
+std::unexpected<Error> not_projected(const EventPlace& place, const char* what, Uuid id);
 // Second pass. Errors: integrity.
 Status apply(ProjectionState& state, EventPlace& place, const Event& event);
 

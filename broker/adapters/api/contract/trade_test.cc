@@ -136,7 +136,7 @@ TEST_F(Trade, FromSignInToSettlement) {
   EXPECT_EQ(verified.lines, 1u);
 
   for (const std::string& id : {job.id(), quoted.quote(), job.hold(), job.attempt(), receipt.evidence(0).usage_record()})
-    EXPECT_EQ(chain_of(id), "quote job hold order event event event usage capture release closed period cut-off statement payout ") << id;
+    EXPECT_EQ(chain_of(id), "quote job hold order event event event usage capture release closed period cut-off statement ") << id;
 }
 
 TEST_F(Trade, TheLedgerVerifiesAndAnotherProgramAddsItUp) {

@@ -106,11 +106,11 @@ Status Sealer::Impl::seal(const Due& due) {
   const statement::Verification verified = statement::verify(file, ack_key.public_key);
   if (!verified.ok) return fail(ErrorCode::integrity, verified.differences.front());
   TRY(const Hash256 hash, blobs.put(BlobKind::statement, std::as_bytes(std::span(file))));
-  // No idempotency key: sealing a sealed period with the same hash changes nothing. The payout's id is the period's.
+  // No idempotency key: sealing a sealed period with the same hash changes nothing.
   CHECK_OK(engine.execute({.key = {},
                            .fingerprint = 0,
                            .now = clock.now(),
-                           .body = SealStatement{.period = due.period.id, .statement = hash, .payout = TransferId{due.period.id.uuid}}}));
+                           .body = SealStatement{.period = due.period.id, .statement = hash}}));
   spdlog::info("sealed period {} of {}: {} captures, {} {} to the center, sha256 {}", due.period.number, due.center.name,
                due.period.captures, to_text(due.period.center_share), due.period.unit.text(), to_hex(hash));
   return {};

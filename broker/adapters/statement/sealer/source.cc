@@ -13,6 +13,7 @@
 namespace bourse::broker {
 namespace {
 
+using statement::Adjustment;
 using statement::Line;
 using statement::Parts;
 using statement::Statement;
@@ -91,7 +92,7 @@ Result<std::map<JobId, Terms>> terms_of_jobs(pqxx::transaction_base& work, Perio
 constexpr const char* kCaptures =
     "SELECT u.attempt, u.revision, u.job, u.record, u.final, u.reported_core_ms, u.reported_gpu_ms, u.reported_node_ms, "
     "u.reported_mem_mib_s, u.charged_core_ms, u.charged_gpu_ms, u.charged_node_ms, u.charged_mem_mib_s, u.gross_micros, "
-    "u.center_share_micros, u.margin_micros, u.tax_micros, u.report, a.plan, a.order_hash, "
+    "u.center_share_micros, u.margin_micros, u.tax_micros, u.report, u.adjusts, a.plan, a.order_hash, "
     "(extract(epoch FROM u.started_at) * 1000)::bigint AS start_ms, (extract(epoch FROM u.ended_at) * 1000)::bigint AS end_ms, "
     "(extract(epoch FROM u.booked_at) * 1000)::bigint AS booked_ms, "
     "p.gross AS before_gross, p.center AS before_center, p.margin AS before_margin, p.tax AS before_tax "
@@ -115,6 +116,9 @@ Result<Line> line_of_row(const pqxx::row& row, const std::map<JobId, Terms>& job
   line.charged = readings_of_row(row, "charged");
   TRY(line.report, hash_of(row["report"]));
   TRY(line.order, hash_of(row["order_hash"]));
+  if (!row["adjusts"].is_null()) {
+    TRY(line.adjusts, id_of<PeriodIdKind>(row["adjusts"]));
+  }
   line.previous = {amount_of(row["before_gross"]), amount_of(row["before_center"]), amount_of(row["before_margin"]), amount_of(row["before_tax"])};
   line.added = {amount_of(row["gross_micros"]), amount_of(row["center_share_micros"]), amount_of(row["margin_micros"]), amount_of(row["tax_micros"])};
   line.cumulative = {line.previous.gross + line.added.gross, line.previous.center + line.added.center,
@@ -137,12 +141,55 @@ Result<Line> line_of_row(const pqxx::row& row, const std::map<JobId, Terms>& job
   return line;
 }
 
-// What earlier periods left owed: 0 while each statement pays its whole share.
-Amount opening_balance(pqxx::transaction_base& work, const Period& period) {
-  return amount_of(work.exec_params1(
-      "SELECT coalesce(sum(center_share_micros - payout_micros), 0)::bigint FROM market.periods "
-      "WHERE center = $1 AND unit = $2 AND number < $3",
-      to_hyphenated(period.center.uuid), std::string(period.unit.text()), period.number)[0]);
+constexpr const char* kAdjustments =
+    "SELECT id, kind, dispute, job, attempt, adjusts, charge_gross_micros, charge_center_micros, charge_margin_micros, "
+    "charge_tax_micros, base_micros, amount_micros, user_micros, center_micros, margin_micros, tax_micros, escrow_micros, "
+    "reason, (extract(epoch FROM at) * 1000)::bigint AS at_ms FROM market.adjustments WHERE period = $1 "
+    "ORDER BY journal_seq, idx";
+
+Result<Adjustment> adjustment_of(const pqxx::row& row) {
+  Adjustment out;
+  TRY(out.id, id_of<AdjustmentIdKind>(row["id"]));
+  out.kind = static_cast<AdjustmentKind>(row["kind"].as<int>());
+  if (!row["dispute"].is_null()) {
+    TRY(out.dispute, id_of<DisputeIdKind>(row["dispute"]));
+  }
+  TRY(out.job, id_of<JobIdKind>(row["job"]));
+  TRY(out.attempt, id_of<AttemptIdKind>(row["attempt"]));
+  TRY(out.adjusts, id_of<PeriodIdKind>(row["adjusts"]));
+  out.charge = {amount_of(row["charge_gross_micros"]), amount_of(row["charge_center_micros"]),
+                amount_of(row["charge_margin_micros"]), amount_of(row["charge_tax_micros"])};
+  out.base = amount_of(row["base_micros"]);
+  out.amount = amount_of(row["amount_micros"]);
+  out.parts = {.user = amount_of(row["user_micros"]),
+               .center_share = amount_of(row["center_micros"]),
+               .margin = amount_of(row["margin_micros"]),
+               .tax = amount_of(row["tax_micros"]),
+               .escrow = amount_of(row["escrow_micros"])};
+  out.reason = row["reason"].c_str();
+  out.at = Instant{int64_of(row["at_ms"])};
+  return out;
+}
+
+// Payments ordered in the period, and those that came back in it.
+constexpr const char* kPayouts =
+    "SELECT id, amount_micros AS amount, (extract(epoch FROM ordered_at) * 1000)::bigint AS at_ms, journal_seq, idx "
+    "FROM market.payouts WHERE period = $1 "
+    "UNION ALL SELECT payout, -amount_micros, (extract(epoch FROM at) * 1000)::bigint, journal_seq, idx "
+    "FROM market.payout_settlements WHERE period = $1 AND state = 3 ORDER BY journal_seq, idx";
+
+Status read_movements(pqxx::transaction_base& work, PeriodId period, Statement& out) {
+  for (const auto& row : work.exec_params(kAdjustments, to_hyphenated(period.uuid))) {
+    TRY(Adjustment one, adjustment_of(row));
+    out.adjusted += one.parts;
+    out.adjustments.push_back(std::move(one));
+  }
+  for (const auto& row : work.exec_params(kPayouts, to_hyphenated(period.uuid))) {
+    TRY(const PayoutId id, id_of<PayoutIdKind>(row["id"]));
+    out.payouts.push_back({id, amount_of(row["amount"]), Instant{int64_of(row["at_ms"])}});
+    out.payout += out.payouts.back().amount;
+  }
+  return {};
 }
 
 }  // namespace
@@ -164,7 +211,7 @@ struct StatementSource::Impl {
       TRY(Line line, line_of_row(row, jobs, rated));
       out.lines.push_back(std::move(line));
     }
-    out.opening = opening_balance(work, period);
+    CHECK_OK(read_movements(work, period.id, out));
     return out;
   }
 
@@ -213,10 +260,11 @@ Result<Statement> StatementSource::gather(const Period& period, const Center& ce
     out.totals.tax += line.added.tax;
   }
   const Parts journaled{period.gross, period.center_share, period.margin, period.tax};
-  if (out.totals != journaled || out.lines.size() != period.captures)
+  if (out.totals != journaled || out.lines.size() != period.captures || out.adjusted != period.adjusted ||
+      out.adjustments.size() != period.adjustments || out.payout != period.paid_out)
     return fail(ErrorCode::integrity, fmt::format("The lines of period {} of {} don't add up to its sums.", period.number, center.name));
-  out.payout = period.center_share;  // what SealStatement pays
-  out.closing = out.opening + out.totals.center - out.payout;
+  out.opening = period.opening;
+  out.closing = period.closing();
   return read;
 }
 

@@ -1,0 +1,79 @@
+// Second pass, of what comes after the capture: almost all of it only adds rows.
+#include "broker/adapters/store/projection_state.h"
+
+namespace bourse::broker::store {
+
+std::unexpected<Error> not_projected(const EventPlace& place, const char* what, Uuid id) {
+  return fail(ErrorCode::integrity, "journal row " + std::to_string(place.seq) + ", event " + std::to_string(place.idx) +
+                                        ": " + what + " " + to_hyphenated(id) + " is not projected");
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const ActProposed& e) {
+  const Proposal& p = e.proposal;
+  state.proposals.rows.add(p.id, p.by, name(p.act), codec::encoded(p.act), p.note, p.at, p.expires_at, place.seq);
+  return {};
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const ProposalEnded& e) {
+  state.proposal_ends.rows.add(e.proposal, e.end, or_null(e.by), e.reason, e.at, place.seq);
+  return {};
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const PayeeSet& e) {
+  state.payees.rows.add(e.center, place.seq, place.idx, e.payee.name, e.payee.account, e.payee.agent, e.at);
+  return {};
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const PayoutOrdered& e) {
+  PeriodRow* period = state.periods.change(e.period.uuid);
+  if (period == nullptr) return not_projected(place, "period", e.period.uuid);
+  const Payout& p = e.payout;
+  period->paid_out += p.amount;
+  state.payouts.rows.add(p.id, p.center, p.unit.text(), p.amount, p.payee.name, p.payee.account, p.payee.agent, e.period,
+                         p.ordered_at, place.seq, place.idx);
+  for (const PeriodId pays : p.periods) state.payout_periods.rows.add(p.id, pays);
+  return {};
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const PayoutSettled& e) {
+  state.payout_settlements.rows.add(e.payout, e.state, e.period, e.amount, e.bank_reference, e.reason, e.at, place.seq,
+                                    place.idx);
+  if (e.state == PayoutState::returned) {
+    PeriodRow* period = state.periods.change(e.period.uuid);
+    if (period == nullptr) return not_projected(place, "period", e.period.uuid);
+    period->paid_out -= e.amount;
+  }
+  for (const PeriodId paid : e.paid) {
+    PeriodRow* period = state.periods.change(paid.uuid);
+    if (period == nullptr) return not_projected(place, "period", paid.uuid);
+    period->state = PeriodState::paid;
+  }
+  return {};
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const ChargeAdjusted& e) {
+  PeriodRow* period = state.periods.change(e.period.uuid);
+  if (period == nullptr) return not_projected(place, "period", e.period.uuid);
+  ++period->adjustments;
+  period->adjusted += e.parts;
+  const Charge& c = e.charge;
+  const AdjustmentParts& p = e.parts;
+  state.adjustments.rows.add(e.adjustment, e.kind, or_null(e.dispute), c.job, c.attempt, c.account, c.center, e.period,
+                             c.period, c.gross, c.center_share, c.margin, c.tax, e.base, e.amount, p.user, p.center_share, p.margin, p.tax, p.escrow, e.reason, e.at,
+                             place.seq, place.idx);
+  return {};
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const DisputeOpened& e) {
+  const Dispute& d = e.dispute;
+  state.disputes.rows.add(d.id, d.charge.job, d.charge.attempt, d.charge.account, d.charge.center, d.unit.text(), d.amount,
+                          d.escrow, d.by_center, or_null(d.opened_by), d.reason, d.opened_at, place.seq);
+  return {};
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const DisputeResolved& e) {
+  state.dispute_resolutions.rows.add(e.dispute, e.state, e.to_user, e.resolution, e.at, place.seq);
+  return {};
+}
+
+}  // namespace bourse::broker::store

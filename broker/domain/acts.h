@@ -1,0 +1,102 @@
+// Acts that move or commit money by a person's word. Where the market asks for two people, one proposes an act and another
+// approves it, and only then is it done. Proposals are journaled, so acts only grow, and new ones go to the end of Act.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "broker/domain/center.h"
+#include "broker/domain/settlement.h"
+#include "pricing/price_book.h"
+
+namespace bourse::broker {
+
+// Finance: money that came in by bank. `reference` names the bank's entry; the transfer's id is the command's.
+struct FundAccount {
+  BillingAccountId account;
+  Amount amount;
+  TransferId transfer;
+  Uuid reference;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.account, self.amount, self.transfer, self.reference);
+  }
+};
+struct SetContract {
+  Contract contract;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.contract); }
+};
+struct PublishPrices {
+  std::vector<pricing::PriceRow> rows;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.rows); }
+};
+// Where the center's payouts go from now on; those in transit are not touched.
+struct SetPayee {
+  CenterId center;
+  Payee payee;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.center, self.payee); }
+};
+// Pays what the center is owed of its periods up to `through`, and nothing else: if `amount` or `payee` is no longer what
+// the proposer saw, the act is refused.
+struct OrderPayout {
+  PayoutId payout;
+  CenterId center;
+  PeriodId through;
+  Amount amount;
+  Payee payee;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.payout, self.center, self.through, self.amount, self.payee);
+  }
+};
+// Gives `amount` of a charge back to the wallet, out of every part in proportion.
+struct Refund {
+  AdjustmentId adjustment;
+  Charge charge;
+  Amount amount;
+  std::string reason;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.adjustment, self.charge, self.amount, self.reason);
+  }
+};
+// Ends a dispute: `to_user` of its amount goes back to the wallet (all = accepted, none = rejected), the rest stays charged.
+struct ResolveDispute {
+  AdjustmentId adjustment;
+  DisputeId dispute;
+  Amount to_user;
+  std::string reason;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.adjustment, self.dispute, self.to_user, self.reason);
+  }
+};
+
+using Act = std::variant<FundAccount, SetContract, PublishPrices, SetPayee, OrderPayout, Refund, ResolveDispute>;
+std::string_view name(const Act& act);  // "fund_account"
+
+// An act that waits for its second person.
+struct Proposal {
+  ProposalId id;
+  UserId by;
+  Act act;
+  std::string note;  // why, for whoever approves
+  Instant at;
+  Instant expires_at;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.id, self.by, self.act, self.note, self.at, self.expires_at);
+  }
+};
+
+// How a proposal ends: by a second person's word, by its proposer's, or by time.
+enum class ProposalEnd : std::uint8_t { approved = 1, rejected = 2, withdrawn = 3, expired = 4 };
+std::string_view name(ProposalEnd end);  // "approved"
+
+}  // namespace bourse::broker

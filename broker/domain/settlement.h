@@ -1,0 +1,128 @@
+// Money after the capture: payouts to centers, corrections, disputes. What the engine keeps of them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/amount.h"
+#include "base/id.h"
+#include "base/time.h"
+#include "base/unit.h"
+
+namespace bourse::broker {
+
+// Where a center wants its money. Text as its bank writes it; the bank's file checks it again.
+struct Payee {
+  std::string name;     // of the account's holder
+  std::string account;  // IBAN, or the bank's own number
+  std::string agent;    // its bank: BIC, or a clearing system's member number
+  bool operator==(const Payee&) const = default;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.name, self.account, self.agent); }
+};
+
+enum class PayoutState : std::uint8_t { in_transit = 1, paid = 2, returned = 3 };
+std::string_view name(PayoutState state);  // "in_transit"
+
+// One payment to a center for all it is owed of its periods up to one.
+struct Payout {
+  PayoutId id;
+  CenterId center;
+  Unit unit = kCny;
+  Amount amount;                  // > 0
+  Payee payee;                    // as it was when ordered
+  std::vector<PeriodId> periods;  // closed ones that it pays, oldest first; they are paid when the bank confirms it
+  PayoutState state = PayoutState::in_transit;
+  Instant ordered_at;
+  Instant settled_at;          // when confirmed or returned
+  std::string bank_reference;  // the bank's own, of the entry that settled it
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.id, self.center, self.unit, self.amount, self.payee, self.periods, self.state, self.ordered_at,
+          self.settled_at, self.bank_reference);
+  }
+};
+
+// What an attempt was charged in all: the caller's knowledge of it, from the projections, since the engine forgets jobs that
+// ended long ago. The engine compares it with what it still remembers.
+struct Charge {
+  JobId job;
+  AttemptId attempt;
+  BillingAccountId account;
+  CenterId center;
+  PeriodId period;                      // the newest that it was booked in
+  Amount gross, center_share, margin, tax;  // Σ of its captures; gross = center_share + margin + tax
+  bool operator==(const Charge&) const = default;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.job, self.attempt, self.account, self.center, self.period, self.gross, self.center_share, self.margin,
+          self.tax);
+  }
+};
+
+enum class AdjustmentKind : std::uint8_t {
+  refund = 1,            // back to the user, from everybody in proportion
+  dispute_opened = 2,    // the center's part goes to escrow
+  dispute_resolved = 3,  // escrow goes to the user, to the center, or to both
+};
+std::string_view name(AdjustmentKind kind);  // "dispute_opened"
+
+// What one adjustment moves: signed, and the sum is zero.
+struct AdjustmentParts {
+  Amount user;          // to the wallet
+  Amount center_share;  // to what the center is owed
+  Amount margin, tax;
+  Amount escrow;
+  bool operator==(const AdjustmentParts&) const = default;
+  AdjustmentParts& operator+=(const AdjustmentParts& more);
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.user, self.center_share, self.margin, self.tax, self.escrow);
+  }
+};
+
+enum class DisputeState : std::uint8_t { open = 1, accepted = 2, split = 3, rejected = 4 };
+std::string_view name(DisputeState state);  // "open"
+
+// A claim on a charge, frozen in escrow until it is resolved.
+struct Dispute {
+  DisputeId id;
+  Charge charge;
+  Unit unit = kCny;
+  Amount base;    // of the charge what was neither given back nor disputed before
+  Amount amount;  // disputed: 0 < amount <= base
+  Amount escrow;  // the center's part of it
+  bool by_center = false;  // else by the user's side
+  UserId opened_by;
+  std::string reason;
+  Instant opened_at;
+  DisputeState state = DisputeState::open;
+  Amount to_user;  // when resolved
+  std::string resolution;
+  Instant resolved_at;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.id, self.charge, self.unit, self.base, self.amount, self.escrow, self.by_center, self.opened_by,
+          self.reason, self.opened_at, self.state, self.to_user, self.resolution, self.resolved_at);
+  }
+};
+
+// Of an attempt's charge, what has been taken out of it.
+struct Adjusted {
+  AttemptId attempt;
+  Amount given_back;
+  Amount disputed;  // in open disputes
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.attempt, self.given_back, self.disputed); }
+};
+
+struct ChargeParts {
+  Amount center_share, margin, tax;
+};
+// The parts of the first `gross` of a charge: tax = ⌊charge.tax · gross / charge.gross⌋, the center gets ⌊share · net / whole
+// net⌋ of the rest, the margin is what is left. Each part is monotone in `gross`, and exact at 0 and at charge.gross, so what
+// is given back in pieces comes to the whole. 0 <= gross <= charge.gross.
+ChargeParts parts_of(const Charge& charge, Amount gross);
+
+}  // namespace bourse::broker
