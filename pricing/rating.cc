@@ -21,15 +21,6 @@ std::unexpected<Error> too_large(const PriceRow& row) {
               "the amount of " + std::string(name(row.meter)) + " at price row " + to_text(row.id));
 }
 
-// divide_half_away for what is not negative. Nearly all amounts fit in 64 bits, whose division is several times as fast.
-__int128 nearest(__int128 numerator, __int128 denominator) {
-  constexpr __int128 kNarrow = std::numeric_limits<std::int64_t>::max();
-  if (numerator > kNarrow || denominator > kNarrow) return divide_half_away(numerator, denominator);
-  const auto n = static_cast<std::uint64_t>(numerator), d = static_cast<std::uint64_t>(denominator);
-  const std::uint64_t quotient = n / d, rest = n - quotient * d;
-  return quotient + (rest >= d - rest ? 1 : 0);
-}
-
 // numerator × 10^(6 − scale) / per, the power on the side where it is an integer. numerator >= 0.
 Result<Amount> rounded(__int128 numerator, int scale, const PriceRow& row) {
   __int128 denominator = row.per;
@@ -39,7 +30,7 @@ Result<Amount> rounded(__int128 numerator, int scale, const PriceRow& row) {
   } else {
     denominator *= kPowersOfTen[static_cast<std::size_t>(scale - Amount::kPlaces)];
   }
-  const __int128 micros = nearest(numerator, denominator);
+  const __int128 micros = divide_half_away(numerator, denominator);
   if (micros > std::numeric_limits<std::int64_t>::max()) return too_large(row);
   return Amount{static_cast<std::int64_t>(micros)};
 }

@@ -34,6 +34,23 @@ void rate_and_split(benchmark::State& state) {
 }
 BENCHMARK(rate_and_split);
 
+// Prices of twelve places: products and divisors of more than 64 bits.
+void rate_wide(benchmark::State& state) {
+  SeededRng rng(1);
+  std::vector<PriceRow> rows;
+  for (const Meter meter : kMeters) {
+    rows.push_back(row(rng, meter, {}));
+    rows.back().price = {123'456'789'012 + static_cast<std::int64_t>(rng.below(1'000)), 12};
+  }
+  Duration running = hours(1'000);
+  for (auto _ : state) {
+    running = running + seconds(1);
+    benchmark::DoNotOptimize(rate(readings_of({.cores = 64, .gpus = 8, .nodes = 1, .mem_mib = 262'144}, running), rows));
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kMeterCount));
+}
+BENCHMARK(rate_wide);
+
 // The same job at three tiers a row, with an allowance and a discount.
 void rate_tiers(benchmark::State& state) {
   SeededRng rng(1);
