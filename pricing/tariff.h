@@ -90,7 +90,7 @@ struct DuFactor {
 inline constexpr std::size_t kMaxTiers = 64;
 inline constexpr std::size_t kMaxWindows = 64;
 inline constexpr std::size_t kMaxTariffName = 255;      // of a discount, a table, a chip, a precision
-// How far back a usage is split at the edges of windows and months: no job is longer, and each edge costs memory.
+// The longest usage that is split at windows and months: no job is longer, and each edge costs memory.
 inline constexpr Duration kLongestSplit = hours(24 * 3'660);
 
 constexpr bool includes(const DuFactor& factor, Meter meter) { return (factor.includes >> static_cast<unsigned>(meter) & 1) != 0; }
