@@ -107,39 +107,51 @@ void World::check_charges() {
     const auto* account = market.ledger().account(Market::platform_account(code, kCny));
     return account == nullptr ? Amount{} : account->balance();
   };
-  if (balance(ledger::AccountCode::tax_payable) != parts.tax ||
-      balance(ledger::AccountCode::platform_revenue) != parts.margin)
+  AdjustmentParts adjusted;
+  for (const auto& center : centers_)
+    for (const Period* period : market.periods(center->id())) adjusted += period->adjusted;
+  if (balance(ledger::AccountCode::tax_payable) != parts.tax + adjusted.tax ||
+      balance(ledger::AccountCode::platform_revenue) != parts.margin + adjusted.margin)
     violate("tax and margin are not what one capture of each job would have made");
   const auto* wallet = market.ledger().account(market.accounts().front()->wallet);
-  if (wallet->balance() != client_->funded() - total)
+  if (wallet->balance() != client_->funded() - total + adjusted.user)
     violate("the wallet is not what was funded less what was charged");
   if (!wallet->debits_pending.is_zero()) violate("money is still held");
 }
 
-// Periods add up to the captures, and payouts to the sealed ones.
+// Periods add up to the captures, each opens with what the one before closed with, and the ledger has what they say.
 void World::check_statements() {
   const Market& market = committer_->market();
-  Amount gross, charged, owed, in_transit;
+  Amount gross, charged, owed, escrowed;
   for (const auto& center : centers_) {
+    Amount before;
     for (const Period* period : market.periods(center->id())) {
       if (period->gross != period->center_share + period->margin + period->tax)
         violate("a period's parts don't add up");
+      if (period->opening != before) violate("a period doesn't open with what the one before closed with");
+      before = period->closing();
       gross += period->gross;
-      owed += period->center_share;
-      if (period->state == PeriodState::closed) {
-        in_transit += period->center_share;
-        ++tally_.statements;
-      }
+      escrowed += period->adjusted.escrow;
+      tally_.adjustments += period->adjustments;
+      tally_.statements += period->state >= PeriodState::closed ? 1 : 0;
     }
+    owed += before;
   }
   for (const JobId id : client_->jobs()) charged += market.job(id)->attempt().charged;
   if (gross != charged) violate("periods have " + to_text(gross) + ", jobs " + to_text(charged));
-  Amount payable, transit;
+  Amount payable, transit, escrow, ordered;
   for (const ledger::Account& account : market.ledger().accounts()) {
     if (account.code == ledger::AccountCode::center_payable) payable += account.balance();
     if (account.code == ledger::AccountCode::payout_in_transit) transit += account.balance();
+    if (account.code == ledger::AccountCode::dispute_escrow) escrow += account.balance();
   }
-  if (transit != in_transit || payable != owed - in_transit) violate("payables and payouts don't match the periods");
+  for (const Payout* payout : market.payouts()) {
+    ++tally_.payouts;
+    if (payout->state == PayoutState::in_transit) ordered += payout->amount;
+  }
+  if (transit != ordered) violate("what is in transit is not what was ordered and not settled");
+  if (payable != owed) violate("payables don't match the periods");
+  if (escrow != escrowed) violate("escrow is not what disputes froze");
 }
 
 }  // namespace bourse::broker::sim

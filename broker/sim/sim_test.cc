@@ -47,12 +47,14 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
     all.repeats += tally->repeats;
     all.refused += tally->refused;
     all.statements += tally->statements;
+    all.payouts += tally->payouts;
+    all.adjustments += tally->adjustments;
   }
   std::cout << "seeds " << first << " to " << last << ": " << all.steps << " steps, " << all.jobs << " jobs ("
             << all.ended << " ended, " << all.failed << " failed, " << all.cancelled << " cancelled), "
             << all.redispatched << " re-dispatched, " << all.quarantined << " records set aside, " << all.recoveries
             << " recoveries, " << all.repeats << " repeats answered, " << all.refused << " refusals, " << all.statements
-            << " statements\n";
+            << " statements, " << all.payouts << " payouts, " << all.adjustments << " corrections\n";
   if (one != 0) return;
   EXPECT_GT(all.ended, 0U);
   EXPECT_GT(all.failed, 0U);
@@ -62,6 +64,8 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
   EXPECT_GT(all.recoveries, last);
   EXPECT_GT(all.repeats, 0U);
   EXPECT_GT(all.statements, 0U);
+  EXPECT_GT(all.payouts, 0U);
+  EXPECT_GT(all.adjustments, 0U);
 }
 
 TEST(Simulator, ASeedIsAWorld) {

@@ -122,6 +122,7 @@ Status World::set_up() {
                              .per = 3'600'000,
                              .valid_from = kStart});
     CHECK_OK(command(prices));
+    CHECK_OK(command(SetPayee{id, {"Center " + std::to_string(n), "DE" + std::to_string(n), "BANK"}}));
     centers_.push_back(std::make_unique<SimCenter>(id, dice_, plot_.lies_permille));
     offline_.insert(id);
   }
@@ -147,16 +148,6 @@ void World::people_act() {
       if (result && result->repeated) ++tally_.repeats;
       if (const Status status = client_->answer(*wish, result); !status) violate(status.error().detail);
     });
-  }
-}
-
-void World::finance_acts() {
-  if (!dice_.permille(10)) return;
-  const auto& chosen = centers_[dice_.below(centers_.size())];
-  queue(ClosePeriod{chosen->id(), {}}, {}, 0, {});
-  for (const Period* period : committer_->market().periods(chosen->id())) {
-    if (period->state != PeriodState::closing) continue;
-    queue(SealStatement{period->id, sha256(to_text(period->id))}, {}, 0, {});
   }
 }
 

@@ -30,7 +30,7 @@ struct Plot {
 // What happened, to see that a run was worth running.
 struct Tally {
   std::size_t steps = 0, jobs = 0, ended = 0, failed = 0, cancelled = 0, redispatched = 0, quarantined = 0,
-              recoveries = 0, repeats = 0, refused = 0, statements = 0;
+              recoveries = 0, repeats = 0, refused = 0, statements = 0, payouts = 0, adjustments = 0;
 };
 
 class World {
@@ -53,13 +53,21 @@ class World {
   void deliver(const Spooled& spooled);
   void on_report(CenterId center, const Spooled& spooled, const Result<CommandResult>& result);
   void send_from_outbox(SimCenter& center);
-  void finance_acts();
   void disturb();
   Status step();
   Status settle_down();
   SimCenter& center(CenterId id);
   Hash256 order_hash(const Job& job) const;
   void violate(std::string what);
+
+  // finance.cc
+  void finance_acts();
+  void close_and_seal(CenterId center);
+  void move_payouts(CenterId center);
+  void correct(const Job& job);
+  void resolve_disputes();
+  // By two people, by one, or by two that are the same: then it must be refused.
+  void act(Act act);
 
   // checks.cc
   void check_books();

@@ -1,0 +1,93 @@
+// What finance and operators do: close, seal, pay, correct, decide disputes; alone or by two.
+#include "base/sha256.h"
+#include "broker/sim/world.h"
+
+namespace bourse::broker::sim {
+namespace {
+
+const UserId kAlice{Uuid{1, 501}};
+const UserId kBob{Uuid{1, 502}};
+
+// What the projections would say of a job's newest attempt.
+Charge charge_of(const Job& job, const Center& center) {
+  const Attempt& attempt = job.attempt();
+  const pricing::Split parts = pricing::split(attempt.charged, job.plan().terms);
+  return {.job = job.id,
+          .attempt = attempt.id,
+          .account = job.account,
+          .center = attempt.center,
+          .period = center.open_period,
+          .gross = attempt.charged,
+          .center_share = parts.center,
+          .margin = parts.margin,
+          .tax = parts.tax};
+}
+
+}  // namespace
+
+void World::finance_acts() {
+  if (dice_.permille(10)) close_and_seal(centers_[dice_.below(centers_.size())]->id());
+  if (dice_.permille(10)) move_payouts(centers_[dice_.below(centers_.size())]->id());
+  const auto& jobs = client_->jobs();
+  if (!jobs.empty() && dice_.permille(10)) {
+    const Job* job = committer_->market().job(jobs[dice_.below(jobs.size())]);
+    if (job != nullptr && job->attempt().charged.is_positive()) correct(*job);
+  }
+  if (dice_.permille(10)) resolve_disputes();
+}
+
+void World::act(Act act) {
+  if (dice_.permille(500)) {
+    std::visit([this](auto& alone) { queue(std::move(alone), {}, 0, {}); }, act);
+    return;
+  }
+  const auto id = ProposalId::make(clock_.now(), dice_.rng());
+  const bool by_one = dice_.permille(100);
+  queue(Propose{id, kAlice, std::move(act), "by the simulator"}, {}, 0, {});
+  queue(EndProposal{id, by_one ? kAlice : kBob, ProposalEnd::approved, ""}, {}, 0, [this, by_one](const auto& result) {
+    if (by_one && result) violate("one person alone did what takes two");
+  });
+}
+
+void World::close_and_seal(CenterId center) {
+  queue(ClosePeriod{center, {}}, {}, 0, {});
+  for (const Period* period : committer_->market().periods(center))
+    if (period->state == PeriodState::closing)
+      queue(SealStatement{period->id, sha256(to_text(period->id))}, {}, 0, {});
+}
+
+void World::move_payouts(CenterId center) {
+  const Market& market = committer_->market();
+  for (const Payout* payout : market.payouts()) {
+    if (payout->state != PayoutState::in_transit || !dice_.permille(500)) continue;
+    const PayoutState state = dice_.permille(300) ? PayoutState::returned : PayoutState::paid;
+    for (int times = dice_.permille(300) ? 2 : 1; times > 0; --times)  // the bank's file is read again
+      queue(SettlePayout{payout->id, state, "entry " + to_text(payout->id), "by the simulator"}, {}, 0, {});
+  }
+  const auto periods = market.periods(center);
+  const Period& through = *periods[dice_.below(periods.size())];
+  act(OrderPayout{PayoutId::make(clock_.now(), dice_.rng()), center, through.id, market.due(through),
+                  market.center(center)->payee});
+}
+
+void World::correct(const Job& job) {
+  const Charge charge = charge_of(job, *committer_->market().center(job.attempt().center));
+  const Amount amount = dice_.permille(300) ? charge.gross : Amount{1 + dice_.up_to({charge.gross.micros}).ms};
+  const auto adjustment = AdjustmentId::make(clock_.now(), dice_.rng());
+  if (dice_.permille(500))
+    act(Refund{adjustment, charge, amount, "by the simulator"});
+  else
+    queue(OpenDispute{DisputeId::make(clock_.now(), dice_.rng()), adjustment, charge, amount, dice_.permille(300), {}, "claimed"},
+          {}, 0, {});
+}
+
+void World::resolve_disputes() {
+  for (const Dispute* dispute : committer_->market().disputes()) {
+    if (dispute->state != DisputeState::open) continue;
+    const std::uint64_t how = dice_.below(3);
+    const Amount to_user = how == 0 ? Amount{} : how == 1 ? dispute->amount : Amount{dice_.up_to({dispute->amount.micros}).ms};
+    act(ResolveDispute{AdjustmentId::make(clock_.now(), dice_.rng()), dispute->id, to_user, "by the simulator"});
+  }
+}
+
+}  // namespace bourse::broker::sim
