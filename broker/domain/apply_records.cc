@@ -73,6 +73,7 @@ void Applier::operator()(const ContractSet& event) const {
   contracts.insert(std::ranges::upper_bound(contracts, event.contract.valid_from, {}, &Contract::valid_from),
                    event.contract);
   market.router_.prices_changed();
+  market.closes_at_.erase(event.contract.center);
 }
 
 void Applier::operator()(const PricesPublished& event) const {

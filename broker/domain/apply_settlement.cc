@@ -14,6 +14,7 @@ void Applier::operator()(const PeriodOpened& event) const {
   BOURSE_ASSERT(fresh);
   owner.open_period = event.period;
   owner.periods = event.number;
+  market.closes_at_.erase(event.center);
   market.index(it->second);
 }
 

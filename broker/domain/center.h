@@ -28,10 +28,14 @@ struct Contract {
   Unit unit = kCny;
   pricing::Terms terms;
   Instant valid_from;
-  Duration cycle;  // a period is closed this long after it opened; 0 = only by hand
+  Duration cycle;  // a period is closed this long after it opened; 0 = by the schedule, or only by hand
+  std::string schedule;  // or when the schedule (base/schedule.h) next falls due after it opened; empty = none
+  std::string zone;      // of the schedule: IANA name; empty = UTC
+  std::int32_t net_days = 0;  // a payout is due so many days after the cut-off
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
-    visit(self.id, self.center, self.unit, self.terms, self.valid_from, self.cycle);
+    visit(self.id, self.center, self.unit, self.terms, self.valid_from, self.cycle, self.schedule, self.zone,
+          self.net_days);
   }
 };
 

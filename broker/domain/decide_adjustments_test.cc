@@ -89,7 +89,7 @@ TEST_F(Adjustments, AClosedPeriodStaysAndTheNextIsClawedBack) {
   ok(refund(charge.gross));
   EXPECT_EQ(market.period(closed)->center_share, before.center_share);
   EXPECT_EQ(market.period(closed)->adjustments, 0U);
-  EXPECT_EQ(owed(), Amount{} - charge.center_share);
+  EXPECT_EQ(owed(), Amount{} - cents(charge.center_share));
   const PeriodId next = market.center(north)->open_period;
   EXPECT_EQ(market.period(next)->closing(), owed());
   EXPECT_EQ(first<ChargeAdjusted>().charge.period, closed);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/schedule.h"
 #include "broker/domain/decider.h"
 #include "broker/domain/derive.h"
 #include "broker/domain/text.h"
@@ -62,6 +63,17 @@ Status check_row(const pricing::PriceRow& row) {
   return {};
 }
 
+// What a price book may hold and the market can't sell by.
+Status check_sellable(const pricing::PriceRow& row) {
+  const auto unsold = [&](std::string_view why) { return invalid("price row " + to_text(row.id) + ": " + std::string(why)); };
+  if (!row.windows.empty()) return unsold("the market doesn't sell by weekly windows");
+  if (pricing::by_month(row)) return unsold("the market doesn't count tiers or free quantities by the month");
+  if (row.strategy != pricing::Strategy::per_meter || !row.minimum.is_zero() || !row.tiers.steps.empty() ||
+      row.free != pricing::Allowance{} || !row.factor.table.empty())
+    return unsold("the market sells at one price a meter, without strategy, minimum, tiers, free quantity or factor");
+  return {};
+}
+
 }  // namespace
 
 Result<CommandResult> Decider::on(const EnrolCenter& command) {
@@ -103,6 +115,13 @@ Status Decider::check(const SetContract& act) const {
     return invalid("tax and margin must be between 0 and 10000 basis points");
   if (contract.valid_from.unix_ms <= 0) return invalid("valid_from must be given");
   if (!between(contract.cycle.ms, 0, kMaxWalltime.ms)) return invalid("cycle must be between 0 and 366 days");
+  if (!between(contract.net_days, 0, 366)) return invalid("net_days must be between 0 and 366");
+  if (!contract.schedule.empty()) {
+    if (contract.cycle.ms != 0) return invalid("give a cycle or a schedule, not both");
+    CHECK_OK(Schedule::parse(contract.schedule, contract.zone));
+  } else if (!contract.zone.empty()) {
+    return invalid("a zone needs a schedule");
+  }
   const Period* open = market_.period(center->open_period);
   if (open->unit != contract.unit)
     return fail(ErrorCode::unit_mismatch, "the center is settled in " + std::string(open->unit.text()));
@@ -125,8 +144,7 @@ Status Decider::check(const PublishPrices& act) const {
   for (const pricing::PriceRow& row : act.rows) {
     CHECK_OK(check_row(row));
     CHECK_OK(market_.prices_.check(row));
-    if (row.strategy != pricing::Strategy::per_meter || !row.minimum.is_zero())
-      return invalid("price row " + to_text(row.id) + ": the market sells by meters, without strategy or minimum");
+    CHECK_OK(check_sellable(row));
     if (!row.scope.center.is_nil() && market_.center(row.scope.center) == nullptr) return no_center(row.scope.center);
     const auto [it, fresh] = seen.try_emplace(row.id, &row);
     if (!fresh && *it->second != row) return invalid("two price rows have the id " + to_text(row.id));

@@ -43,11 +43,8 @@ void Decider::expire_holds() {
 void Decider::close_due_periods() {
   std::size_t closed = 0;
   for (const Center* center : market_.centers()) {
-    const Contract* valid = nullptr;
-    for (const Contract& contract : center->contracts)
-      if (contract.valid_from <= now_) valid = &contract;
-    if (valid == nullptr || valid->cycle.ms == 0) continue;
-    if (now_ < market_.period(center->open_period)->opened_at + valid->cycle) continue;
+    const auto closes_at = market_.closes_at(*center);
+    if (!closes_at || now_ < *closes_at) continue;
     close_period(*center, {});
     if (++closed == kMaxPerTick) return;
   }

@@ -72,7 +72,7 @@ TEST_F(Settlement, TwoAtOnceCountOnce) {
   // They may be sealed in any order.
   ok(SealStatement{two, hash_of("two")});
   ok(SealStatement{one, hash_of("one")});
-  EXPECT_EQ(market.due(*market.period(two)), due);
+  EXPECT_EQ(market.due(*market.period(two)), cents(due));
   EXPECT_EQ(market.periods(north).size(), 3U);
 }
 
@@ -131,6 +131,41 @@ TEST_F(Settlement, ATickClosesWhatIsDueByContract) {
   EXPECT_EQ(market.periods(south).size(), 1U);
   ok(Tick{});
   EXPECT_TRUE(emitted.empty());
+}
+
+TEST_F(Settlement, AScheduleClosesOnTheWallClockOfItsZone) {
+  Contract contract{.id = id_of<ContractId>(1), .center = north, .unit = kCny, .valid_from = now};
+  contract.schedule = "0 2 * * *";
+  contract.zone = "Asia/Shanghai";
+  ok(SetContract{contract});
+  const auto closes_at = market.closes_at(*market.center(north));
+  ASSERT_TRUE(closes_at);
+  EXPECT_EQ(to_text(*closes_at), "2027-01-15T18:00:00Z");  // the fixture's clock starts at 08:00 that day
+  now = *closes_at - milliseconds(1);
+  ok(Tick{});
+  EXPECT_TRUE(emitted.empty());
+  now = *closes_at;
+  ok(Tick{});
+  EXPECT_EQ(count<PeriodClosing>(), 1U);
+  EXPECT_EQ(*market.closes_at(*market.center(north)), *closes_at + hours(24));
+  // A later contract takes over from its day on.
+  Contract weekly = contract;
+  weekly.id = id_of<ContractId>(2);
+  weekly.schedule = "@weekly";
+  weekly.valid_from = now + hours(1);
+  ok(SetContract{weekly});
+  EXPECT_EQ(to_text(*market.closes_at(*market.center(north))), "2027-01-16T16:00:00Z");
+
+  for (const char* bad : {"0 2 * *", "0 2 30 2 *"}) {
+    Contract wrong = contract;
+    wrong.id = id_of<ContractId>(3);
+    wrong.schedule = bad;
+    EXPECT_EQ(error(SetContract{wrong}), ErrorCode::invalid_argument) << bad;
+  }
+  Contract both = contract;
+  both.id = id_of<ContractId>(4);
+  both.cycle = hours(24);
+  EXPECT_EQ(error(SetContract{both}), ErrorCode::invalid_argument);
 }
 
 TEST_F(Settlement, ATickDoesABoundedPieceOfWork) {

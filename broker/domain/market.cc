@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/schedule.h"
 #include "base/sha256.h"
 #include "broker/domain/derive.h"
 
@@ -20,6 +21,22 @@ std::vector<const T*> values_of(const Map& map) {
   all.reserve(map.size());
   for (const auto& [id, value] : map) all.push_back(value.get());
   return all;
+}
+
+// Each contract in its time: the first whose own rule closes the period before the next contract begins.
+std::optional<Instant> compute_close(const Center& center, const Period& open) {
+  const auto& contracts = center.contracts;
+  for (std::size_t i = 0; i < contracts.size(); ++i) {
+    const Contract& contract = contracts[i];
+    std::optional<Instant> close;
+    if (contract.cycle.ms > 0) close = std::max(open.opened_at + contract.cycle, contract.valid_from);
+    if (!contract.schedule.empty()) {
+      const auto schedule = Schedule::parse(contract.schedule, contract.zone);  // was checked when the contract was set
+      if (schedule) close = schedule->next(std::max(open.opened_at, contract.valid_from));
+    }
+    if (close && (i + 1 == contracts.size() || *close < contracts[i + 1].valid_from)) return close;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -81,7 +98,10 @@ Amount Market::due(const Period& through) const {
     if (period->number > through.number) due -= period->paid_out;
     owed = period->closing();
   }
-  return std::min(due, owed);
+  // Banks pay whole cents; what is left stays owed.
+  constexpr std::int64_t kCent = Amount::kMicrosPerUnit / 100;
+  const std::int64_t micros = std::min(due, owed).micros;
+  return Amount{micros - micros % kCent};
 }
 
 const Center* Market::center_named(std::string_view name) const {
@@ -114,6 +134,12 @@ std::vector<const Period*> Market::periods(CenterId center) const {
   if (const auto* ids = find_or_null(periods_of_, center))
     for (const PeriodId id : *ids) found.push_back(period(id));
   return found;
+}
+
+std::optional<Instant> Market::closes_at(const Center& center) const {
+  const auto [it, fresh] = closes_at_.try_emplace(center.id);
+  if (fresh) it->second = compute_close(center, *period(center.open_period));
+  return it->second;
 }
 
 Market::Outbox Market::outbox(CenterId center) const {

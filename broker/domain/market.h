@@ -92,12 +92,14 @@ class Market {
   const Quote* quote(QuoteId id) const;
   const Period* period(PeriodId id) const;
   std::vector<const Period*> periods(CenterId center) const;  // by number
+  // When the center's open period is to be closed by its contracts; nothing = by hand.
+  std::optional<Instant> closes_at(const Center& center) const;
   const Proposal* proposal(ProposalId id) const;  // while it is open
   std::vector<const Proposal*> proposals() const;  // open ones, by id
   const Payout* payout(PayoutId id) const;
   std::vector<const Payout*> payouts() const;  // by id
-  // What a payout through that closed period would pay now: its closing balance less what was paid out since, and never
-  // more than is owed at present. Zero or less: nothing is due.
+  // What a payout through that closed period would pay now: its closing balance less what was paid out since, never more
+  // than is owed at present, in whole cents. Zero or less: nothing is due.
   Amount due(const Period& through) const;
   const Dispute* dispute(DisputeId id) const;
   std::vector<const Dispute*> disputes() const;  // by id
@@ -171,6 +173,8 @@ class Market {
   absl::flat_hash_map<JobId, std::unique_ptr<Job>> jobs_;
   std::deque<JobId> ended_jobs_;  // in the order they ended; the oldest are forgotten
   std::size_t live_jobs_ = 0;
+  // When each center's open period closes, as computed last; forgotten when a contract or period begins. Soft.
+  mutable absl::flat_hash_map<CenterId, std::optional<Instant>> closes_at_;
   absl::flat_hash_map<CenterId, Due> due_;
   absl::flat_hash_set<CenterId> online_;  // soft, as the router's pools
   absl::btree_map<ProposalId, std::unique_ptr<Proposal>> proposals_;

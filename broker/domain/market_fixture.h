@@ -185,6 +185,10 @@ class MarketFixture : public ::testing::Test {
     return std::get<T>(*std::ranges::find_if(emitted, [](const Event& e) { return std::holds_alternative<T>(e); }));
   }
 
+  // What a bank can pay of it, and what it can't.
+  static Amount cents(Amount amount) { return Amount{amount.micros - amount.micros % 10'000}; }
+  static Amount below_cents(Amount amount) { return amount - cents(amount); }
+
   const ledger::Account& wallet() const { return *market.ledger().account(market.account(account)->wallet); }
   Amount balance(ledger::AccountCode code, Uuid owner = {}) const {
     const auto* found = market.ledger().account(Market::platform_account(code, kCny, owner));
