@@ -86,6 +86,11 @@ bool holds_at(const PriceRow& row, Instant at) {
 }  // namespace
 
 bool grows_with_use(const PriceRow& row) {
+  if (row.strategy != Strategy::per_meter) {
+    std::int64_t step = 1;
+    for (int places = row.places; places < Amount::kPlaces; ++places) step *= 10;
+    return row.minimum.micros % step == 0;
+  }
   if (row.tiers.mode == TierMode::graduated || row.tiers.steps.empty()) return true;
   const Decimal* before = &row.price;
   for (const Tier& tier : row.tiers.steps) {

@@ -69,8 +69,16 @@ inline bool by_month(const PriceRow& row) {
 inline bool by_readings(const PriceRow& row) {
   return row.strategy == Strategy::per_meter && row.windows.empty() && !by_month(row);
 }
+// Whether what a job read, held and shared its pool with prices it: what `rate_held` takes. Those, and scow strategies.
+inline bool by_job(const PriceRow& row) { return row.strategy != Strategy::per_meter || by_readings(row); }
+// Whether its amount is its price times the reading, and nothing else.
+inline bool is_plain(const PriceRow& row) {
+  return by_readings(row) && row.minimum.is_zero() && row.tiers.steps.empty() && row.free.ticks == 0 && row.off.bps == 0 &&
+         row.factor.table.empty();
+}
 // Whether its cumulative amount never falls while its quantity grows, so that captures of differences are never negative.
-// Only volume tiers with a tier cheaper than an earlier one can fall.
+// Two kinds can fall: volume tiers with a tier cheaper than an earlier one, and a scow strategy whose minimum is finer than
+// its charges are rounded to (0.012 for the first second, and 0.01 once the product has passed 0.012).
 bool grows_with_use(const PriceRow& row);
 
 // A dated share off the list price of the lines it is for: of all that match, the one of the most specific scope holds (then

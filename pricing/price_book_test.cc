@@ -103,6 +103,13 @@ TEST(PriceBook, SaysWhichTiersNeverFall) {
   EXPECT_TRUE(grows_with_use(falling)) << "0.10, 0.100, 0.2";
 }
 
+TEST(PriceBook, AScowMinimumFinerThanItsChargesFalls) {
+  PriceRow scow{.strategy = Strategy::scow_cpus, .places = 2, .minimum = Amount{12'000}};
+  EXPECT_FALSE(grows_with_use(scow));
+  scow.places = 3;
+  EXPECT_TRUE(grows_with_use(scow));
+}
+
 TEST(PriceBook, AWindowsRowHoldsInItAndLeavesTheRestToOthers) {
   PriceBook book;
   const Instant start = parse_instant("2026-03-02T07:00:00Z").value();

@@ -91,6 +91,13 @@ Status rate_into(RatedLine& line, const PriceRow& row, std::int64_t quantity) {
   return {};
 }
 
+// A scow strategy prices the whole job, so its row is alone.
+bool of_whole_jobs(std::span<const PriceRow> rows) {
+  if (rows.empty() || rows.front().strategy == Strategy::per_meter) return false;
+  BOURSE_ASSERT(rows.size() == 1);
+  return true;
+}
+
 }  // namespace
 
 std::vector<Slice> slices(const PriceRow& row, std::int64_t billed) {
@@ -146,13 +153,29 @@ Result<Rating> rate(const Readings& cumulative, std::span<const PriceRow> rows) 
 }
 
 Result<Rating> rate_usage(const Usage& usage, std::span<const PriceRow> rows) {
-  if (rows.empty() || rows.front().strategy == Strategy::per_meter) return rate(readings_of(usage.allocation, usage.running), rows);
-  BOURSE_ASSERT(rows.size() == 1);
+  if (!of_whole_jobs(rows)) return rate(readings_of(usage.allocation, usage.running), rows);
   const PriceRow& row = rows.front();
   TRY(const std::int64_t amount, scow_amount(row.strategy, usage.allocation, usage.pool));
   TRY(const ScowCharge charge, scow_charge(amount, usage.running.ms / 1000, {row.price, row.places, row.minimum}));
   const auto [due, off] = discounted(charge.amount, row, charge.amount.is_positive());
   return Rating{.lines = {{.row = row.id, .meter = row.meter, .quantity = charge.quantity, .amount = due, .discount = off, .discount_id = row.off.id}}, .total = due};
+}
+
+Result<Rating> rate_held(const Readings& cumulative, const Allocation& held, const PoolTotals& pool, std::span<const PriceRow> rows) {
+  if (!of_whole_jobs(rows)) return rate(cumulative, rows);
+  const std::int64_t node_ms = cumulative[Meter::node_ms];
+  if (held.nodes < 1 || node_ms < 0 || node_ms > kMaxReading)
+    return fail(ErrorCode::invalid_argument, "no running time follows from " + std::to_string(node_ms) + " node_ms of " +
+                                                 std::to_string(held.nodes) + " nodes");
+  return rate_usage({.allocation = held, .running = Duration{node_ms / held.nodes}, .pool = pool}, rows);
+}
+
+Split split_settled(Amount total, Amount settled, const Terms& terms, bool may_subsidise) {
+  BOURSE_ASSERT(!settled.is_negative());
+  const Amount tax = split(total, {.tax_bps = terms.tax_bps}).tax;
+  const Amount net = total - tax;
+  const Amount center = may_subsidise ? settled : std::min(settled, net);
+  return {.center = center, .margin = net - center, .tax = tax};
 }
 
 Split split(Amount total, const Terms& terms) {

@@ -41,6 +41,7 @@ struct RatedLine {
 struct Rating {
   std::vector<RatedLine> lines;  // one a row, in the rows' order, then those of included meters
   Amount total;                  // their sum
+  bool operator==(const Rating&) const = default;
 };
 
 // `quantity` ticks (in all, not since the last time) at a row of any kind but scow's:
@@ -68,6 +69,10 @@ std::vector<Slice> slices(const PriceRow& row, std::int64_t billed);
 Result<Rating> rate(const Readings& cumulative, std::span<const PriceRow> rows);
 // The same from what a job had, at rows as PriceBook::lock gives them. Errors: as above and those of scow_charge.
 Result<Rating> rate_usage(const Usage& usage, std::span<const PriceRow> rows);
+// A job's cumulative readings at rows of either kind, where it held `held` in a pool of `pool`: per_meter rows as `rate` has
+// them; with a scow strategy the running time is node_ms / held.nodes, of which whole seconds count. A pure function that never
+// falls while readings grow (grows_with_use). Errors: those of `rate` and scow_charge; invalid_argument (no nodes).
+Result<Rating> rate_held(const Readings& cumulative, const Allocation& held, const PoolTotals& pool, std::span<const PriceRow> rows);
 
 // What a center gets of a sale, from the contract locked with the plan. Prices include tax.
 struct Terms {
@@ -89,5 +94,11 @@ struct Split {
 // monotone in `total`, so captures of differences are never negative and many captures split as one would.
 // total >= 0; 0 <= tax_bps, margin_bps <= 10'000.
 Split split(Amount total, const Terms& terms);
+
+// The same where the center gets `settled`, a rating of the same readings by its own rows: tax as above, the margin is what is
+// left of the net price. Where the platform may not subsidise, the center gets the net price at most: prices that cover it
+// (coverage.h) miss it by no more than rounding. Tax and center are monotone in both; the margin isn't, it takes the remainders.
+// settled >= 0.
+Split split_settled(Amount total, Amount settled, const Terms& terms, bool may_subsidise);
 
 }  // namespace bourse::pricing

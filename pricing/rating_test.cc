@@ -197,5 +197,59 @@ RC_GTEST_PROP(SplitProperty, EachPartIsMonotone, ()) {
   RC_ASSERT(a.center <= b.center && a.margin <= b.margin && a.tax <= b.tax);
 }
 
+// ── what was held ──
+
+constexpr Allocation kHeldNodes{.cores = 12, .gpus = 1, .nodes = 3, .mem_mib = 48'000};
+constexpr PoolTotals kWholePool{.cores = 120, .gpus = 20, .mem_mib = 240'000};
+
+PriceRow by_strategy(Strategy strategy, std::uint8_t places, std::int64_t minimum) {
+  PriceRow scow = row(Meter::core_ms, {4, 2}, 3'600'000);
+  scow.strategy = strategy;
+  scow.places = places;
+  scow.minimum = Amount{minimum};
+  return scow;
+}
+
+TEST(RateHeld, TakesTheRunningTimeFromTheNodes) {
+  const PriceRow rows[] = {by_strategy(Strategy::scow_max_cpus_mem, 2, 10'000)};
+  Readings readings;
+  EXPECT_EQ(rate_held(readings, kHeldNodes, kWholePool, rows)->total, Amount{});
+  readings[Meter::node_ms] = 3 * 999 + 2;  // less than a second
+  EXPECT_EQ(rate_held(readings, kHeldNodes, kWholePool, rows)->total, Amount{});
+  readings[Meter::node_ms] = 3 * 1'000;
+  EXPECT_EQ(rate_held(readings, kHeldNodes, kWholePool, rows)->total, Amount{10'000});
+  readings = readings_of(kHeldNodes, hours(2));  // 48'000 MiB are 24 cores' worth
+  const auto rating = rate_held(readings, kHeldNodes, kWholePool, rows);
+  EXPECT_EQ(rating->lines.front().quantity, 48 * 100);
+  EXPECT_EQ(rating->total, Amount{1'920'000});
+  EXPECT_EQ(*rating, *rate_usage({kHeldNodes, hours(2), kWholePool}, rows));
+  EXPECT_FALSE(rate_held(readings, {.cores = 1}, kWholePool, rows));
+  EXPECT_FALSE(rate_held(readings, kHeldNodes, {}, rows));
+}
+
+TEST(RateHeld, TakesReadingsWhereMetersArePriced) {
+  const PriceRow rows[] = {row(Meter::core_ms, {1, 0}, 3'600'000)};
+  EXPECT_EQ(*rate_held(only(Meter::core_ms, 7'200'000), {}, {}, rows), *rate(only(Meter::core_ms, 7'200'000), rows));
+}
+
+RC_GTEST_PROP(RateHeld, NeverFalls, ()) {
+  const auto strategy = *rc::gen::element(Strategy::scow_cpus, Strategy::scow_gpu, Strategy::scow_max_cpus_mem, Strategy::scow_max_gpu_cpus);
+  PriceRow scow = by_strategy(strategy, static_cast<std::uint8_t>(*rc::gen::inRange(0, 5)), *rc::gen::inRange(0, 40) * 1'000);
+  scow.price = {*rc::gen::inRange<std::int64_t>(0, 3'000), 3};
+  if (*rc::gen::inRange(0, 2) == 0) scow.off = {.id = scow.id, .name = "x", .bps = *rc::gen::inRange(1, 10'000)};
+  RC_PRE(grows_with_use(scow));
+  const std::int64_t first = *rc::gen::inRange<std::int64_t>(0, 40'000'000), more = *rc::gen::inRange<std::int64_t>(0, 5'000'000);
+  const auto at = [&](std::int64_t ms) { return rate_held(readings_of(kHeldNodes, Duration{ms}), kHeldNodes, kWholePool, {&scow, 1})->total; };
+  RC_ASSERT(at(first) <= at(first + more));
+}
+
+TEST(SplitSettled, TheMarginTakesTheRestAndTheLoss) {
+  const Terms terms{.tax_bps = 600, .margin_bps = 1'000};
+  EXPECT_EQ(split_settled(Amount{1'060'000}, Amount{900'000}, terms, false), (Split{Amount{900'000}, Amount{100'000}, Amount{60'000}}));
+  EXPECT_EQ(split_settled(Amount{1'060'000}, Amount{1'000'001}, terms, false), (Split{Amount{1'000'000}, Amount{}, Amount{60'000}}));
+  EXPECT_EQ(split_settled(Amount{1'060'000}, Amount{1'200'000}, terms, true), (Split{Amount{1'200'000}, Amount{-200'000}, Amount{60'000}}));
+  EXPECT_EQ(split_settled({}, {}, terms, true), Split{});
+}
+
 }  // namespace
 }  // namespace bourse::pricing

@@ -29,12 +29,21 @@ enum class Strategy : std::uint8_t {
 std::string_view name(Strategy strategy);  // "per-meter", "scow:cpusAlloc"
 std::optional<Strategy> strategy_named(std::string_view name);
 
-// All that a pool has; recorded with the usage, because a later change of the pool must not change what was billed.
+// All that a pool has. Recorded with the usage, or with the plan that it was sold by (docs/adr/0006), because a later change of
+// the pool must not change what was billed.
 struct PoolTotals {
   std::int64_t cores = 0;
   std::int64_t gpus = 0;
   std::int64_t mem_mib = 0;
+  bool operator==(const PoolTotals&) const = default;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.cores, self.gpus, self.mem_mib); }
 };
+
+// Whether the amount of `strategy` depends on the pool's totals.
+constexpr bool uses_totals(Strategy strategy) {
+  return strategy == Strategy::scow_max_cpus_mem || strategy == Strategy::scow_max_gpu_cpus;
+}
 
 // What a job had, for how long (suspension excluded), in which pool.
 struct Usage {
