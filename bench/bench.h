@@ -22,6 +22,7 @@ struct BenchOptions {
 using Bench = std::function<Result<nlohmann::json>(const BenchOptions&)>;
 
 Result<nlohmann::json> run_ledger(const BenchOptions& options);
+Result<nlohmann::json> run_paced(const BenchOptions& options);
 Result<nlohmann::json> run_engine(const BenchOptions& options);
 Result<nlohmann::json> run_route(const BenchOptions& options);
 

@@ -10,14 +10,13 @@
 #include "bench/baseline.h"
 #include "bench/bench.h"
 #include "bench/private_server.h"
+#include "bench/transfers.h"
 #include "broker/adapters/store/pg_journal.h"
 #include "broker/app/engine.h"
 
 namespace bourse::bench {
 namespace {
 
-constexpr std::size_t kAccounts = 10'000;
-constexpr std::size_t kPerCommand = 100;
 constexpr std::size_t kBatches[] = {100, 1'000, 8'000};  // transfers in a journal row, at most
 
 struct Measured {
@@ -25,47 +24,10 @@ struct Measured {
   double p99_ms = 0;
 };
 
-LedgerAccountId account_id(std::uint64_t n) { return {Uuid{0x0190'0000'0000'7000ULL, 0x8000'0000'0000'0000ULL | n}}; }
-
-// Makes transfers between random accounts; ids are UUIDv7s in rising order.
-class Source {
- public:
-  explicit Source(std::uint64_t seed) : rng_(seed) {}
-
-  broker::PostTransfers next(Instant now) {
-    broker::PostTransfers post;
-    post.transfers.reserve(kPerCommand);
-    const std::uint64_t time = static_cast<std::uint64_t>(now.unix_ms) << 16 | 0x7000;
-    for (std::size_t i = 0; i < kPerCommand; ++i) {
-      const std::uint64_t noise = rng_.next_u64();
-      const std::uint64_t debit = noise % kAccounts, credit = (debit + 1 + (noise >> 32) % (kAccounts - 1)) % kAccounts;
-      post.transfers.push_back({.id = {Uuid{time, 0x8000'0000'0000'0000ULL | ++serial_}},
-                                .debit = account_id(debit),
-                                .credit = account_id(credit),
-                                .amount = Amount::of_micros(static_cast<std::int64_t>(1 + noise % 1'000'000))});
-    }
-    return post;
-  }
-
- private:
-  SeededRng rng_;
-  std::uint64_t serial_ = 0;
-};
-
-Status open_accounts(broker::Engine& engine, const Clock& clock) {
-  broker::PostTransfers post;
-  for (std::uint64_t n = 0; n < kAccounts; ++n)
-    post.open.push_back({.account = account_id(n), .unit = kCny, .code = ledger::AccountCode::wallet,
-                         .limit = ledger::Limit::credit_balance, .credit_limit = Amount::whole(1'000'000'000)});
-  auto done = engine.execute({.now = clock.now(), .body = std::move(post)});
-  if (!done) return std::unexpected(done.error());
-  return {};
-}
-
 // Keeps two rows' worth of commands under way: while one is being committed the next is there.
 class Driver {
  public:
-  Driver(broker::Engine& engine, const Clock& clock, Source& source, std::size_t batch)
+  Driver(broker::Engine& engine, const Clock& clock, TransferSource& source, std::size_t batch)
       : engine_(engine), clock_(clock), source_(source), most_(2 * std::max<std::size_t>(1, batch / kPerCommand)) {}
 
   Result<Measured> run(Duration duration) {
@@ -104,7 +66,7 @@ class Driver {
 
   broker::Engine& engine_;
   const Clock& clock_;
-  Source& source_;
+  TransferSource& source_;
   const std::size_t most_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -114,7 +76,7 @@ class Driver {
   std::optional<Error> error_;
 };
 
-Result<Measured> measure(const std::string& conninfo, const Clock& clock, Source& source, std::size_t batch, Duration duration) {
+Result<Measured> measure(const std::string& conninfo, const Clock& clock, TransferSource& source, std::size_t batch, Duration duration) {
   TRY(auto journal, broker::PgJournal::open(conninfo));
   SystemRng rng;
   broker::Engine engine({.max_batch = std::max<std::size_t>(1, batch / kPerCommand), .tick = {}}, *journal, clock, rng);
@@ -133,7 +95,7 @@ Result<nlohmann::json> run_ledger(const BenchOptions& options) {
   double best = 0, best_baseline = 0;
   for (const std::size_t batch : kBatches) {
     TRY(const auto server, PrivateServer::start());
-    Source source(options.seed);
+    TransferSource source(options.seed);
     TRY(const Measured ours, measure(server.postgres().conninfo("bourse_writer"), clock, source, batch, options.duration));
     TRY(const double theirs, measure_baseline(server.postgres().conninfo(), kAccounts, batch, options));
     best = std::max(best, ours.per_s);

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/schedule.h"
 #include "broker/domain/decider.h"
 #include "broker/domain/derive.h"
+#include "broker/domain/schedule.h"
 #include "broker/domain/text.h"
 
 namespace bourse::broker {

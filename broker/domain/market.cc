@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "base/schedule.h"
 #include "base/sha256.h"
 #include "broker/domain/derive.h"
+#include "broker/domain/schedule.h"
 
 namespace bourse::broker {
 namespace {

@@ -1,11 +1,11 @@
-#include "base/schedule.h"
+#include "broker/domain/schedule.h"
 
 #include <array>
 #include <charconv>
 #include <string>
 #include <vector>
 
-namespace bourse {
+namespace bourse::broker {
 namespace {
 
 constexpr std::int64_t kHorizonDays = 9 * 366;
@@ -125,4 +125,4 @@ std::optional<Instant> Schedule::next(Instant after) const {
   return std::nullopt;
 }
 
-}  // namespace bourse
+}  // namespace bourse::broker

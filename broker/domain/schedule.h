@@ -15,7 +15,7 @@
 #include "base/time.h"
 #include "base/zone.h"
 
-namespace bourse {
+namespace bourse::broker {
 
 // A value; immutable, so safe from any thread.
 class Schedule {
@@ -41,4 +41,4 @@ class Schedule {
   bool any_day_ = false, any_weekday_ = false;  // written "*"
 };
 
-}  // namespace bourse
+}  // namespace bourse::broker
