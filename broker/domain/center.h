@@ -29,13 +29,18 @@ struct Contract {
   pricing::Terms terms;
   Instant valid_from;
   Duration cycle;  // a period is closed this long after it opened; 0 = by the schedule, or only by hand
-  std::string schedule;  // or when the schedule (base/schedule.h) next falls due after it opened; empty = none
+  std::string schedule;  // or when the schedule (broker/domain/schedule.h) next falls due after it opened; empty = none
   std::string zone;      // of the schedule: IANA name; empty = UTC
   std::int32_t net_days = 0;  // a payout is due so many days after the cut-off
+  // What the center gets for usage, by rows of its own (in `unit`; scope: any pool or QoS, this center or none named), found
+  // as prices are and locked with the plan; terms.margin_bps is then not used. Empty = the rest of the sale by `terms`.
+  std::vector<pricing::PriceRow> settlement;
+  // Whether the platform pays where settlement comes to more than the sale's net price; else such pools aren't sold.
+  bool may_subsidise = false;
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.center, self.unit, self.terms, self.valid_from, self.cycle, self.schedule, self.zone,
-          self.net_days);
+          self.net_days, self.settlement, self.may_subsidise);
   }
 };
 

@@ -14,6 +14,7 @@ namespace bourse::broker {
 namespace {
 
 constexpr std::size_t kMaxContracts = 1'000;
+constexpr std::size_t kMaxSettlementRows = 1'000;
 constexpr std::int32_t kMaxBps = 10'000;
 
 // What a pool may claim in all. A whole year of any of it stays below pricing::kMaxReading.
@@ -68,9 +69,32 @@ Status check_sellable(const pricing::PriceRow& row) {
   const auto unsold = [&](std::string_view why) { return invalid("price row " + to_text(row.id) + ": " + std::string(why)); };
   if (!row.windows.empty()) return unsold("the market doesn't sell by weekly windows");
   if (pricing::by_month(row)) return unsold("the market doesn't count tiers or free quantities by the month");
-  if (row.strategy != pricing::Strategy::per_meter || !row.minimum.is_zero() || !row.tiers.steps.empty() ||
-      row.free != pricing::Allowance{} || !row.factor.table.empty())
-    return unsold("the market sells at one price a meter, without strategy, minimum, tiers, free quantity or factor");
+  if (!row.factor.table.empty()) return unsold("the market doesn't sell by 度: centers are owed money");
+  if (!pricing::grows_with_use(row))
+    return unsold(row.strategy == pricing::Strategy::per_meter
+                      ? "with these volume tiers more use would cost less, and what was captured can't go back"
+                      : "the minimum must not have more places than the charge");
+  return {};
+}
+
+// Of a contract, what the center gets by rows of its own.
+Status check_settlement(const Contract& contract) {
+  if (contract.settlement.empty() && contract.may_subsidise)
+    return invalid("only a contract with settlement prices may subsidise");
+  if (contract.settlement.size() > kMaxSettlementRows)
+    return fail(ErrorCode::too_large, "at most 1,000 settlement prices a contract");
+  pricing::PriceBook book;
+  for (const pricing::PriceRow& row : contract.settlement) {
+    CHECK_OK(check_row(row));
+    CHECK_OK(book.check(row));
+    CHECK_OK(check_sellable(row));
+    if (book.rows().contains(row.id)) return invalid("two settlement prices have the id " + to_text(row.id));
+    book.add(row);
+    if (!row.scope.tenant.is_nil() || (!row.scope.center.is_nil() && row.scope.center != contract.center))
+      return invalid("price row " + to_text(row.id) + ": a settlement price is for no tenant and no other center");
+    if (row.unit != contract.unit)
+      return fail(ErrorCode::unit_mismatch, "price row " + to_text(row.id) + ": the contract is in " + std::string(contract.unit.text()));
+  }
   return {};
 }
 
@@ -128,7 +152,7 @@ Status Decider::check(const SetContract& act) const {
   if (center->contracts.size() >= kMaxContracts) return fail(ErrorCode::too_large, "the center has too many contracts");
   if (contains(center->contracts, contract.id, &Contract::id))
     return fail(ErrorCode::failed_precondition, "contract " + to_text(contract.id) + " is known and can't be changed");
-  return {};
+  return check_settlement(contract);
 }
 
 Result<CommandResult> Decider::on(const SetContract& act) {

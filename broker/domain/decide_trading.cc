@@ -57,7 +57,7 @@ Result<Decision> Decider::route(const JobSpec& spec, const BillingAccount& accou
     const auto after = std::ranges::upper_bound(center->contracts, at, {}, &Contract::valid_from);
     if (after == center->contracts.begin()) return std::nullopt;
     const Contract& valid = *std::prev(after);
-    return routing::TermsAt{valid.id, valid.terms, valid.unit};
+    return routing::TermsAt{valid.id, valid.terms, valid.unit, &valid.settlement, valid.may_subsidise};
   };
   const routing::Request request{.spec = &spec, .tenant = account.tenant, .unit = account.unit, .now = now_};
   Decision decision = market_.router_.decide(request, market_.prices_, terms);

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "broker/domain/decider.h"
+#include "broker/domain/derive.h"
 
 namespace bourse::broker {
 namespace {
@@ -23,6 +24,23 @@ pricing::Readings within_walltime(const pricing::Readings& reported, const prici
   pricing::Readings charged;
   for (const pricing::Meter meter : pricing::kMeters) charged[meter] = std::min(reported[meter], most[meter]);
   return charged;
+}
+
+// What the readings come to by the plan's rows, and whose that is. Cumulative, a pure function of plan and readings.
+struct Sum {
+  pricing::Rating rating;
+  pricing::Split parts;
+};
+Result<Sum> sum_of(const Plan& plan, const pricing::Readings& charged) {
+  Sum sum;
+  TRY(sum.rating, pricing::rate_held(charged, plan.allocation, plan.totals, plan.rows));
+  if (plan.settlement.empty()) {
+    sum.parts = pricing::split(sum.rating.total, plan.terms);
+    return sum;
+  }
+  TRY(const pricing::Rating settled, pricing::rate_held(charged, plan.allocation, plan.totals, plan.settlement));
+  sum.parts = pricing::split_settled(sum.rating.total, settled.total, plan.terms, plan.may_subsidise);
+  return sum;
 }
 
 pricing::Split operator-(const pricing::Split& a, const pricing::Split& b) {
@@ -64,18 +82,25 @@ std::optional<Decider::SetAside> Decider::check_readings(const Job& job, const U
 
 Decider::Judged<Decider::Due> Decider::charge(const Job& job, const UsageRecord& record) const {
   const Plan& plan = job.plan();
-  const Amount before = job.attempt().charged;
+  const Attempt& attempt = job.attempt();
   Due due;
   due.charged = within_walltime(record.meters, plan.allocation, job.spec.walltime);
-  auto rating = pricing::rate(due.charged, plan.rows);
-  if (!rating) {
-    const bool unpriced = rating.error().code == ErrorCode::no_price;
-    return set_aside(unpriced ? QuarantineCode::missing_price : QuarantineCode::above_caps, rating.error().detail);
+  auto sum = sum_of(plan, due.charged);
+  if (!sum) {
+    const bool unpriced = sum.error().code == ErrorCode::no_price;
+    return set_aside(unpriced ? QuarantineCode::missing_price : QuarantineCode::above_caps, sum.error().detail);
   }
-  due.rating = std::move(*rating);
-  due.gross = due.rating.total - before;
+  due.rating = std::move(sum->rating);
+  due.gross = due.rating.total - attempt.charged;
   BOURSE_ASSERT(!due.gross.is_negative());  // readings don't decrease, and neither do their amounts
-  due.parts = pricing::split(due.rating.total, plan.terms) - pricing::split(before, plan.terms);
+  if (plan.settlement.empty()) {
+    due.parts = sum->parts - pricing::split(attempt.charged, plan.terms);
+  } else {
+    const auto before = sum_of(plan, within_walltime(attempt.usage, plan.allocation, job.spec.walltime));
+    BOURSE_ASSERT(before.has_value() && before->rating.total == attempt.charged);  // it was captured
+    due.parts = sum->parts - before->parts;
+  }
+  BOURSE_ASSERT(!due.parts.center.is_negative() && !due.parts.tax.is_negative());
   if (due.gross.is_zero()) return due;
   const ledger::Hold* hold = market_.ledger_.hold(job.hold);
   if (hold == nullptr || hold->ended) return set_aside(QuarantineCode::above_hold, "the hold has ended");
@@ -91,13 +116,25 @@ void Decider::capture(const Job& job, const Due& due, const UsageRecord& record)
   const auto leg = [&](Amount amount, ledger::AccountCode account, Uuid owner, ledger::TransferCode code) {
     if (amount.is_positive()) request.legs.push_back({platform_account(account, unit, owner), amount, code});
   };
-  leg(due.parts.center, ledger::AccountCode::center_payable, center.uuid, ledger::TransferCode::capture_center);
+  // Where the center gets more than the user's payment leaves, the rest is the platform's: of margins earned before, or a loss.
+  const Amount subsidy = due.parts.margin.is_negative() ? Amount{} - due.parts.margin : Amount{};
+  leg(due.parts.center - subsidy, ledger::AccountCode::center_payable, center.uuid, ledger::TransferCode::capture_center);
   leg(due.parts.margin, ledger::AccountCode::platform_revenue, {}, ledger::TransferCode::capture_margin);
   leg(due.parts.tax, ledger::AccountCode::tax_payable, {}, ledger::TransferCode::capture_tax);
-  if (request.legs.empty()) return;
-  auto captured = market_.ledger_.capture(request);
-  BOURSE_ASSERT(captured.has_value());
-  emit(std::move(*captured));
+  if (!request.legs.empty()) {
+    auto captured = market_.ledger_.capture(request);
+    BOURSE_ASSERT(captured.has_value());
+    emit(std::move(*captured));
+  }
+  if (!subsidy.is_positive()) return;
+  // Its id is the attempt's and revision's, since centers choose their records' ids.
+  const Status posted = post({.id = derive_transfer(job.attempt().id.uuid, record.revision),
+                              .debit = platform_account(ledger::AccountCode::platform_revenue, unit),
+                              .credit = platform_account(ledger::AccountCode::center_payable, unit, center.uuid),
+                              .amount = subsidy,
+                              .code = ledger::TransferCode::subsidy,
+                              .reference = record.id.uuid});
+  BOURSE_ASSERT(posted.has_value());
 }
 
 std::optional<Decider::SetAside> Decider::on_record(const ApplyReport& report, const UsageRecord& record) {

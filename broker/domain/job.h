@@ -66,11 +66,14 @@ struct Plan {
   Amount total;            // predicted price
   Amount cap;              // price of the whole walltime: what the hold must cover
   std::int64_t score = 0;  // lower is better; what the ranking used
+  pricing::PoolTotals totals;                 // locked (docs/adr/0006); zero where no row's strategy uses them
+  std::vector<pricing::PriceRow> settlement;  // locked: what the center gets; empty = its share by `terms`
+  bool may_subsidise = false;                 // settlement may come to more than the sale's net price
 
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.center, self.pool, self.allocation, self.rows, self.terms, self.contract, self.wait, self.duration,
-          self.total, self.cap, self.score);
+          self.total, self.cap, self.score, self.totals, self.settlement, self.may_subsidise);
   }
 };
 
@@ -93,6 +96,7 @@ enum class Refusal : std::uint8_t {
   kind = 14,
   qos = 15,
   no_contract = 16,
+  below_settlement = 17,
 };
 std::string_view name(Refusal refusal);      // "over_budget"
 std::string_view sentence(Refusal refusal);  // for a person

@@ -32,6 +32,7 @@ constexpr auto kRefusals = std::to_array<Word>({
     {"kind", "It doesn't run this kind of job."},
     {"qos", "It doesn't offer that quality of service."},
     {"no_contract", "Its center has no contract to sell in this currency."},
+    {"below_settlement", "Its price would not cover what its center gets by contract."},
 });
 
 constexpr auto kQuarantines = std::to_array<std::string_view>({

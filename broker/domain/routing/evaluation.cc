@@ -4,6 +4,8 @@
 #include <bit>
 #include <limits>
 
+#include "pricing/coverage.h"
+
 namespace bourse::broker::routing {
 namespace {
 
@@ -40,6 +42,7 @@ Decision Evaluation::decide(std::uint64_t turn) {
   fit_all();
   predict_all();
   if (spec_.deadline) refuse_late();
+  if (!prices_.settling.empty()) refuse_below_settlement();
   price(prices_, scale_, begin_, end_, s_.rate.data());
   refuse_dear();
   decision_.fitting = count_fitting(s_.code.data(), begin_, end_);
@@ -60,6 +63,7 @@ void Evaluation::fit_all() {
   s_.lowest.resize(n / kBlock + 1);
   s_.totals.start(prices_.classes.size());
   s_.caps.start(prices_.classes.size());
+  s_.covered.start(prices_.settled.size());
   if (spec_.kind != JobKind::batch)
     std::fill(s_.code.begin(), s_.code.end(), code_of(Refusal::kind));  // no center runs the other kinds yet
   else
@@ -91,6 +95,21 @@ std::optional<Amount> Evaluation::cap_of(std::size_t pool) {
   return s_.caps.of(cls, [&] { return exact_price(prices_.classes[cls], spec_.need, spec_.walltime); });
 }
 
+void Evaluation::refuse_below_settlement() {
+  for (std::size_t k = 0; k < prices_.settling.size(); ++k) {
+    const std::uint32_t i = prices_.settling[k];
+    if (i < begin_ || i >= end_ || s_.code[i] != 0) continue;
+    const std::uint32_t settled = prices_.settled_as[k];
+    const auto covered = s_.covered.of(settled, [&]() -> std::optional<Amount> {
+      const PriceTable::Settled& deal = prices_.settled[settled];
+      const pricing::Allocation held = held_in(prices_.classes[deal.cls], spec_.need);
+      if (!pricing::covers({deal.sale, deal.rows, deal.tax_bps, deal.totals}, held, spec_.walltime)) return std::nullopt;
+      return Amount{};
+    });
+    if (!covered) s_.code[i] = code_of(Refusal::below_settlement);
+  }
+}
+
 // The cap is the whole walltime's price. A pool's scaled rate decides it at once unless it lies in the narrow band where
 // rounding matters; those pools are rated. A cap beyond what an amount can hold is over any budget, also when none is given.
 void Evaluation::refuse_dear() {
@@ -101,8 +120,13 @@ void Evaluation::refuse_dear() {
   const Wide limit = scale_.wide_of(budget);
   const Wide room = limit > scale_.slack + Wide{2} ? (limit - scale_.slack - 2) / (longest + 1) : 0;
   const Wide within = room > scale_.rate_error ? room - scale_.rate_error : 0;  // rates below it surely fit
-  if (!spec_.budget && within > kTop) return;
   if (spec_.budget) find_cheapest_cap(longest);
+  for (const std::uint32_t i : prices_.not_plain) {  // of these the rate says nothing
+    if (i < begin_ || i >= end_ || s_.code[i] != 0) continue;
+    const std::optional<Amount> cap = cap_of(i);
+    if (!cap || *cap > budget) s_.code[i] = code_of(Refusal::over_budget);
+  }
+  if (!spec_.budget && within > kTop) return;
   const Wide over = (limit + 1 + scale_.slack) / std::max<std::uint64_t>(longest, 1) + 1;  // rates from it surely don't
   if (over <= kTop)
     refuse_from(static_cast<std::uint32_t>(over), s_.rate.data(), begin_, end_, s_.code.data());
@@ -119,10 +143,12 @@ void Evaluation::refuse_dear() {
 
 void Evaluation::find_cheapest_cap(std::uint64_t longest) {
   std::uint64_t highest_rate = std::numeric_limits<std::uint64_t>::max();  // above it no cap can be lower than the lowest found
+  bool found = false;
   for (std::size_t i = begin_; i < end_; ++i) {
     if (s_.rate[i] > highest_rate || s_.code[i] != 0) continue;  // the first is the one that is almost always so
     const std::optional<Amount> cap = cap_of(i);
-    if (!cap || (!decision_.cheapest_cap.is_zero() && *cap >= decision_.cheapest_cap)) continue;
+    if (!cap || (found && *cap >= decision_.cheapest_cap)) continue;
+    found = true;
     decision_.cheapest_cap = *cap;
     highest_rate = (static_cast<std::uint64_t>(scale_.of_micros(static_cast<unsigned __int128>(cap->micros))) + scale_.slack) /
                    std::max<std::uint64_t>(longest, 1);
@@ -171,9 +197,13 @@ Plan Evaluation::plan_of(const Scored& scored) {
             .duration = scored.duration,
             .total = scored.total,
             .cap = *cap_of(scored.pool),
-            .score = score_of(scored, spec_.objective)};
+            .score = score_of(scored, spec_.objective),
+            .totals = prices_.totals[scored.pool]};
   plan.rows.reserve(prices_.rows[scored.pool].size());
   for (const pricing::PriceRow* row : prices_.rows[scored.pool]) plan.rows.push_back(*row);
+  if (!terms.settles_by_rows()) return plan;
+  plan.may_subsidise = terms.may_subsidise;
+  for (const pricing::PriceRow* row : prices_.settlement[scored.pool]) plan.settlement.push_back(*row);
   return plan;
 }
 

@@ -36,7 +36,7 @@ struct Scratch {
   std::vector<std::int32_t> code;
   std::vector<std::int64_t> ends, duration_by_speed, key, lowest;
   std::vector<std::uint32_t> dropped_by_speed, rate;
-  Memo totals, caps;
+  Memo totals, caps, covered;
 };
 
 class Evaluation {
@@ -50,6 +50,7 @@ class Evaluation {
   void fit_all();
   void predict_all();
   void refuse_late();
+  void refuse_below_settlement();
   void refuse_dear();
   void find_cheapest_cap(std::uint64_t longest_dropped);
   std::vector<Scored> chosen();

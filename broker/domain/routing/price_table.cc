@@ -6,6 +6,8 @@
 #include <map>
 #include <tuple>
 
+#include "base/codec.h"
+#include "pricing/coverage.h"
 
 namespace bourse::broker::routing {
 namespace {
@@ -66,25 +68,30 @@ void narrow(const WideRates& wide, PriceTable& table) {
 }
 
 // The widest window around `now` in which no row starts or ends.
-void set_window(PriceTable& table, const pricing::PriceBook& prices, Instant now) {
-  table.from = Instant{std::numeric_limits<std::int64_t>::min()};
-  table.until = Instant{std::numeric_limits<std::int64_t>::max()};
+void narrow_window(PriceTable& table, const pricing::PriceBook& prices, Instant now) {
   const auto edge = [&](Instant t) {
     if (t <= now) table.from = std::max(table.from, t); else table.until = std::min(table.until, t);
   };
-  for (const auto& [id, row] : prices.rows()) {
-    edge(row.valid_from);
-    if (row.valid_until != Instant{}) edge(row.valid_until);
-  }
+  const auto edges = [&](const auto& entry) {
+    edge(entry.valid_from);
+    if (entry.valid_until != Instant{}) edge(entry.valid_until);
+  };
+  for (const auto& [id, row] : prices.rows()) edges(row);
+  for (const auto& [id, discount] : prices.discounts()) edges(discount);
 }
 
-// What decides the price: fraction per meter, speed, and the node where it is sold whole.
+// What decides the price: fraction per meter, speed, and the node where it is sold whole; of rows that aren't plain, all of them.
 using ClassKey = std::tuple<std::vector<std::tuple<Meter, std::int64_t, std::uint8_t, std::int64_t>>, std::uint32_t, bool,
-                            std::int64_t, std::int64_t, std::int64_t>;
+                            std::int64_t, std::int64_t, std::int64_t, std::string>;
 
-ClassKey key_of(const std::vector<PriceRow>& rows, std::uint32_t speed, const Pool& pool) {
+bool all_plain(const std::vector<PriceRow>& rows) { return std::ranges::all_of(rows, pricing::is_plain); }
+
+ClassKey key_of(const std::vector<PriceRow>& rows, const pricing::PoolTotals& totals, std::uint32_t speed, const Pool& pool) {
   ClassKey key;
-  for (const PriceRow& row : rows) std::get<0>(key).emplace_back(row.meter, row.price.coefficient, row.price.scale, row.per);
+  if (!all_plain(rows))
+    std::get<6>(key) = priced_as(rows, totals);
+  else
+    for (const PriceRow& row : rows) std::get<0>(key).emplace_back(row.meter, row.price.coefficient, row.price.scale, row.per);
   std::get<1>(key) = speed;
   std::get<2>(key) = pool.whole_nodes;
   if (pool.whole_nodes) {
@@ -95,8 +102,12 @@ ClassKey key_of(const std::vector<PriceRow>& rows, std::uint32_t speed, const Po
   return key;
 }
 
-PriceTable::Class class_of(const std::vector<PriceRow>& rows, std::uint32_t speed, const Pool& pool) {
-  PriceTable::Class made{.speed = speed, .whole = pool.whole_nodes, .node = node_of(pool)};
+PriceTable::Class class_of(const std::vector<PriceRow>& rows, const pricing::PoolTotals& totals, std::uint32_t speed, const Pool& pool) {
+  PriceTable::Class made{.speed = speed, .whole = pool.whole_nodes, .node = node_of(pool), .rows = {}, .totals = totals};
+  if (!all_plain(rows)) {
+    made.rows = rows;
+    return made;
+  }
   for (const PriceRow& row : rows) {
     PriceTable::Class::Fraction& fraction = made.price[index(row.meter)];
     fraction = {.multiplier = row.price.coefficient, .divisor = row.per};
@@ -104,6 +115,26 @@ PriceTable::Class class_of(const std::vector<PriceRow>& rows, std::uint32_t spee
     for (int places = 6; places < row.price.scale; ++places) fraction.divisor *= 10;
   }
   return made;
+}
+
+pricing::PoolTotals totals_for(const std::vector<PriceRow>& rows, const Pool& pool) {
+  const bool used = std::ranges::any_of(rows, [](const PriceRow& row) { return pricing::uses_totals(row.strategy); });
+  return used ? totals_of(pool) : pricing::PoolTotals{};
+}
+
+// Whether the pool can be sold by what a book locked: rows of this unit that a job prices, and pool totals where they need them.
+bool sells_by(const std::vector<PriceRow>& rows, Unit unit, const Pool& pool) {
+  if (rows.empty() || rows.front().unit != unit || !std::ranges::all_of(rows, pricing::by_job)) return false;
+  const PriceRow& first = rows.front();
+  return !pricing::uses_totals(first.strategy) || pricing::scow_amount(first.strategy, {}, totals_of(pool)).has_value();
+}
+
+void add_tick(const std::vector<PriceRow>& rows, PriceTable& table) {
+  for (const PriceRow& row : rows) {
+    if (row.meter != Meter::mem_mib_s) continue;
+    const Wide tick = (std::min(wide_rate(row), kWideLimit >> 10) * 1000) >> kFraction;
+    table.tick_micros = std::max(table.tick_micros, static_cast<std::uint64_t>(std::min<Wide>(tick, 1ULL << 62)) + 1);
+  }
 }
 
 void add_rates(const std::vector<PriceRow>& rows, const Pool& pool, std::size_t i, WideRates& wide) {
@@ -139,7 +170,10 @@ PriceTable make_price_table(const Buyer& buyer, const PoolTable& pools, const pr
   table.unpriced.assign(n, static_cast<std::int32_t>(Refusal::none));
   table.cls.assign(n, 0);
   table.rows.resize(n);
-  set_window(table, prices, now);
+  table.totals.resize(n);
+  table.from = Instant{std::numeric_limits<std::int64_t>::min()};
+  table.until = Instant{std::numeric_limits<std::int64_t>::max()};
+  narrow_window(table, prices, now);
 
   WideRates wide;
   for (auto& rates : wide.of) rates.assign(n, 0);
@@ -151,20 +185,23 @@ PriceTable make_price_table(const Buyer& buyer, const PoolTable& pools, const pr
     scope.pool = pool.name;
     const std::uint32_t meters = buyer.meters | (pool.whole_nodes ? meters_of(node_of(pool)) : 0);
     auto locked = prices.lock(scope, one_of(meters), now);
-    if (!locked || locked->empty() || locked->front().unit != buyer.unit) {
+    if (!locked || !sells_by(*locked, buyer.unit, pool)) {
       table.unpriced[i] = static_cast<std::int32_t>(Refusal::no_price);
       continue;
     }
-    for (const PriceRow& row : *locked) {
-      if (row.meter != Meter::mem_mib_s) continue;
-      const Wide tick = (std::min(wide_rate(row), kWideLimit >> 10) * 1000) >> kFraction;
-      table.tick_micros = std::max(table.tick_micros, static_cast<std::uint64_t>(std::min<Wide>(tick, 1ULL << 62)) + 1);
+    if (all_plain(*locked)) {
+      add_tick(*locked, table);
+      add_rates(*locked, pool, i, wide);
+    } else {
+      table.not_plain.push_back(static_cast<std::uint32_t>(i));
     }
-    for (const PriceRow& row : *locked) table.rows[i].push_back(&prices.rows().at(row.id));
-    add_rates(*locked, pool, i, wide);
+    for (const PriceRow& row : *locked)
+      table.rows[i].push_back(row.off.bps == 0 ? &prices.rows().at(row.id) : &table.discounted.emplace_back(row));
+    table.totals[i] = totals_for(*locked, pool);
     const std::uint32_t speed = pools.columns().speed[i];
-    const auto [at, added] = classes.try_emplace(key_of(*locked, speed, pool), static_cast<std::uint32_t>(table.classes.size()));
-    if (added) table.classes.push_back(class_of(*locked, speed, pool));
+    const auto [at, added] =
+        classes.try_emplace(key_of(*locked, table.totals[i], speed, pool), static_cast<std::uint32_t>(table.classes.size()));
+    if (added) table.classes.push_back(class_of(*locked, table.totals[i], speed, pool));
     table.cls[i] = at->second;
   }
   narrow(wide, table);
@@ -172,23 +209,88 @@ PriceTable make_price_table(const Buyer& buyer, const PoolTable& pools, const pr
   return table;
 }
 
-void PriceTable::apply_terms(PoolTable& pools, const TermsNow& terms) {
+void PriceTable::apply_terms(PoolTable& pools, const TermsNow& terms, Instant now) {
   terms_version = terms.version;
+  settling.clear(), settled_as.clear(), settled.clear(), books.clear();
+  settlement.assign(std::ranges::any_of(terms.of, [](const auto& one) { return one && one->settles_by_rows(); }) ? rows.size() : 0, {});
   for (std::size_t c = 0; c < terms.of.size(); ++c) {
     const CenterSpan& span = pools.centers()[c];
     const bool sells = terms.of[c] && terms.of[c]->unit == buyer.unit;
     for (std::uint32_t i = span.begin; i < span.end; ++i)
       unsellable[i] = sells ? unpriced[i] : static_cast<std::int32_t>(Refusal::no_contract);
+    if (sells && terms.of[c]->settles_by_rows()) settle(pools, span, *terms.of[c], now);
   }
 }
 
+// Locks settlement rows for the pools of one center. A pool without one for a meter can't be sold.
+void PriceTable::settle(const PoolTable& pools, const CenterSpan& span, const TermsAt& terms, Instant now) {
+  pricing::PriceBook& book = *books.emplace_back(std::make_unique<pricing::PriceBook>());
+  for (const PriceRow& row : *terms.settlement) book.add(row);
+  narrow_window(*this, book, now);
+  std::map<std::string, std::uint32_t> known;
+  for (std::uint32_t i = span.begin; i < span.end; ++i) {
+    if (unsellable[i] != 0) continue;
+    const Pool& pool = pools.pools()[i];
+    const std::uint32_t meters = buyer.meters | (pool.whole_nodes ? meters_of(node_of(pool)) : 0);
+    const pricing::Scope scope{.tenant = buyer.tenant, .center = pool.center, .pool = pool.name, .qos = buyer.qos};
+    const auto locked = book.lock(scope, one_of(meters), now);
+    if (!locked || !sells_by(*locked, terms.unit, pool)) {
+      unsellable[i] = static_cast<std::int32_t>(Refusal::no_price);
+      continue;
+    }
+    for (const PriceRow& row : *locked) settlement[i].push_back(&book.rows().at(row.id));
+    if (const pricing::PoolTotals used = totals_for(*locked, pool); used != pricing::PoolTotals{}) totals[i] = used;
+    if (terms.may_subsidise) continue;
+    const std::string key = std::to_string(cls[i]) + priced_as(*locked, totals[i]);
+    const auto [at, added] = known.try_emplace(key, static_cast<std::uint32_t>(settled.size()));
+    if (added) {
+      Settled& entry = settled.emplace_back(
+          Settled{.cls = cls[i], .sale = {}, .rows = *locked, .tax_bps = terms.terms.tax_bps, .totals = totals[i]});
+      for (const PriceRow* row : rows[i]) entry.sale.push_back(*row);
+      entry.always = pricing::covers_always({entry.sale, entry.rows, entry.tax_bps, entry.totals});
+    }
+    if (settled[at->second].always) continue;
+    settling.push_back(i);
+    settled_as.push_back(at->second);
+  }
+}
+
+pricing::PoolTotals totals_of(const Pool& pool) {
+  return {.cores = saturated_multiply(pool.nodes, pool.cores_per_node),
+          .gpus = saturated_multiply(pool.nodes, pool.gpus_per_node),
+          .mem_mib = saturated_multiply(pool.nodes, pool.mem_mib_per_node)};
+}
+
+std::string priced_as(std::span<const PriceRow> rows, const pricing::PoolTotals& totals) {
+  std::vector<std::byte> bytes;
+  codec::Writer out(bytes);
+  out.write(totals);
+  for (const PriceRow& row : rows) {
+    PriceRow bare = row;
+    bare.id = {};
+    bare.scope = {};
+    bare.valid_from = bare.valid_until = {};
+    bare.off.id = {};
+    bare.off.name.clear();
+    out.write(bare);
+  }
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+pricing::Allocation held_in(const PriceTable::Class& cls, const pricing::Allocation& need) {
+  if (!cls.whole) return need;
+  return {.cores = saturated_multiply(need.nodes, cls.node.cores),
+          .gpus = saturated_multiply(need.nodes, cls.node.gpus),
+          .nodes = need.nodes,
+          .mem_mib = saturated_multiply(need.nodes, cls.node.mem_mib)};
+}
+
 std::optional<Amount> exact_price(const PriceTable::Class& cls, const pricing::Allocation& need, Duration running) {
-  pricing::Allocation held = need;
-  if (cls.whole)
-    held = {.cores = saturated_multiply(need.nodes, cls.node.cores),
-            .gpus = saturated_multiply(need.nodes, cls.node.gpus),
-            .nodes = need.nodes,
-            .mem_mib = saturated_multiply(need.nodes, cls.node.mem_mib)};
+  const pricing::Allocation held = held_in(cls, need);
+  if (!cls.rows.empty()) {
+    const auto rating = pricing::rate_held(pricing::readings_of(held, running), held, cls.totals, cls.rows);
+    return rating ? std::optional(rating->total) : std::nullopt;
+  }
   // What pricing::rate gives for the same rows, without its lines; the property test holds the two together.
   const pricing::Readings readings = pricing::readings_of(held, running);
   std::int64_t total = 0;

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -46,6 +48,17 @@ struct PriceTable {
     std::uint32_t speed = 0;
     bool whole = false;
     pricing::Allocation node;  // of a pool sold whole
+    // Of rows that aren't plain: what pricing rates by, instead of the fractions.
+    std::vector<pricing::PriceRow> rows;
+    pricing::PoolTotals totals;
+  };
+  // Pools of one class whose centers get the same by the same settlement rows.
+  struct Settled {
+    std::uint32_t cls = 0;
+    std::vector<pricing::PriceRow> sale, rows;
+    std::int32_t tax_bps = 0;
+    pricing::PoolTotals totals;
+    bool always = false;  // covered whatever the job: nothing to compute a decision
   };
 
   Buyer buyer;
@@ -57,7 +70,17 @@ struct PriceTable {
   std::vector<std::int32_t> unsellable; // a Refusal: the above or no_contract
   std::vector<std::uint32_t> cls;       // index into `classes`
   std::vector<Class> classes;
-  std::vector<std::vector<const pricing::PriceRow*>> rows;
+  std::vector<std::vector<const pricing::PriceRow*>> rows;  // into the book, or into `discounted`
+  std::deque<pricing::PriceRow> discounted;
+  std::vector<pricing::PoolTotals> totals;    // what a plan locks
+  std::vector<std::uint32_t> not_plain;       // pools that the quick form says nothing of: its bound there is 0, and no more
+
+  // Of contracts with settlement rows; else empty.
+  std::vector<std::uint32_t> settling;        // pools of such contracts
+  std::vector<std::uint32_t> settled_as;      // of them, index into `settled`
+  std::vector<Settled> settled;
+  std::vector<std::vector<const pricing::PriceRow*>> settlement;  // by pool, into `books`
+  std::vector<std::unique_ptr<pricing::PriceBook>> books;
 
   // floor(micros per resource and millisecond × 2^exponent[m]); of a pool sold whole only nodes count, at the whole node's
   // price. `slack[m]` is by how many units the true value may be higher.
@@ -70,12 +93,22 @@ struct PriceTable {
   std::uint64_t tick_micros = 0;
 
   bool good_at(Instant now) const { return from <= now && now < until; }
-  void apply_terms(PoolTable& pools, const TermsNow& terms);
+  void apply_terms(PoolTable& pools, const TermsNow& terms, Instant now);
+
+ private:
+  void settle(const PoolTable& pools, const CenterSpan& span, const TermsAt& terms, Instant now);
 };
+
+// All that a pool has.
+pricing::PoolTotals totals_of(const Pool& pool);
+// What of `rows` decides a price, as bytes: ids, scopes and names don't.
+std::string priced_as(std::span<const pricing::PriceRow> rows, const pricing::PoolTotals& totals);
 
 PriceTable make_price_table(const Buyer& buyer, const PoolTable& pools, const pricing::PriceBook& prices, Instant now);
 
-// Exact price of holding `need` (or the class's nodes) for `running`; nullopt when it leaves the range of an amount.
+// What a job with `need` holds in a pool of the class.
+pricing::Allocation held_in(const PriceTable::Class& cls, const pricing::Allocation& need);
+// Exact price of holding it for `running`; nullopt when it leaves the range of an amount.
 std::optional<Amount> exact_price(const PriceTable::Class& cls, const pricing::Allocation& need, Duration running);
 
 }  // namespace bourse::broker::routing

@@ -29,7 +29,7 @@ class Router::Impl {
     pools.settle();
     refresh_terms(request.now, lookup);
     PriceTable& table = table_for(buyer_of(request), prices, request.now);
-    if (table.terms_version != terms_.version) table.apply_terms(pools, terms_);
+    if (table.terms_version != terms_.version) table.apply_terms(pools, terms_, request.now);
     return Evaluation(request, pools, table, terms_, scratch_).decide(++turn_);
   }
 
@@ -42,6 +42,10 @@ class Router::Impl {
     for (const auto& [id, row] : prices.rows()) {
       if (!row.scope.tenant.is_nil()) tenants_.insert(row.scope.tenant);
       if (!row.scope.qos.empty()) qos_.insert(row.scope.qos);
+    }
+    for (const auto& [id, discount] : prices.discounts()) {
+      if (!discount.scope.tenant.is_nil()) tenants_.insert(discount.scope.tenant);
+      if (!discount.scope.qos.empty()) qos_.insert(discount.scope.qos);
     }
   }
 
@@ -63,9 +67,17 @@ class Router::Impl {
     fresh.reserve(pools.centers().size());
     for (const CenterSpan& span : pools.centers()) fresh.push_back(lookup(span.center, now));
     const auto alike = [](const std::optional<TermsAt>& a, const std::optional<TermsAt>& b) {
-      return a.has_value() == b.has_value() && (!a || a->unit == b->unit);
+      if (a.has_value() != b.has_value() || !a) return a.has_value() == b.has_value();
+      const bool by_rows = a->settles_by_rows() || b->settles_by_rows();
+      return a->unit == b->unit && (!by_rows || a->contract == b->contract);
     };
-    if (other_pools || !std::ranges::equal(fresh, terms_.of, alike)) ++terms_.version;
+    if (other_pools || !std::ranges::equal(fresh, terms_.of, alike)) {
+      ++terms_.version;
+      for (const std::optional<TermsAt>& terms : fresh)
+        if (terms && terms->settles_by_rows())
+          for (const pricing::PriceRow& row : *terms->settlement)
+            if (!row.scope.qos.empty()) qos_.insert(row.scope.qos);
+    }
     terms_.of = std::move(fresh);
   }
 

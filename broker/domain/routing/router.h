@@ -21,6 +21,11 @@ struct TermsAt {
   ContractId contract;
   pricing::Terms terms;
   Unit unit = kCny;
+  // What the center gets, by rows of its own; null or empty = its share by `terms`. Must live until prices_changed().
+  const std::vector<pricing::PriceRow>* settlement = nullptr;
+  bool may_subsidise = false;
+
+  bool settles_by_rows() const { return settlement != nullptr && !settlement->empty(); }
 };
 using TermsLookup = std::function<std::optional<TermsAt>(CenterId, Instant)>;
 

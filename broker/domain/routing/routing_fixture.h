@@ -19,12 +19,16 @@ struct World {
   pricing::PriceBook prices;
   std::map<CenterId, std::vector<Pool>> pools;
   std::map<CenterId, TermsAt> contracts;
+  std::map<CenterId, std::vector<pricing::PriceRow>> settlements;  // by rows, where a center has them
   std::uint64_t rows = 0;
 
   TermsLookup terms() {
     return [this](CenterId center, Instant) -> std::optional<TermsAt> {
       const auto at = contracts.find(center);
-      return at == contracts.end() ? std::nullopt : std::optional(at->second);
+      if (at == contracts.end()) return std::nullopt;
+      TermsAt found = at->second;
+      if (const auto settled = settlements.find(center); settled != settlements.end()) found.settlement = &settled->second;
+      return found;
     };
   }
   // A price per hour (memory: per GiB-hour) of a pool; an empty scope is everybody's default.
@@ -36,6 +40,10 @@ struct World {
                 .per = *pricing::ticks_per(meter, kPer[static_cast<int>(meter)]), .valid_from = from, .valid_until = until});
     router.prices_changed();
     return id;
+  }
+  void sell(pricing::PriceRow row) {
+    prices.add(std::move(row));
+    router.prices_changed();
   }
   void sell_all(const char* core, const char* gpu = "10", const char* node = "0", const char* mem = "0", pricing::Scope scope = {}) {
     sell(pricing::Meter::core_ms, core, scope);
@@ -92,6 +100,70 @@ inline void fill(World& world, std::uint64_t centers, std::uint64_t per_center, 
     }
   }
   world.observe();
+}
+
+// A row of a kind that isn't plain, or plain: for `meter`, with a price of some 0.01 to 0.50 an hour times `dearer`.
+inline pricing::PriceRow random_row(World& world, pricing::Meter meter, SeededRng& rng, std::int64_t dearer = 1) {
+  static constexpr const char* kPer[] = {"core-hour", "gpu-hour", "node-hour", "gib-hour"};
+  pricing::PriceRow row{.id = PriceRowId{{.high = 0x0190'0000'0001'7000, .low = ++world.rows}}, .meter = meter,
+                        .price = {static_cast<std::int64_t>(10 + rng.below(500)) * dearer, 3},
+                        .per = *pricing::ticks_per(meter, kPer[static_cast<int>(meter)]), .valid_from = Instant{2}};
+  if (rng.below(3) == 0) row.minimum = Amount{static_cast<std::int64_t>(rng.below(2'000'000))};
+  if (rng.below(3) == 0) row.free.ticks = static_cast<std::int64_t>(rng.below(40)) * row.per / 2;
+  if (rng.below(3) == 0)
+    for (std::int64_t step = 1; step <= 2; ++step)
+      row.tiers.steps.push_back({step * row.per * static_cast<std::int64_t>(1 + rng.below(30)) * step, {static_cast<std::int64_t>(rng.below(400)), 3}});
+  if (row.tiers.steps.size() == 2 && row.tiers.steps[0].above >= row.tiers.steps[1].above) row.tiers.steps.pop_back();
+  return row;
+}
+
+inline pricing::PriceRow random_scow(World& world, SeededRng& rng, std::int64_t dearer = 1) {
+  pricing::PriceRow row{.id = PriceRowId{{.high = 0x0190'0000'0001'7000, .low = ++world.rows}},
+                        .price = {static_cast<std::int64_t>(10 + rng.below(200)) * dearer, 3}, .per = 3'600'000, .valid_from = Instant{2},
+                        .strategy = static_cast<pricing::Strategy>(1 + rng.below(4)),
+                        .places = static_cast<std::uint8_t>(rng.below(5))};
+  if (rng.below(2) == 0) row.minimum = Amount::whole(static_cast<std::int64_t>(rng.below(2)));
+  return row;
+}
+
+// Gives half the pools of a market prices that aren't plain, some of them a discount, and some centers settlement rows.
+inline void vary(World& world, SeededRng& rng) {
+  for (auto& [center, pools] : world.pools) {
+    for (Pool& pool : pools) {
+      const pricing::Scope scope{.center = center, .pool = pool.name};
+      if (rng.below(8) == 0) pool.mem_mib_per_node = 0;  // not told: no price by memory
+      const auto kind = rng.below(4);
+      if (kind == 0) {
+        pricing::PriceRow row = random_scow(world, rng);
+        row.scope = scope;
+        world.sell(std::move(row));
+      }
+      for (const pricing::Meter meter : pricing::kMeters) {
+        if (kind != 1 || rng.below(2) == 0) continue;
+        pricing::PriceRow row = random_row(world, meter, rng);
+        row.scope = scope;
+        world.sell(std::move(row));
+      }
+      if (rng.below(6) == 0)
+        world.prices.add(pricing::Discount{.id = PriceRowId{{.high = 0x0190'0000'0001'7000, .low = ++world.rows}}, .name = "spring",
+                                           .scope = scope, .bps = static_cast<std::int32_t>(1 + rng.below(10'000)), .valid_from = Instant{1}});
+    }
+    TermsAt& terms = world.contracts[center];
+    terms.terms.tax_bps = rng.below(2) == 0 ? 600 : 0;
+    if (rng.below(2) == 0) continue;
+    terms.may_subsidise = rng.below(4) == 0;
+    auto& rows = world.settlements[center];
+    if (rng.below(4) == 0) rows.push_back(random_scow(world, rng));
+    for (const pricing::Meter meter : pricing::kMeters) {
+      if (rng.below(12) == 0) continue;
+      rows.push_back(random_row(world, meter, rng));
+      if (rng.below(3) != 0) rows.back().price.coefficient /= 20;
+      if (rng.below(3) != 0) rows.back().minimum = {}, rows.back().tiers = {};
+    }
+    if (rows.empty()) world.settlements.erase(center);
+  }
+  world.observe();
+  world.router.prices_changed();
 }
 
 inline JobSpec random_job(SeededRng& rng) {
