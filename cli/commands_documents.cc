@@ -17,7 +17,7 @@ namespace bourse::cli {
 namespace {
 
 struct ExportOptions {
-  std::string file, format, language = "en", output = "-", key;
+  std::string file, format, language = "en", output = "-", key, table = "lines";
 };
 
 // The bytes of the document, or why there are none.
@@ -30,7 +30,7 @@ Result<std::string> render(const documents::VerifiedStatement& verified, const E
   CHECK_OK(documents::check(document));
   if (options.format == "pdf") return documents::write_pdf(document);
   if (options.format == "xlsx") return documents::write_xlsx(document);
-  if (options.format == "csv") return documents::write_csv(document);
+  if (options.format == "csv") return documents::write_csv(document, options.table);
   return documents::write_json(document);
 }
 
@@ -76,6 +76,9 @@ void add_document_commands(CLI::App& app, Context& context) {
   command->add_option("--format", options->format, "pdf, xlsx, csv, json; focus (FinOps FOCUS 1.2), hledger, beancount")
       ->required()
       ->check(CLI::IsMember({"pdf", "xlsx", "csv", "focus", "hledger", "beancount", "json"}));
+  command->add_option("--table", options->table, "Of csv, which holds one: lines (the captures), adjustments, payouts, reports")
+      ->check(CLI::IsMember({"lines", "adjustments", "payouts", "reports"}))
+      ->capture_default_str();
   command->add_option("--language", options->language, "Of labels in pdf, xlsx and json")->check(CLI::IsMember({"en", "zh"}))->capture_default_str();
   command->add_option("--output", options->output, "File; '-' for standard output")->capture_default_str();
   command->add_option("--ack-key", options->key, "The market's public key (64 hexadecimal digits, 'ack_key' of a join bundle); without it, "

@@ -1,5 +1,6 @@
 #include "documents/csv.h"
 
+#include <algorithm>
 #include <array>
 
 #include "documents/text.h"
@@ -17,9 +18,9 @@ bool starts_formula(std::string_view text) {
   return false;
 }
 
-CsvField field_of(const Cell& cell) { return {plain(cell), !std::holds_alternative<std::string>(cell)}; }
-
 }  // namespace
+
+CsvField csv_field(const Cell& cell) { return {plain(cell), !std::holds_alternative<std::string>(cell)}; }
 
 std::string csv_record(const std::vector<CsvField>& fields) {
   std::string out;
@@ -37,19 +38,21 @@ std::string csv_record(const std::vector<CsvField>& fields) {
   return out + "\r\n";
 }
 
-std::string write_csv(const Document& document) {
-  const Table& table = document.tables.front();
+Result<std::string> write_csv(const Document& document, std::string_view key) {
+  const auto found = std::ranges::find_if(document.tables, [&](const Table& t) { return t.filed && (key.empty() || t.key == key); });
+  if (found == document.tables.end()) return fail(ErrorCode::invalid_argument, "the document has no table \"" + std::string(key) + "\"");
+  const Table& table = *found;
   std::vector<CsvField> head, front;
   for (const Fact& fact : document.facts)
     if (fact.identity) {
       head.push_back({fact.key, true});
-      front.push_back(field_of(fact.value));
+      front.push_back(csv_field(fact.value));
     }
   for (const Column& column : table.columns) head.push_back({column.key, true});
   std::string out = csv_record(head);
   for (const std::vector<Cell>& row : table.rows) {
     std::vector<CsvField> fields = front;
-    for (const Cell& cell : row) fields.push_back(field_of(cell));
+    for (const Cell& cell : row) fields.push_back(csv_field(cell));
     out += csv_record(fields);
   }
   return out;

@@ -17,10 +17,12 @@ struct CsvField {
   std::string text;
   bool raw = false;
 };
+CsvField csv_field(const Cell& cell);
 std::string csv_record(const std::vector<CsvField>& fields);
 
-// The document's main table: the identity facts as columns in front, then every column by its key. The columns are the
+// One table of the document, the main one (its first) when `key` is empty: the identity facts as columns in front, then every column by its key. The columns are the
 // same for every document of one kind, in any language, whatever it holds. No line of sums: a program adds up itself.
-std::string write_csv(const Document& document);
+// Errors: invalid_argument (no table with this key).
+Result<std::string> write_csv(const Document& document, std::string_view key = {});
 
 }  // namespace bourse::documents

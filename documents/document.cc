@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
+
+#include "base/assert.h"
 
 namespace bourse::documents {
 namespace {
@@ -51,6 +54,26 @@ Status check_money(const Table& table, std::size_t column) {
 }
 
 }  // namespace
+
+Table paper_view(const Table& table, std::string title, const std::vector<std::string_view>& keys, bool totals) {
+  Table out{.key = table.key, .title = std::move(title), .printed = !table.rows.empty(), .filed = false};
+  std::vector<std::size_t> chosen;
+  for (const std::string_view key : keys) {
+    const auto found = std::ranges::find(table.columns, key, &Column::key);
+    BOURSE_ASSERT(found != table.columns.end());
+    chosen.push_back(static_cast<std::size_t>(found - table.columns.begin()));
+    out.columns.push_back(*found);
+    out.columns.back().printed = true;
+  }
+  const auto pick = [&](const std::vector<Cell>& row) {
+    std::vector<Cell> cells;
+    for (const std::size_t c : chosen) cells.push_back(row[c]);
+    return cells;
+  };
+  for (const std::vector<Cell>& row : table.rows) out.rows.push_back(pick(row));
+  if (totals && !table.totals.empty()) out.totals = pick(table.totals);
+  return out;
+}
 
 Status check(const Document& document) {
   if (document.tables.empty()) return fail(ErrorCode::integrity, "a document has a table at least");

@@ -46,6 +46,7 @@ struct Table {
   std::vector<std::vector<Cell>> rows;
   std::vector<Cell> totals;   // empty = no line of sums; else a cell a column
   bool printed = true;
+  bool filed = true;          // in files for programs too; false for a view of another table that fits on paper
 };
 
 struct Fact {
@@ -83,6 +84,10 @@ struct Document {
   std::vector<Evidence> evidence;
   std::vector<std::string> signatures;  // labels of the lines to sign on
 };
+
+// The columns of `table` with these keys, in their order, as a table for paper alone: a wide table is printed as several.
+// Without `totals` its sums are left out. Keys that it doesn't have are a broken promise.
+Table paper_view(const Table& table, std::string title, const std::vector<std::string_view>& keys, bool totals);
 
 // Whether the document is well-formed: a table at least, cells as many as columns and of their kind, one unit a money
 // column, totals that are the sums. Every writer of the command line is behind this. Errors: integrity, naming the place.

@@ -30,7 +30,7 @@ CsvField raw(std::string_view value) { return {std::string(value), true}; }
 
 // The columns in order; each name stands beside its value, so that none can slip.
 std::vector<std::pair<const char*, CsvField>> columns_of(const FocusDataset& set, const FocusCharge& charge) {
-  const bool tax = charge.category == ChargeCategory::tax;
+  const bool unpriced = charge.category == ChargeCategory::tax || !charge.pricing_quantity;
   const bool consumed = charge.category == ChargeCategory::usage && charge.consumed_quantity;
   const bool priced = charge.category == ChargeCategory::usage || charge.category == ChargeCategory::purchase;
   return {{"BilledCost", raw(to_text(charge.billed))},
@@ -48,15 +48,15 @@ std::vector<std::pair<const char*, CsvField>> columns_of(const FocusDataset& set
           {"ConsumedQuantity", raw(consumed ? to_text(*charge.consumed_quantity) : "")},
           {"ConsumedUnit", text(consumed ? charge.consumed_unit : "")},
           {"ContractedCost", raw(to_text(charge.contracted))},
-          {"ContractedUnitPrice", raw(tax ? "" : to_text(charge.contracted_unit_price))},
+          {"ContractedUnitPrice", raw(unpriced ? "" : to_text(charge.contracted_unit_price))},
           {"EffectiveCost", raw(to_text(charge.effective))},
           {"InvoiceId", text(set.invoice_id)},
           {"InvoiceIssuerName", text(set.invoice_issuer)},
           {"ListCost", raw(to_text(charge.list))},
-          {"ListUnitPrice", raw(tax ? "" : to_text(charge.list_unit_price))},
+          {"ListUnitPrice", raw(unpriced ? "" : to_text(charge.list_unit_price))},
           {"PricingCategory", raw(priced ? "Standard" : "")},
-          {"PricingQuantity", raw(tax ? "" : to_text(charge.pricing_quantity))},
-          {"PricingUnit", text(tax ? "" : charge.pricing_unit)},
+          {"PricingQuantity", raw(unpriced ? "" : to_text(*charge.pricing_quantity))},
+          {"PricingUnit", text(unpriced ? "" : charge.pricing_unit)},
           {"ProviderName", text(set.provider)},
           {"PublisherName", text(set.publisher)},
           {"ResourceId", text(charge.resource_id)},
@@ -64,8 +64,8 @@ std::vector<std::pair<const char*, CsvField>> columns_of(const FocusDataset& set
           {"ResourceType", text(charge.resource_type)},
           {"ServiceCategory", raw("Compute")},
           {"ServiceName", text(charge.service_name)},
-          {"SkuId", text(tax ? "" : charge.sku_id)},
-          {"SkuPriceId", text(tax ? "" : charge.sku_price_id)}};
+          {"SkuId", text(unpriced ? "" : charge.sku_id)},
+          {"SkuPriceId", text(unpriced ? "" : charge.sku_price_id)}};
 }
 
 }  // namespace
@@ -78,7 +78,7 @@ std::string write_focus(const FocusDataset& dataset) {
   for (const FocusCharge& charge : dataset.charges) {
     std::vector<CsvField> fields;
     for (auto& [column, value] : columns_of(dataset, charge)) fields.push_back(std::move(value));
-    for (const std::string& extra : charge.extra) fields.push_back(text(extra));
+    for (const Cell& extra : charge.extra) fields.push_back(csv_field(extra));
     out += csv_record(fields);
   }
   return out;

@@ -23,18 +23,19 @@ enum class ChargeCategory : std::uint8_t { usage, purchase, tax, credit, adjustm
 
 struct FocusCharge {
   ChargeCategory category = ChargeCategory::usage;
-  bool correction = false;          // of a billing period that was invoiced already; nothing else is a Correction
+  bool correction = false;          // of, or late for, a billing period that was invoiced already; nothing else is a Correction
   std::string description;
   Instant start, end;
   Amount billed;                    // Σ over an invoice = what the invoice asks for
   Amount effective, contracted, list;
-  Decimal pricing_quantity{1, 0};   // × a unit price = that cost, exactly
+  // × a unit price = that cost, exactly. None for charges that follow from others: then there are no unit prices and no SKU.
+  std::optional<Decimal> pricing_quantity = Decimal{1, 0};
   std::string pricing_unit;         // FOCUS UnitFormat
   Amount contracted_unit_price, list_unit_price;
   std::optional<Decimal> consumed_quantity;
   std::string consumed_unit;
   std::string resource_id, resource_name, resource_type, sku_id, sku_price_id, service_name;
-  std::vector<std::string> extra;   // one for each of FocusDataset::extra_columns
+  std::vector<Cell> extra;          // one for each of FocusDataset::extra_columns
 };
 
 struct FocusDataset {

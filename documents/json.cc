@@ -55,7 +55,8 @@ std::string write_json(const Document& document) {
   json parties = json::array(), tables = json::array(), notes = json::array(), evidence = json::array();
   for (const Party& party : document.parties)
     parties.push_back({{"role", party.role}, {"label", clean(party.label)}, {"name", clean(party.name)}, {"details", facts_of(party.details)}});
-  for (const Table& table : document.tables) tables.push_back(table_of(table));
+  for (const Table& table : document.tables)
+    if (table.filed) tables.push_back(table_of(table));
   for (const std::string& note : document.notes) notes.push_back(clean(note));
   for (const Evidence& item : document.evidence)
     evidence.push_back({{"key", item.key}, {"label", clean(item.label)}, {"value", clean(item.value)}});

@@ -129,6 +129,8 @@ class TablePrinter {
     bool odd = false;
     for (const auto& row : table_.rows) {
       odd = !odd;
+      // The sums never stand on a page alone.
+      if (&row == &table_.rows.back() && !table_.totals.empty()) turn(height_of(row) + height_of(table_.totals) + 1);
       line(row, height_of(row), odd ? std::nullopt : std::optional(kShade));
     }
     if (!table_.totals.empty()) {

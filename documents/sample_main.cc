@@ -14,6 +14,10 @@ int main(int argc, char** argv) {
   app.add_option("--center-name", options.center_name)->capture_default_str();
   app.add_option("--market", options.market)->capture_default_str();
   app.add_option("--opening", options.opening.micros, "Owed before, in micro-units")->capture_default_str();
+  app.add_option("--late", options.late, "Of the captures: usage of an earlier period")->capture_default_str();
+  app.add_option("--adjustments", options.adjustments, "Refunds and disputes")->capture_default_str();
+  app.add_option("--payouts", options.payouts, "Payments to the center; every third came back")->capture_default_str();
+  app.add_option("--reason", options.reason, "Of every refund and dispute")->capture_default_str();
   app.add_flag("--key", key_only, "The key that signs, in hexadecimal, instead of the statement");
   CLI11_PARSE(app, argc, argv);
   documents::SampleStatement sample(options);

@@ -214,7 +214,8 @@ Result<std::string> Workbook::write() {
   properties.created = static_cast<time_t>(document_.issued.unix_ms / 1000);
   workbook_set_properties(book_, &properties);
   facts_sheet();
-  for (const Table& table : document_.tables) table_sheet(table);
+  for (const Table& table : document_.tables)
+    if (table.filed) table_sheet(table);
   evidence_sheet();
   keep(workbook_close(book_));
   std::string out;

@@ -1,5 +1,5 @@
 // A sealed statement of any length for tests: captures of attempts with two readings each, rated and split as the engine does,
-// with the center's signed reports. The same options give the same bytes.
+// with the center's signed reports; refunds, disputes and payouts. The same options give the same bytes.
 #pragma once
 
 #include <algorithm>
@@ -20,6 +20,10 @@ struct SampleOptions {
   std::string center_name = "alpha", market = "bourse.test";
   std::uint64_t seed = 20261122;
   Amount opening = Amount::of_micros(1'234'567);
+  std::size_t late = 0;         // of the lines: usage of an earlier period, the second reading of an attempt
+  std::size_t adjustments = 0;  // a refund, a dispute, its resolution, and so on; by turns of an earlier period and of this one
+  std::size_t payouts = 0;      // every third came back
+  std::string reason = "节点故障, half of it";
 };
 
 class SampleStatement {
@@ -33,6 +37,8 @@ class SampleStatement {
   statement::Statement make() {
     statement::Statement out{.market = options_.market, .center = id<CenterId>(), .center_name = options_.center_name, .period = id<PeriodId>(),
                              .number = 3, .opened_at = {kStart - 1000}, .cut_off = {kStart + 30 * kDay}, .billing_key = billing_.public_key};
+    earlier_ = id<PeriodId>();
+    while (out.lines.size() < options_.late) late_line(out);
     while (out.lines.size() < options_.lines) attempt(out);
     for (std::size_t first = 0; first < out.lines.size(); first += kRecordsPerReport)
       report(out, first, std::min(first + kRecordsPerReport, out.lines.size()));
@@ -42,8 +48,14 @@ class SampleStatement {
       out.totals.margin += line.added.margin;
       out.totals.tax += line.added.tax;
     }
+    for (std::size_t i = 0; i < options_.adjustments; i += 3) adjust(out, i);
+    for (std::size_t i = 0; i < options_.payouts; ++i) {
+      const auto size = static_cast<std::int64_t>(3'000'001 + i);
+      out.payouts.push_back({id<PayoutId>(), Amount::of_micros(i % 3 == 2 ? -size : size), {kStart + kDay + static_cast<std::int64_t>(i) * 997}});
+      out.payout += out.payouts.back().amount;
+    }
     out.opening = options_.opening;
-    out.closing = out.opening + out.totals.center;  // nothing is paid out yet
+    out.closing = out.opening + out.totals.center + out.adjusted.center_share - out.payout;
     return out;
   }
 
@@ -65,6 +77,48 @@ class SampleStatement {
     const bool more = !first.final;
     out.lines.push_back(first);
     if (more) out.lines.push_back(line(job, attempt, allocation, 2, ran, true, &first));
+  }
+
+  // The attempt's first reading was in time, and is in the statement of the earlier period.
+  void late_line(statement::Statement& out) {
+    const JobId job = id<JobId>();
+    const AttemptId attempt = id<AttemptId>();
+    const pricing::Allocation allocation{.cores = 64, .gpus = 4, .nodes = 1, .mem_mib = 65'536};
+    const auto ran = static_cast<std::int64_t>(7'200'000 + out.lines.size() * 13);
+    const statement::Line first = line(job, attempt, allocation, 1, ran / 3, false, nullptr);
+    out.lines.push_back(line(job, attempt, allocation, 2, ran, true, &first));
+    out.lines.back().adjusts = earlier_;
+  }
+
+  // A refund of a tenth; a dispute about half of the rest; its resolution, half for the user. As many of them as are wanted.
+  void adjust(statement::Statement& out, std::size_t first) {
+    const Amount gross = Amount::of_micros(static_cast<std::int64_t>(1'000'003 + first * 7'919)), none;
+    const pricing::Split split = pricing::split(gross, {.tax_bps = 600, .margin_bps = 1'000});
+    const statement::Parts charge{gross, split.center, split.margin, split.tax};
+    const broker::Charge of{.gross = gross, .center_share = split.center, .margin = split.margin, .tax = split.tax};
+    const JobId job = id<JobId>();
+    const AttemptId attempt = id<AttemptId>();
+    const DisputeId dispute = id<DisputeId>();
+    const PeriodId adjusts = first / 3 % 2 == 0 ? earlier_ : out.period;
+    const auto add = [&](broker::AdjustmentKind kind, DisputeId about, Amount base, Amount amount, broker::AdjustmentParts moved) {
+      if (out.adjustments.size() == options_.adjustments) return;
+      const auto n = static_cast<std::int64_t>(out.adjustments.size());
+      out.adjustments.push_back({id<AdjustmentId>(), kind, about, job, attempt, adjusts, charge, base, amount, moved, options_.reason,
+                                 {kStart + kDay / 2 + n * 61'000}});
+      out.adjusted += moved;
+    };
+    const auto slice = [&](Amount from, Amount to) {
+      const broker::ChargeParts a = parts_of(of, from), b = parts_of(of, to);
+      return broker::ChargeParts{a.center_share - b.center_share, a.margin - b.margin, a.tax - b.tax};
+    };
+    const Amount part = Amount::of_micros(gross.micros / 10), rest = gross - part, disputed = Amount::of_micros(rest.micros / 2);
+    const Amount half = Amount::of_micros(disputed.micros / 2);
+    const auto back = slice(gross, rest), frozen = slice(rest, rest - disputed), given = slice(rest, rest - half);
+    using enum broker::AdjustmentKind;
+    add(refund, {}, gross, part, {part, none - back.center_share, none - back.margin, none - back.tax, none});
+    add(dispute_opened, dispute, rest, disputed, {none, none - frozen.center_share, none, none, frozen.center_share});
+    add(dispute_resolved, dispute, rest, disputed,
+        {half, frozen.center_share - given.center_share, none - given.margin, none - given.tax, none - frozen.center_share});
   }
 
   statement::Line line(JobId job, AttemptId attempt, const pricing::Allocation& allocation, std::uint32_t revision, std::int64_t ran_ms,
@@ -128,6 +182,7 @@ class SampleStatement {
   SeededRng rng_;
   federation::KeyPair ack_, billing_;
   PriceRowId core_ = id<PriceRowId>(), gpu_ = id<PriceRowId>(), node_ = id<PriceRowId>(), memory_ = id<PriceRowId>();
+  PeriodId earlier_;
 };
 
 }  // namespace bourse::documents

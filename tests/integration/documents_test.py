@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 PROGRAMS = os.environ["BOURSE_PROGRAMS"]
 DOES_NOT_VERIFY, BAD_USAGE = 8, 2
+MOVING = ("--lines", "30", "--late", "4", "--adjustments", "14", "--payouts", "5")
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 HOSTILE = "=HYPERLINK(\"x\")\r\n2026-01-01 * \"a\\\" ; b  | 北京　超算 <&>\t@"
 MANDATORY = ("BilledCost BillingAccountId BillingAccountName BillingCurrency BillingPeriodEnd BillingPeriodStart ChargeCategory ChargeClass "
@@ -103,7 +104,7 @@ class DocumentsTest(unittest.TestCase):
             self.assertEqual(export(sample(), *arguments).returncode, BAD_USAGE, arguments)
 
     def test_every_format_gives_the_same_bytes_again_and_leaves_only_its_file(self):
-        statement = sample("--lines", "12")
+        statement = sample(*MOVING)
         for form in ("pdf", "xlsx", "csv", "focus", "hledger", "beancount", "json"):
             with self.subTest(form), tempfile.TemporaryDirectory() as folder:
                 out = folder + "/out"
@@ -113,14 +114,19 @@ class DocumentsTest(unittest.TestCase):
                 self.assertEqual(os.listdir(folder), ["out"])
 
     def test_journals_are_accepted_by_the_programs_they_are_for(self):
-        for arguments in ((), ("--lines", "0"), ("--center-name", HOSTILE, "--market", HOSTILE), ("--opening", "-9000000000000000001"), ("--lines", "2000")):
+        for arguments in ((), ("--lines", "0"), ("--center-name", HOSTILE, "--market", HOSTILE), ("--opening", "-9000000000000000001"), ("--lines", "2000"), MOVING,
+                          ("--lines", "0", "--adjustments", "2", "--payouts", "3", "--reason", HOSTILE)):
             with self.subTest(arguments):
                 statement = sample(*arguments)
                 body = body_of(statement)
                 hledger = self.good(statement, "--format", "hledger")
                 self.checked(hledger, ".journal", "hledger", "-f", "FILE", "check", "--strict")
                 total = self.checked(hledger, ".journal", "hledger", "-f", "FILE", "balance", "Income", "-N", "--format", "%(total)")
-                self.assertEqual(Decimal((total.split() or ["0"])[0]), -Decimal(body["totals"]["margin"]))
+                self.assertEqual(Decimal((total.split() or ["0"])[0]), -Decimal(body["totals"]["margin"]) - Decimal(body["adjusted"]["margin"]))
+                for account, balance in (("Center payable", -Decimal(body["closing"])), ("Dispute escrow", -Decimal(body["adjusted"]["escrow"])),
+                                         ("Payout in transit", -Decimal(body["payout"]))):
+                    total = self.checked(hledger, ".journal", "hledger", "-f", "FILE", "balance", account, "-N", "--format", "%(total)")
+                    self.assertEqual(Decimal((total.split() or ["0"])[0]), balance, account)
                 beancount = self.good(statement, "--format", "beancount")
                 self.checked(beancount, ".beancount", "bean-check", "FILE")
 
@@ -158,11 +164,46 @@ class DocumentsTest(unittest.TestCase):
         empty = self.good(sample("--lines", "0"), "--format", "focus").decode()
         self.assertEqual(next(csv.reader(io.StringIO(empty))), list(focus[0]))
 
+    def test_corrections_payouts_and_late_usage_are_in_every_file(self):
+        statement = sample(*MOVING, "--reason", HOSTILE)
+        body = body_of(statement)
+        csvs = {table: list(csv.DictReader(io.StringIO(self.good(statement, "--format", "csv", "--table", table).decode(), newline="")))
+                for table in ("lines", "adjustments", "payouts", "reports")}
+        self.assertEqual({table: len(rows) for table, rows in csvs.items()},
+                         {"lines": 30, "adjustments": 14, "payouts": 5, "reports": len(body["reports"])})
+        for ours, theirs in (("user", "user"), ("center_share", "center"), ("margin", "margin"), ("tax", "tax"), ("escrow", "escrow")):
+            self.assertEqual(sum(Decimal(row[ours]) for row in csvs["adjustments"]), Decimal(body["adjusted"][theirs]))
+        self.assertEqual(sum(Decimal(row["amount"]) for row in csvs["payouts"]), Decimal(body["payout"]))
+        self.assertEqual([row["adjusts"] or None for row in csvs["lines"]], [line["adjusts"] for line in body["lines"]])
+        self.assertEqual(export(statement, "--format", "csv", "--table", "x").returncode, BAD_USAGE)
+        focus = list(csv.DictReader(io.StringIO(self.good(statement, "--format", "focus").decode(), newline="")))
+        self.assertEqual(sum(Decimal(row["BilledCost"]) for row in focus), Decimal(body["totals"]["center"]) + Decimal(body["adjusted"]["center"]))
+        earlier = [one["adjusts"] not in (None, body["period"]["id"]) for one in body["lines"] + body["adjustments"]]
+        self.assertEqual([row["ChargeClass"] == "Correction" for row in focus], earlier)
+        for row in focus:
+            # FOCUS: only a Correction may be usage without a quantity.
+            self.assertTrue(row["ConsumedQuantity"] or row["ChargeClass"] == "Correction" or row["ChargeCategory"] == "Adjustment")
+        book = Workbook(self.good(statement, "--format", "xlsx"))
+        *center, total = book.column("Corrections", "To the center")
+        self.assertEqual((len(center), shown(total)), (14, Decimal(body["adjusted"]["center"])))
+        self.assertEqual(shown(book.column("Payouts", "Amount")[-1]), Decimal(body["payout"]))
+        for language, words in (("en", ("Corrections", "dispute resolved", "earlier period", "returned by the bank", "What the corrections move")),
+                                ("zh", ("更正明细", "争议裁定", "往期用量", "银行退回", "更正的资金去向"))):
+            text = "\n".join(self.pages(self.good(statement, "--format", "pdf", "--language", language)))
+            for word in words:
+                self.assertIn(word, text)
+            for one in body["adjustments"]:
+                self.assertIn(one["job"], text)
+                self.assertIn(f"{Decimal(one['parts']['center']):,.6f}", text)
+            for name in ("opening", "payout", "closing"):
+                self.assertIn(f"{Decimal(body[name]):,.6f} CNY", text)
+            self.assertIn(f"{Decimal(body['adjusted']['center']):,.6f} CNY", text)
+
     def test_a_workbook_holds_exact_sums(self):
         statement = sample("--lines", "50", "--center-name", HOSTILE, "--opening", "1234567890123456789")
         body = body_of(statement)
         book = Workbook(self.good(statement, "--format", "xlsx"))
-        self.assertEqual(list(book.sheets), ["Summary", "Captures", "Signed usage reports", "Evidence"])
+        self.assertEqual(list(book.sheets), ["Summary", "Captures", "Corrections", "Payouts", "Signed usage reports", "Evidence"])
         self.assertIn(body["period"]["cut_off"], book.core)
         *gross, total = book.column("Captures", "Sold")
         self.assertEqual(sum(map(shown, gross)), shown(total))
