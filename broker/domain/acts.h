@@ -78,7 +78,16 @@ struct ResolveDispute {
   }
 };
 
-using Act = std::variant<FundAccount, SetContract, PublishPrices, SetPayee, OrderPayout, Refund, ResolveDispute>;
+// How far below zero the account's wallet may go: its jobs are billed afterwards.
+struct SetCreditLimit {
+  BillingAccountId account;
+  Amount credit_limit;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.account, self.credit_limit); }
+};
+
+using Act = std::variant<FundAccount, SetContract, PublishPrices, SetPayee, OrderPayout, Refund, ResolveDispute,
+                         SetCreditLimit>;
 std::string_view name(const Act& act);  // "fund_account"
 
 // An act that waits for its second person.

@@ -16,6 +16,9 @@ struct Applier {
   }
 
   void operator()(const CommandAnswered& event) const;
+  void operator()(const ledger::HoldEnded& event) const;
+  void operator()(const AccountPolicySet& event) const;
+  void operator()(const MemberLimitsSet& event) const;
   void operator()(const BillingAccountOpened& event) const;
   void operator()(const MemberAdded& event) const;
   void operator()(const CenterEnrolled& event) const;
@@ -48,6 +51,7 @@ struct Applier {
 
  private:
   BillingAccount& account(BillingAccountId id) const;
+  MemberSpending& spending(BillingAccountId account, UserId user) const;
   Center& center(CenterId id) const;
   Period& period(PeriodId id) const;
   Job& job(JobId id) const;

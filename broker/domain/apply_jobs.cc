@@ -44,6 +44,7 @@ void Applier::operator()(const JobSubmitted& event) const {
   const bool fresh = market.jobs_.try_emplace(event.job, std::move(fresh_job)).second;
   BOURSE_ASSERT(fresh);
   ++market.live_jobs_;
+  spending(event.account, event.user).held += market.ledger_.hold(event.hold)->amount;
 }
 
 void Applier::operator()(const AttemptOrdered& event) const {
@@ -130,6 +131,8 @@ void Applier::operator()(const UsageCaptured& event) const {
   attempt.usage_final = event.final;
   attempt.charged += event.gross;
   close_if_done(attempt);
+  const auto [day, month] = market.calendar(account(of.account), event.at);
+  spending(of.account, of.user).spend(event.gross, day, month);
   Period& booked = period(event.period);
   BOURSE_ASSERT(booked.state == PeriodState::open);
   ++booked.captures;

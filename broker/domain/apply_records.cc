@@ -50,6 +50,29 @@ void Applier::operator()(const MemberAdded& event) const {
   market.accounts_of_[event.user].insert(event.account);
 }
 
+MemberSpending& Applier::spending(BillingAccountId account, UserId user) const {
+  return market.spending_.try_emplace({account, user}, MemberSpending{.account = account, .user = user}).first->second;
+}
+
+void Applier::operator()(const AccountPolicySet& event) const {
+  BillingAccount& changed = account(event.account);
+  changed.frozen = event.frozen;
+  changed.frozen_reason = event.reason;
+  changed.zone = event.zone;
+}
+
+void Applier::operator()(const MemberLimitsSet& event) const {
+  spending(event.account, event.user).limits = event.limits;
+}
+
+// What is released no longer counts against its job's user.
+void Applier::operator()(const ledger::HoldEnded& event) const {
+  const ledger::Hold* hold = market.ledger_.hold(event.hold);
+  if (const Job* job = hold == nullptr ? nullptr : market.job(JobId{hold->reference}); job != nullptr && job->hold == event.hold)
+    spending(job->account, job->user).held -= event.released;
+  market.ledger_.apply(event);
+}
+
 void Applier::operator()(const CenterEnrolled& event) const {
   Center center{.id = event.center,
                 .name = event.name,

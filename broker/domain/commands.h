@@ -142,6 +142,18 @@ struct SettlePayout {
   std::string bank_reference;
   std::string reason;
 };
+// Stops or allows new jobs; what runs goes on. `zone`: of the account's days and months.
+struct SetAccountPolicy {
+  BillingAccountId account;
+  bool frozen = false;
+  std::string reason;
+  std::string zone;  // IANA name; empty = UTC
+};
+struct SetMemberLimits {
+  BillingAccountId account;
+  UserId user;
+  MemberLimits limits;
+};
 struct OpenDispute {
   DisputeId dispute;
   AdjustmentId adjustment;
@@ -155,7 +167,8 @@ struct OpenDispute {
 using CommandBody = std::variant<OpenBillingAccount, AddMember, FundAccount, PostTransfers, EnrolCenter,
                                  ChangeCenterState, SetContract, PublishPrices, ObservePools, IssueQuote, SubmitJob,
                                  CancelJob, ApplyReport, Tick, ClosePeriod, SealStatement, Propose, EndProposal, SetPayee,
-                                 OrderPayout, SettlePayout, Refund, OpenDispute, ResolveDispute>;
+                                 OrderPayout, SettlePayout, Refund, OpenDispute, ResolveDispute, SetCreditLimit,
+                                 SetAccountPolicy, SetMemberLimits>;
 
 struct Command {
   // The caller's idempotency key, already scoped by principal ("usr_…/key"); empty for commands that need none

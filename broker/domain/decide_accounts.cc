@@ -66,6 +66,46 @@ Result<CommandResult> Decider::on(const AddMember& command) {
   return made(command.account.uuid);
 }
 
+Result<CommandResult> Decider::on(const SetAccountPolicy& command) {
+  const BillingAccount* account = market_.account(command.account);
+  if (account == nullptr) return fail(ErrorCode::not_found, "billing account " + to_text(command.account));
+  if (!command.zone.empty()) CHECK_OK(Zone::named(command.zone));
+  if (command.frozen && command.reason.empty()) return fail(ErrorCode::invalid_argument, "freezing needs a reason");
+  emit(AccountPolicySet{command.account, command.frozen, shown(command.reason), command.zone, now_});
+  return made(command.account.uuid);
+}
+
+Result<CommandResult> Decider::on(const SetMemberLimits& command) {
+  TRY(const BillingAccount* account, usable_account(command.account, command.user));
+  const MemberLimits& limits = command.limits;
+  for (const auto& limit : {limits.total, limits.per_day, limits.per_month, limits.per_job})
+    if (limit && limit->is_negative()) return fail(ErrorCode::invalid_argument, "a limit must not be below zero");
+  emit(MemberLimitsSet{account->id, command.user, limits, now_});
+  return made(command.account.uuid);
+}
+
+Status Decider::check(const SetCreditLimit& act) const {
+  const BillingAccount* account = market_.account(act.account);
+  if (account == nullptr) return fail(ErrorCode::not_found, "billing account " + to_text(act.account));
+  CHECK_OK(market_.ledger_.set_credit_limit({account->wallet, act.credit_limit}));
+  return {};
+}
+
+Result<CommandResult> Decider::on(const SetCreditLimit& act) {
+  CHECK_OK(check(act));
+  emit(ledger::CreditLimitSet{market_.account(act.account)->wallet, act.credit_limit});
+  return made(act.account.uuid);
+}
+
+Status Decider::check_spending(const BillingAccount& account, UserId user, Amount hold) const {
+  if (account.frozen) return fail(ErrorCode::account_frozen, account.frozen_reason);
+  const MemberSpending* spending = market_.spending(account.id, user);
+  if (spending == nullptr) return {};
+  const auto [day, month] = market_.calendar(account, now_);
+  if (auto why = spending->refuses(hold, day, month)) return fail(ErrorCode::member_limit, std::move(*why));
+  return {};
+}
+
 Status Decider::check(const FundAccount& act) const {
   if (market_.account(act.account) == nullptr)
     return fail(ErrorCode::not_found, "billing account " + to_text(act.account));

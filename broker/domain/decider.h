@@ -71,6 +71,12 @@ class Decider {
   // decide_accounts.cc
   Result<CommandResult> on(const OpenBillingAccount& command);
   Result<CommandResult> on(const AddMember& command);
+  Result<CommandResult> on(const SetAccountPolicy& command);
+  Result<CommandResult> on(const SetMemberLimits& command);
+  Result<CommandResult> on(const SetCreditLimit& command);
+  Status check(const SetCreditLimit& act) const;
+  // May the member commit that much more? Errors: account_frozen, member_limit.
+  Status check_spending(const BillingAccount& account, UserId user, Amount hold) const;
   Result<CommandResult> on(const FundAccount& command);
   Result<CommandResult> on(const PostTransfers& command);
   // decide_centers.cc

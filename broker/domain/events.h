@@ -13,6 +13,7 @@
 #include "broker/domain/acts.h"
 #include "broker/domain/center.h"
 #include "broker/domain/job.h"
+#include "broker/domain/spending.h"
 #include "ledger/domain/events.h"
 
 namespace bourse::broker {
@@ -346,6 +347,25 @@ struct DisputeResolved {
   }
 };
 
+struct AccountPolicySet {
+  BillingAccountId account;
+  bool frozen = false;
+  std::string reason;
+  std::string zone;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.account, self.frozen, self.reason, self.zone, self.at);
+  }
+};
+
+struct MemberLimitsSet {
+  BillingAccountId account;
+  UserId user;
+  MemberLimits limits;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.account, self.user, self.limits, self.at); }
+};
+
 // Alternatives in journal order: a new kind of event goes to the end, and none is ever removed.
 using Event =
     std::variant<ledger::AccountOpened, ledger::Posted, ledger::TransferRefused, ledger::HoldPlaced,
@@ -353,7 +373,8 @@ using Event =
                  MemberAdded, CenterEnrolled, CenterStateChanged, ContractSet, PricesPublished, QuoteIssued,
                  QuoteDropped, JobSubmitted, AttemptOrdered, AttemptReported, UsageCaptured, CancelRequested, JobClosed,
                  RecordQuarantined, ReportAccepted, PeriodOpened, PeriodClosing, StatementSealed, ActProposed, ProposalEnded,
-                 PayeeSet, PayoutOrdered, PayoutSettled, ChargeAdjusted, DisputeOpened, DisputeResolved>;
+                 PayeeSet, PayoutOrdered, PayoutSettled, ChargeAdjusted, DisputeOpened, DisputeResolved,
+                 ledger::CreditLimitSet, AccountPolicySet, MemberLimitsSet>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

@@ -47,6 +47,24 @@ Market::~Market() = default;
 const BillingAccount* Market::account(BillingAccountId id) const {
   return find_or_null(accounts_, id);
 }
+const MemberSpending* Market::spending(BillingAccountId account, UserId user) const {
+  return find_or_null(spending_, std::pair(account, user));
+}
+
+std::pair<std::int64_t, std::int32_t> Market::calendar(const BillingAccount& account, Instant at) const {
+  std::int64_t day = at.unix_ms / hours(24).ms;
+  if (!account.zone.empty()) {
+    auto known = zones_.find(account.zone);
+    if (known == zones_.end()) {
+      auto zone = Zone::named(account.zone);
+      if (!zone) return {day, month_of(day)};  // checked when it was set; this machine's database lost it
+      known = zones_.emplace(account.zone, std::move(*zone)).first;
+    }
+    day = known->second.local(at).day;
+  }
+  return {day, month_of(day)};
+}
+
 const Center* Market::center(CenterId id) const {
   return find_or_null(centers_, id);
 }

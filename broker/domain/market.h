@@ -24,6 +24,7 @@
 
 #include "broker/domain/commands.h"
 #include "broker/domain/events.h"
+#include "base/zone.h"
 #include "broker/domain/routing/router.h"
 #include "ledger/domain/ledger.h"
 #include "pricing/price_book.h"
@@ -37,8 +38,11 @@ struct BillingAccount {
   LedgerAccountId wallet;
   Unit unit = kCny;
   std::vector<UserId> members;  // the owner first
+  bool frozen = false;          // takes no new jobs
+  std::string frozen_reason;
+  std::string zone;             // of its days and months: IANA name; empty = UTC
   static constexpr void fields(auto& self, auto&& visit) {
-    visit(self.id, self.tenant, self.name, self.wallet, self.unit, self.members);
+    visit(self.id, self.tenant, self.name, self.wallet, self.unit, self.members, self.frozen, self.frozen_reason, self.zone);
   }
 };
 
@@ -84,6 +88,10 @@ class Market {
   const BillingAccount* account(BillingAccountId id) const;
   std::vector<const BillingAccount*> accounts() const;                // by id
   std::vector<const BillingAccount*> accounts_of(UserId user) const;  // by id
+  // What a member has spent and may spend there; null before the first job or limit.
+  const MemberSpending* spending(BillingAccountId account, UserId user) const;
+  // The account's day and month at that time.
+  std::pair<std::int64_t, std::int32_t> calendar(const BillingAccount& account, Instant at) const;
   const Center* center(CenterId id) const;
   const Center* center_named(std::string_view name) const;
   std::vector<const Center*> centers() const;                              // by name
@@ -164,6 +172,8 @@ class Market {
 
   absl::flat_hash_map<BillingAccountId, BillingAccount> accounts_;
   absl::flat_hash_map<UserId, absl::btree_set<BillingAccountId>> accounts_of_;
+  absl::flat_hash_map<std::pair<BillingAccountId, UserId>, MemberSpending> spending_;
+  mutable absl::flat_hash_map<std::string, Zone> zones_;  // of accounts, as read once
   absl::flat_hash_map<CenterId, Center> centers_;
   std::map<std::string, CenterId, std::less<>> center_names_;
   absl::flat_hash_map<PeriodId, Period> periods_;

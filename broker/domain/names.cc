@@ -65,7 +65,7 @@ constexpr auto kAdjustmentKinds =
 constexpr auto kDisputeStates = std::to_array<std::string_view>({"open", "accepted", "split", "rejected"});
 constexpr auto kProposalEnds = std::to_array<std::string_view>({"approved", "rejected", "withdrawn", "expired"});
 constexpr auto kActs = std::to_array<std::string_view>({"fund_account", "set_contract", "publish_prices", "set_payee",
-                                                        "order_payout", "refund", "resolve_dispute"});
+                                                        "order_payout", "refund", "resolve_dispute", "set_credit_limit"});
 static_assert(kActs.size() == std::variant_size_v<Act>);
 constexpr auto kPeriodStates = std::to_array<std::string_view>({"open", "closing", "closed", "paid"});
 

@@ -72,6 +72,7 @@ void Market::save(std::vector<std::byte>& state) const {
   for (const Period* period : periods) out.write(*period);
   save_sorted(out, quotes_);
   save_sorted(out, jobs_);
+  save_sorted(out, spending_);
   save_sorted(out, proposals_);
   save_sorted(out, payouts_);
   save_sorted(out, disputes_);
@@ -148,6 +149,9 @@ Status Market::load_trade(codec::Reader& in) {
 }
 
 Status Market::load_settlement(codec::Reader& in) {
+  CHECK_OK(load_each<MemberSpending>(in, "spending", [&](const MemberSpending& one) {
+    return spending_.try_emplace({one.account, one.user}, one).second;
+  }));
   CHECK_OK(load_each<Proposal>(in, "proposals", [&](Proposal proposal) {
     index(proposal);
     const ProposalId id = proposal.id;

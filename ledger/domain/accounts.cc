@@ -67,6 +67,18 @@ void Ledger::apply(const AccountOpened& event) {
                        .owner = event.owner});
 }
 
+Result<CreditLimitSet> Ledger::set_credit_limit(const CreditLimitSet& request) const {
+  const Account* known = account(request.account);
+  if (known == nullptr) return fail(ErrorCode::account_not_found, to_text(request.account));
+  if (known->limit == Limit::none) return fail(ErrorCode::invalid_argument, "the account has no limit");
+  if (request.credit_limit.is_negative()) return fail(ErrorCode::invalid_argument, "the credit limit is negative");
+  return request;
+}
+
+void Ledger::apply(const CreditLimitSet& event) {
+  known_account(event.account).credit_limit = event.credit_limit;
+}
+
 const Account* Ledger::account(LedgerAccountId id) const {
   const auto at = account_index_.find(id);
   return at == account_index_.end() ? nullptr : &accounts_[at->second];

@@ -62,6 +62,13 @@ struct AccountOpened {
   }
 };
 
+// From here on a limited account may go so far below zero: what is lent to a post-paid one. What it owes already stays owed.
+struct CreditLimitSet {
+  LedgerAccountId account;
+  Amount credit_limit;  // >= 0
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.account, self.credit_limit); }
+};
+
 // A posted transfer: debit's debits and credit's credits grow by amount.
 struct Posted {
   TransferId transfer;  // the caller's, and its idempotency id

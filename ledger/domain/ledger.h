@@ -110,6 +110,9 @@ class Ledger {
   // account again gives an event that changes nothing.
   Result<AccountOpened> open(const AccountOpened& request) const;
 
+  // Errors: account_not_found, invalid_argument (negative limit, or the account has none).
+  Result<CreditLimitSet> set_credit_limit(const CreditLimitSet& request) const;
+
   // Decides and applies a batch in order, then passes the event of each new outcome (Posted, TransferRefused) to
   // `emit(event)`, in order too. `outcomes` becomes one outcome a request. Errors inside: account_not_found,
   // unit_mismatch, same_account, amount_not_positive, amount_overflow, insufficient_funds, linked_failed; and two that
@@ -132,6 +135,7 @@ class Ledger {
   std::vector<HoldId> expired(Instant now, std::size_t limit) const;
 
   void apply(const AccountOpened& event);
+  void apply(const CreditLimitSet& event);
   void apply(const Posted& event);
   void apply(const TransferRefused& event);
   void apply(const HoldPlaced& event);

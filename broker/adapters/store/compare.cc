@@ -71,8 +71,8 @@ Result<bool> Comparison::run() {
 
 Status Comparison::accounts() {
   std::int64_t rows_seen = 0;
-  CHECK_OK(each("SELECT id, debits_pending_micros, debits_posted_micros, credits_pending_micros, credits_posted_micros "
-                "FROM market.ledger_accounts",
+  CHECK_OK(each("SELECT id, debits_pending_micros, debits_posted_micros, credits_pending_micros, credits_posted_micros, "
+                "credit_limit_micros FROM market.ledger_accounts",
                 [&](const Rows& r, int i) {
                   ++rows_seen;
                   const LedgerAccountId id{r.uuid(i, 0)};
@@ -83,6 +83,7 @@ Status Comparison::accounts() {
                   same(what, "debits_posted", {r.int8(i, 2)}, account->debits_posted);
                   same(what, "credits_pending", {r.int8(i, 3)}, account->credits_pending);
                   same(what, "credits_posted", {r.int8(i, 4)}, account->credits_posted);
+                  same(what, "credit_limit", {r.int8(i, 5)}, account->credit_limit);
                 }));
   same_count("ledger accounts", rows_seen, static_cast<std::int64_t>(market_.ledger().accounts().size()));
   return {};

@@ -21,7 +21,7 @@ PublicKey key_of(std::span<const std::byte> bytes) {
 // ---------------------------------------------------------------- ledger accounts
 
 const char* const AccountRow::kStageName = "stage_accounts";
-const char* const AccountRow::kStage = "id uuid, dpe bigint, dpo bigint, cpe bigint, cpo bigint";
+const char* const AccountRow::kStage = "id uuid, credit_limit bigint, dpe bigint, dpo bigint, cpe bigint, cpo bigint";
 const char* const AccountRow::kLoad =
     "SELECT id, unit, code, limited, credit_limit_micros, owner, debits_pending_micros, debits_posted_micros, "
     "credits_pending_micros, credits_posted_micros, opened_seq, opened_idx FROM market.ledger_accounts WHERE id = ANY ($1)";
@@ -29,7 +29,7 @@ const char* const AccountRow::kCopyNew =
     "COPY market.ledger_accounts (id, unit, code, limited, credit_limit_micros, owner, debits_pending_micros, "
     "debits_posted_micros, credits_pending_micros, credits_posted_micros, opened_seq, opened_idx) FROM STDIN (FORMAT binary)";
 const char* const AccountRow::kMerge =
-    "UPDATE market.ledger_accounts AS t SET debits_pending_micros = s.dpe, debits_posted_micros = s.dpo, "
+    "UPDATE market.ledger_accounts AS t SET credit_limit_micros = s.credit_limit, debits_pending_micros = s.dpe, debits_posted_micros = s.dpo, "
     "credits_pending_micros = s.cpe, credits_posted_micros = s.cpo FROM stage_accounts AS s WHERE t.id = s.id";
 
 AccountRow AccountRow::read(const Rows& r, int i) {
@@ -53,7 +53,7 @@ void AccountRow::write_new(CopyRows& out) const {
           credits_posted, opened_seq, opened_idx);
 }
 void AccountRow::write_change(CopyRows& out) const {
-  out.add(id, debits_pending, debits_posted, credits_pending, credits_posted);
+  out.add(id, credit_limit, debits_pending, debits_posted, credits_pending, credits_posted);
 }
 
 // ---------------------------------------------------------------- holds

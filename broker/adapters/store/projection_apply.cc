@@ -150,14 +150,20 @@ struct Apply {
   }
   Status operator()(const ContractSet& e) const {
     const Contract& c = e.contract;
-    state.contracts.rows.add(c.id, c.center, c.unit.text(), c.terms.tax_bps, c.terms.margin_bps, c.valid_from, c.cycle.ms);
+    state.contracts.rows.add(c.id, c.center, c.unit.text(), c.terms.tax_bps, c.terms.margin_bps, c.valid_from, c.cycle.ms,
+                             c.may_subsidise);
+    for (const pricing::PriceRow& row : c.settlement)
+      state.settlement_rows.rows.add(c.id, row.id, row.scope.pool, row.scope.qos, row.meter, to_text(row.price), row.per,
+                                     row.unit.text(), row.valid_from, or_null(row.valid_until), row.strategy,
+                                     static_cast<std::int16_t>(row.places), row.minimum, codec::encoded(row));
     return {};
   }
   Status operator()(const PricesPublished& e) const {
     for (const pricing::PriceRow& row : e.rows)
       state.prices.rows.add(row.id, or_null(row.scope.tenant), or_null(row.scope.center), row.scope.pool, row.scope.qos,
                             row.meter, to_text(row.price), row.per, row.unit.text(), row.valid_from,
-                            or_null(row.valid_until), e.at);
+                            or_null(row.valid_until), e.at, row.strategy, static_cast<std::int16_t>(row.places),
+                            row.minimum, codec::encoded(row));
     return {};
   }
 
@@ -288,7 +294,8 @@ struct Apply {
                             place.idx, or_null(e.adjusts));
     std::int32_t line = 0;
     for (const pricing::RatedLine& rated : e.lines)
-      state.lines.rows.add(e.attempt, revision, line++, rated.row, rated.meter, rated.quantity, rated.amount);
+      state.lines.rows.add(e.attempt, revision, line++, rated.row, rated.meter, rated.quantity, rated.amount,
+                           rated.free, rated.discount, or_null(rated.discount_id));
     return {};
   }
 

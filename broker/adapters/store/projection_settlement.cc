@@ -8,6 +8,24 @@ std::unexpected<Error> not_projected(const EventPlace& place, const char* what, 
                                         ": " + what + " " + to_hyphenated(id) + " is not projected");
 }
 
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const AccountPolicySet& e) {
+  state.policies.rows.add(e.account, place.seq, place.idx, e.frozen, e.reason, e.zone, e.at);
+  return {};
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const MemberLimitsSet& e) {
+  const auto& l = e.limits;
+  state.limits.rows.add(e.account, e.user, place.seq, place.idx, l.total, l.per_day, l.per_month, l.per_job, e.at);
+  return {};
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const ledger::CreditLimitSet& e) {
+  AccountRow* account = state.accounts.change(e.account.uuid);
+  if (account == nullptr) return not_projected(place, "account", e.account.uuid);
+  account->credit_limit = e.credit_limit;
+  return {};
+}
+
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const ActProposed& e) {
   const Proposal& p = e.proposal;
   state.proposals.rows.add(p.id, p.by, name(p.act), codec::encoded(p.act), p.note, p.at, p.expires_at, place.seq);

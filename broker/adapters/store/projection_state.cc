@@ -9,6 +9,7 @@ struct Want {
   ProjectionState& state;
 
   void operator()(const ledger::AccountOpened& e) const { state.accounts.want(e.account.uuid); }
+  void operator()(const ledger::CreditLimitSet& e) const { state.accounts.want(e.account.uuid); }
   void operator()(const ledger::Posted& e) const {
     state.accounts.want(e.debit.uuid);
     state.accounts.want(e.credit.uuid);
@@ -85,7 +86,41 @@ struct WantThroughHolds {
 void want(ProjectionState& state, const Event& event) { std::visit(Want{state}, event); }
 void want_through_holds(ProjectionState& state, const Event& event) { std::visit(WantThroughHolds{state}, event); }
 
+// Of terms, prices and what was rated by them.
+static void name_price_tables(ProjectionState& state) {
+  state.contracts.copy =
+      "COPY stage_contracts (id, center, unit, tax_bps, margin_bps, valid_from, cycle_ms, may_subsidise) "
+      "FROM STDIN (FORMAT binary)";
+  state.contracts.stage =
+      "CREATE TEMP TABLE IF NOT EXISTS stage_contracts (LIKE market.contracts INCLUDING DEFAULTS) ON COMMIT DELETE ROWS";
+  state.contracts.merge = "INSERT INTO market.contracts SELECT * FROM stage_contracts ON CONFLICT DO NOTHING";
+  state.settlement_rows.copy = "COPY stage_settlement_rows FROM STDIN (FORMAT binary)";
+  state.settlement_rows.stage =
+      "CREATE TEMP TABLE IF NOT EXISTS stage_settlement_rows (contract uuid, id uuid, pool text, qos text, meter smallint, "
+      "price text, per bigint, unit text, valid_from timestamptz, valid_until timestamptz, strategy smallint, places smallint, "
+      "minimum_micros bigint, body bytea) ON COMMIT DELETE ROWS";
+  state.settlement_rows.merge =
+      "INSERT INTO market.settlement_rows (contract, id, pool, qos, meter, price, per, unit, valid_from, valid_until, strategy, "
+      "places, minimum_micros, body) SELECT contract, id, pool, qos, meter, price::numeric, per, unit, valid_from, valid_until, "
+      "strategy, places, minimum_micros, body FROM stage_settlement_rows ON CONFLICT DO NOTHING";
+  state.prices.copy = "COPY stage_prices FROM STDIN (FORMAT binary)";
+  state.prices.stage =
+      "CREATE TEMP TABLE IF NOT EXISTS stage_prices (id uuid, tenant uuid, center uuid, pool text, qos text, meter smallint, "
+      "price text, per bigint, unit text, valid_from timestamptz, valid_until timestamptz, published_at timestamptz, "
+      "strategy smallint, places smallint, minimum_micros bigint, body bytea) "
+      "ON COMMIT DELETE ROWS";
+  state.prices.merge =
+      "INSERT INTO market.price_rows (id, tenant, center, pool, qos, meter, price, per, unit, valid_from, valid_until, "
+      "published_at, strategy, places, minimum_micros, body) SELECT id, tenant, center, pool, qos, meter, price::numeric, per, "
+      "unit, valid_from, valid_until, published_at, strategy, places, minimum_micros, body FROM stage_prices "
+      "ON CONFLICT DO NOTHING";
+  state.lines.copy =
+      "COPY market.rated_lines (attempt, revision, line, row, meter, quantity, amount_micros, free, discount_micros, discount) "
+      "FROM STDIN (FORMAT binary)";
+}
+
 ProjectionState::ProjectionState() {
+  name_price_tables(*this);
   transfers.copy =
       "COPY market.transfers (journal_seq, idx, id, debit, credit, amount_micros, pending, code, reference, hold, at) "
       "FROM STDIN (FORMAT binary)";
@@ -96,18 +131,6 @@ ProjectionState::ProjectionState() {
   members.stage = "CREATE TEMP TABLE IF NOT EXISTS stage_members (a uuid, u uuid, t timestamptz) ON COMMIT DELETE ROWS";
   members.merge =
       "INSERT INTO market.account_members (account, \"user\", added_at) SELECT a, u, t FROM stage_members ON CONFLICT DO NOTHING";
-  contracts.copy = "COPY stage_contracts FROM STDIN (FORMAT binary)";
-  contracts.stage = "CREATE TEMP TABLE IF NOT EXISTS stage_contracts (LIKE market.contracts) ON COMMIT DELETE ROWS";
-  contracts.merge = "INSERT INTO market.contracts SELECT * FROM stage_contracts ON CONFLICT DO NOTHING";
-  prices.copy = "COPY stage_prices FROM STDIN (FORMAT binary)";
-  prices.stage =
-      "CREATE TEMP TABLE IF NOT EXISTS stage_prices (id uuid, tenant uuid, center uuid, pool text, qos text, meter smallint, "
-      "price text, per bigint, unit text, valid_from timestamptz, valid_until timestamptz, published_at timestamptz) "
-      "ON COMMIT DELETE ROWS";
-  prices.merge =
-      "INSERT INTO market.price_rows (id, tenant, center, pool, qos, meter, price, per, unit, valid_from, valid_until, "
-      "published_at) SELECT id, tenant, center, pool, qos, meter, price::numeric, per, unit, valid_from, valid_until, "
-      "published_at FROM stage_prices ON CONFLICT DO NOTHING";
   attempt_events.copy =
       "COPY market.attempt_events (journal_seq, idx, job, attempt, happening, at, scheduler_job, exit_code, reason) "
       "FROM STDIN (FORMAT binary)";
@@ -116,13 +139,16 @@ ProjectionState::ProjectionState() {
       "reported_node_ms, reported_mem_mib_s, charged_core_ms, charged_gpu_ms, charged_node_ms, charged_mem_mib_s, "
       "gross_micros, center_share_micros, margin_micros, tax_micros, started_at, ended_at, booked_at, report, journal_seq, "
       "idx, adjusts) FROM STDIN (FORMAT binary)";
-  lines.copy =
-      "COPY market.rated_lines (attempt, revision, line, row, meter, quantity, amount_micros) FROM STDIN (FORMAT binary)";
   reports.copy =
       "COPY market.reports (center, epoch, seq, hash, records, quarantined, accepted_at, journal_seq) FROM STDIN (FORMAT binary)";
   quarantined.copy =
       "COPY market.quarantined_records (journal_seq, idx, center, report_seq, record, code, job, attempt, report, detail, at) "
       "FROM STDIN (FORMAT binary)";
+  policies.copy =
+      "COPY market.account_policies (account, journal_seq, idx, frozen, reason, zone, at) FROM STDIN (FORMAT binary)";
+  limits.copy =
+      "COPY market.member_limits (account, \"user\", journal_seq, idx, total_micros, per_day_micros, per_month_micros, "
+      "per_job_micros, at) FROM STDIN (FORMAT binary)";
   proposals.copy =
       "COPY market.proposals (id, \"by\", act, body, note, at, expires_at, journal_seq) FROM STDIN (FORMAT binary)";
   proposal_ends.copy =

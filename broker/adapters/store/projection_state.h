@@ -25,8 +25,8 @@ struct ProjectionState {
   RowCache<AttemptRow> attempts;
   RowCache<PeriodRow> periods;
 
-  AddedRows transfers, refusals, billing_accounts, members, contracts, prices, attempt_events, captures, lines, reports,
-      quarantined, commands, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
+  AddedRows transfers, refusals, billing_accounts, members, contracts, settlement_rows, prices, attempt_events, captures, lines, reports,
+      quarantined, commands, policies, limits, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
       disputes, dispute_resolutions;
 
   ProjectionState();
@@ -37,8 +37,8 @@ struct ProjectionState {
   }
   template <class Visit>
   void each_added(Visit&& visit) {
-    for (AddedRows* added : {&transfers, &refusals, &billing_accounts, &members, &contracts, &prices, &attempt_events,
-                             &captures, &lines, &reports, &quarantined, &commands, &proposals, &proposal_ends, &payees,
+    for (AddedRows* added : {&transfers, &refusals, &billing_accounts, &members, &contracts, &settlement_rows, &prices, &attempt_events,
+                             &captures, &lines, &reports, &quarantined, &commands, &policies, &limits, &proposals, &proposal_ends, &payees,
                              &payouts, &payout_periods, &payout_settlements, &adjustments, &disputes,
                              &dispute_resolutions})
       visit(*added);
@@ -58,6 +58,9 @@ struct EventPlace {
 void want(ProjectionState& state, const Event& event);
 void want_through_holds(ProjectionState& state, const Event& event);
 // Of the second pass, what comes after the capture. Errors: integrity.
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const AccountPolicySet& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const MemberLimitsSet& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const ledger::CreditLimitSet& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const ActProposed& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const ProposalEnded& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const PayeeSet& event);

@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -118,6 +119,13 @@ class CopyRows {
   template <std::size_t N>
   void field(const std::array<std::uint8_t, N>& value) {
     raw(value.data(), N);
+  }
+  template <class T>
+  void field(const std::optional<T>& value) {
+    if (value)
+      field(*value);
+    else
+      wire::put(data_, std::int32_t{-1});
   }
   template <class T>
   void field(const OrNull<T>& value) {

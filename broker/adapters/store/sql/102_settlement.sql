@@ -60,6 +60,29 @@ CREATE TABLE market.proposal_ends (
     journal_seq bigint      NOT NULL
 );
 
+CREATE TABLE market.account_policies (      -- the newest row holds
+    account     uuid        NOT NULL,
+    journal_seq bigint      NOT NULL,
+    idx         integer     NOT NULL,
+    frozen      boolean     NOT NULL,
+    reason      text        NOT NULL,
+    zone        text        NOT NULL,
+    at          timestamptz NOT NULL,
+    PRIMARY KEY (account, journal_seq, idx)
+);
+CREATE TABLE market.member_limits (         -- the newest row holds; NULL = no limit of that kind
+    account          uuid        NOT NULL,
+    "user"           uuid        NOT NULL,
+    journal_seq      bigint      NOT NULL,
+    idx              integer     NOT NULL,
+    total_micros     bigint,
+    per_day_micros   bigint,
+    per_month_micros bigint,
+    per_job_micros   bigint,
+    at               timestamptz NOT NULL,
+    PRIMARY KEY (account, "user", journal_seq, idx)
+);
+
 CREATE TABLE market.payees (
     center      uuid        NOT NULL,
     journal_seq bigint      NOT NULL,
