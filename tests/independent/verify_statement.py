@@ -14,10 +14,11 @@ import json
 import re
 import sys
 from datetime import datetime, timezone
-from decimal import Decimal
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
+
+from statement_prices import micros, rate_meter, rate_scow, split, split_settled
 
 METERS = ("core_ms", "gpu_ms", "node_ms", "mem_mib_s")
 PARTS = ("gross", "center", "margin", "tax")
@@ -36,13 +37,6 @@ def same(place, said, computed):
 
 
 # ---- texts to values -------------------------------------------------------------------------------------------------
-
-def micros(text):
-    """'12.5' to 12500000; plain decimals with at most six places."""
-    if not re.fullmatch(r"-?[0-9]+(\.[0-9]{1,6})?", text):
-        raise ValueError(f"not an amount: {text!r}")
-    return int(Decimal(text).scaleb(6))
-
 
 def unix_ms(text):
     fraction = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{3}))?Z", text)
@@ -146,25 +140,20 @@ def signed_records(statement, billing_key):
 
 # ---- money -----------------------------------------------------------------------------------------------------------
 
-def rounded(numerator, denominator):
-    """numerator / denominator, half away from zero; both non-negative."""
-    return (2 * numerator + denominator) // (2 * denominator)
-
-
-def rate(row, quantity):
-    """quantity × price / per in micro-units."""
-    sign, digits, exponent = Decimal(row["price"]).as_tuple()
-    if sign or exponent > 0 or row["per"] < 1:
-        raise ValueError("not a price")
-    coefficient = int("".join(map(str, digits)))
-    return rounded(quantity * coefficient * 10**6, row["per"] * 10**-exponent)
-
-
-def split(gross, terms):
-    """Prices include tax: tax is its share rounded down, margin of the rest rounded down, the center gets what is left."""
-    tax = gross * terms["tax_bps"] // (10_000 + terms["tax_bps"])
-    margin = (gross - tax) * terms["margin_bps"] // 10_000
-    return {"gross": gross, "center": gross - tax - margin, "margin": margin, "tax": tax}
+def check_held(place, line):
+    """What was held is what the caps are of: allocation × walltime."""
+    strategies = [row["strategy"] for row in line["rated"] + line.get("settled", []) if "strategy" in row]
+    if not any(strategy.startswith("scow:max-") for strategy in strategies) and "pool" in line:
+        differ(place + ".pool", "no price needs it")
+    if not strategies:
+        if "held" in line:
+            differ(place + ".held", "no price needs it")
+        return
+    held = line["held"]
+    walltime = line["caps"]["node_ms"] // held["nodes"]
+    caps = {"core_ms": held["cores"] * walltime, "gpu_ms": held["gpus"] * walltime, "node_ms": held["nodes"] * walltime,
+            "mem_mib_s": held["mem_mib"] * walltime // 1000}
+    same(place + ".held", line["caps"], caps)
 
 
 def parts(document):
@@ -186,24 +175,38 @@ def check_record(place, line, record):
         same(f"{place}.reported.{meter}", line["reported"][meter], one(record, number, 0))
 
 
+def check_rated(place, line, field):
+    """What the rows named in `field` come to, each recomputed."""
+    rows, total, rated = line[field], 0, set()
+    by_strategy = any("strategy" in row for row in rows)
+    if by_strategy and len(rows) != 1:
+        raise ValueError(f"{place}.{field}: a price by strategy is for the whole job")
+    for i, row in enumerate(rows):
+        if row["meter"] not in METERS or row["meter"] in rated or row["per"] < 1:
+            differ(f"{place}.{field}[{i}]", "no meter, or one rated twice")
+            continue
+        rated.add(row["meter"])
+        quantity, amount = rate_scow(row, line) if by_strategy else rate_meter(row, line["charged"][row["meter"]])
+        same(f"{place}.{field}[{i}].quantity", row["quantity"], quantity)
+        same(f"{place}.{field}[{i}].amount", micros(row["amount"]), amount)
+        total += amount
+    for meter in METERS:
+        if line["charged"][meter] and meter not in rated and not by_strategy:
+            differ(f"{place}.{field}", f"{meter} is charged without a price")
+    return total
+
+
 def check_line(place, line, before):
     for meter in METERS:
         same(f"{place}.charged.{meter}", line["charged"][meter], min(line["reported"][meter], line["caps"][meter]))
-    gross, rated = 0, set()
-    for i, row in enumerate(line["rated"]):
-        if row["meter"] not in METERS or row["meter"] in rated:
-            differ(f"{place}.rated[{i}]", "no meter, or one rated twice")
-            continue
-        rated.add(row["meter"])
-        same(f"{place}.rated[{i}].quantity", row["quantity"], line["charged"][row["meter"]])
-        amount = rate(row, row["quantity"])
-        same(f"{place}.rated[{i}].amount", micros(row["amount"]), amount)
-        gross += amount
-    for meter in METERS:
-        if line["charged"][meter] and meter not in rated:
-            differ(place, f"{meter} is charged without a price")
+    check_held(place, line)
+    gross = check_rated(place, line, "rated")
+    if "settled" in line:
+        computed = split_settled(gross, check_rated(place, line, "settled"), line["terms"])
+    else:
+        computed = split(gross, line["terms"])
     cumulative, previous, added = parts(line["cumulative"]), parts(line["previous"]), parts(line["added"])
-    same(place + ".cumulative", cumulative, split(gross, line["terms"]))
+    same(place + ".cumulative", cumulative, computed)
     same(place + ".added", added, {part: cumulative[part] - previous[part] for part in PARTS})
     if before is not None:
         same(place + ".revision", line["revision"], before["revision"] + 1)

@@ -7,6 +7,35 @@ namespace bourse::broker {
 
 namespace wire = federation::v1;
 
+namespace {
+
+// Fields beyond a plain price's stay unset where they say nothing: orders of plain prices keep their bytes.
+void fill_locked(wire::LockedPrice& price, const pricing::PriceRow& row) {
+  price.set_row(federation::to_bytes(row.id));
+  price.set_meter(static_cast<wire::Meter>(static_cast<int>(row.meter) + 1));
+  price.set_price_coefficient(row.price.coefficient);
+  price.set_price_scale(row.price.scale);
+  price.set_per(row.per);
+  if (row.strategy != pricing::Strategy::per_meter) {
+    price.set_strategy(std::string(pricing::name(row.strategy)));
+    price.set_places(row.places);
+  }
+  price.set_minimum_micros(row.minimum.micros);
+  price.set_free(row.free.ticks);
+  if (row.tiers.mode == pricing::TierMode::volume && !row.tiers.steps.empty()) price.set_volume(true);
+  for (const pricing::Tier& step : row.tiers.steps) {
+    wire::LockedTier& tier = *price.add_tiers();
+    tier.set_above(step.above);
+    tier.set_price_coefficient(step.price.coefficient);
+    tier.set_price_scale(step.price.scale);
+  }
+  if (row.off.bps == 0) return;
+  price.set_discount(federation::to_bytes(row.off.id));
+  price.set_discount_bps(static_cast<std::uint32_t>(row.off.bps));
+}
+
+}  // namespace
+
 std::string order_bytes(const Job& job) {
   const Attempt& attempt = job.attempt();
   const Plan& plan = job.plan();
@@ -35,12 +64,7 @@ std::string order_bytes(const Job& job) {
   order.set_hold_micros(plan.cap.micros);
   for (const pricing::PriceRow& row : plan.rows) {
     order.set_unit(std::string(row.unit.text()));
-    wire::LockedPrice& price = *order.add_prices();
-    price.set_row(federation::to_bytes(row.id));
-    price.set_meter(static_cast<wire::Meter>(static_cast<int>(row.meter) + 1));
-    price.set_price_coefficient(row.price.coefficient);
-    price.set_price_scale(row.price.scale);
-    price.set_per(row.per);
+    fill_locked(*order.add_prices(), row);
   }
   order.set_ordered_at_ms(attempt.ordered_at.unix_ms);
   order.set_not_after_ms(attempt.not_after.unix_ms);
@@ -51,6 +75,13 @@ std::string order_bytes(const Job& job) {
     cap.set_meter(static_cast<wire::Meter>(static_cast<int>(meter) + 1));
     cap.set_most(most[meter]);
   }
+  if (plan.totals != pricing::PoolTotals{}) {
+    order.mutable_pool_totals()->set_cores(plan.totals.cores);
+    order.mutable_pool_totals()->set_gpus(plan.totals.gpus);
+    order.mutable_pool_totals()->set_mem_mib(plan.totals.mem_mib);
+  }
+  for (const pricing::PriceRow& row : plan.settlement) fill_locked(*order.add_settlement(), row);
+  order.set_may_subsidise(plan.may_subsidise);
   return order.SerializeAsString();
 }
 

@@ -24,15 +24,41 @@ json readings_json(const pricing::Readings& readings) {
 }
 
 json rated_json(const Rated& rated) {
-  return {{"row", to_text(rated.row)},     {"meter", std::string(pricing::name(rated.meter))},
-          {"price", to_text(rated.price)}, {"per", rated.per},
-          {"quantity", rated.quantity},    {"amount", to_text(rated.amount)}};
+  json out = {{"row", to_text(rated.row)},     {"meter", std::string(pricing::name(rated.meter))},
+              {"price", to_text(rated.price)}, {"per", rated.per},
+              {"quantity", rated.quantity},    {"amount", to_text(rated.amount)}};
+  if (rated.strategy != pricing::Strategy::per_meter) {
+    out["strategy"] = std::string(pricing::name(rated.strategy));
+    out["places"] = rated.places;
+  }
+  if (!rated.minimum.is_zero()) out["minimum"] = to_text(rated.minimum);
+  if (rated.free != 0) out["free"] = rated.free;
+  if (rated.discount_bps != 0) out["discount"] = {{"id", to_text(rated.discount)}, {"bps", rated.discount_bps}};
+  if (rated.tiers.empty()) return out;
+  json steps = json::array();
+  for (const pricing::Tier& tier : rated.tiers) steps.push_back({{"above", tier.above}, {"price", to_text(tier.price)}});
+  out["tiers"] = {{"mode", rated.mode == pricing::TierMode::volume ? "volume" : "graduated"}, {"steps", std::move(steps)}};
+  return out;
+}
+
+json all_rated_json(const std::vector<Rated>& all) {
+  json out = json::array();
+  for (const Rated& one : all) out.push_back(rated_json(one));
+  return out;
+}
+
+// What lines of plain prices don't have.
+void add_beyond_plain(const Line& line, json& out) {
+  if (!line.settled.empty()) out["settled"] = all_rated_json(line.settled);
+  if (line.may_subsidise) out["terms"]["may_subsidise"] = true;
+  if (line.held != pricing::Allocation{})
+    out["held"] = {{"cores", line.held.cores}, {"gpus", line.held.gpus}, {"nodes", line.held.nodes}, {"mem_mib", line.held.mem_mib}};
+  if (line.pool != pricing::PoolTotals{})
+    out["pool"] = {{"cores", line.pool.cores}, {"gpus", line.pool.gpus}, {"mem_mib", line.pool.mem_mib}};
 }
 
 json line_json(const Line& line) {
-  json rated = json::array();
-  for (const Rated& one : line.rated) rated.push_back(rated_json(one));
-  return {{"job", to_text(line.job)},
+  json out = {{"job", to_text(line.job)},
           {"attempt", to_text(line.attempt)},
           {"record", to_text(line.record)},
           {"revision", line.revision},
@@ -43,7 +69,7 @@ json line_json(const Line& line) {
           {"reported", readings_json(line.reported)},
           {"charged", readings_json(line.charged)},
           {"caps", readings_json(line.caps)},
-          {"rated", std::move(rated)},
+          {"rated", all_rated_json(line.rated)},
           {"terms", {{"tax_bps", line.terms.tax_bps}, {"margin_bps", line.terms.margin_bps}}},
           {"cumulative", parts_json(line.cumulative)},
           {"previous", parts_json(line.previous)},
@@ -51,6 +77,8 @@ json line_json(const Line& line) {
           {"report", to_hex(line.report)},
           {"order", to_hex(line.order)},
           {"adjusts", line.adjusts.is_nil() ? json() : json(to_text(line.adjusts))}};
+  add_beyond_plain(line, out);
+  return out;
 }
 
 json adjustment_parts_json(const broker::AdjustmentParts& parts) {
@@ -95,6 +123,7 @@ class Field {
     if (!value_.is_object() || !value_.contains(key)) throw Unreadable{path};
     return {value_.at(key), path};
   }
+  bool has(const char* key) const { return value_.is_object() && value_.contains(key); }
   std::vector<Field> items() const {
     if (!value_.is_array()) throw Unreadable{path_};
     std::vector<Field> out;
@@ -151,15 +180,46 @@ pricing::Readings read_readings(const Field& in) {
   return out;
 }
 
+void read_tiers(const Field& in, Rated& out) {
+  const std::string mode = in["mode"].text();
+  if (mode != "graduated" && mode != "volume") throw Unreadable{in["mode"].path()};
+  out.mode = mode == "volume" ? pricing::TierMode::volume : pricing::TierMode::graduated;
+  for (const Field& step : in["steps"].items())
+    out.tiers.push_back({step["above"].integer(), step["price"].parsed(parse_decimal(step["price"].text()))});
+}
+
 Rated read_rated(const Field& in) {
   const auto meter = pricing::meter_named(in["meter"].text());
   if (!meter) throw Unreadable{in["meter"].path()};
-  return {.row = in["row"].id<PriceRowIdKind>(),
+  Rated out = {.row = in["row"].id<PriceRowIdKind>(),
           .meter = *meter,
           .price = in["price"].parsed(parse_decimal(in["price"].text())),
           .per = in["per"].integer(),
           .quantity = in["quantity"].integer(),
           .amount = in["amount"].amount()};
+  if (in.has("strategy")) {
+    const auto strategy = pricing::strategy_named(in["strategy"].text());
+    if (!strategy) throw Unreadable{in["strategy"].path()};
+    out.strategy = *strategy;
+    out.places = static_cast<std::uint8_t>(in["places"].integer(pricing::kMaxScowPlaces));
+  }
+  if (in.has("minimum")) out.minimum = in["minimum"].amount();
+  if (in.has("free")) out.free = in["free"].integer();
+  if (in.has("discount")) {
+    out.discount = in["discount"]["id"].id<PriceRowIdKind>();
+    out.discount_bps = static_cast<std::int32_t>(in["discount"]["bps"].integer(10'000));
+  }
+  if (in.has("tiers")) read_tiers(in["tiers"], out);
+  return out;
+}
+
+void read_beyond_plain(const Field& in, Line& line) {
+  if (in.has("settled"))
+    for (const Field& one : in["settled"].items()) line.settled.push_back(read_rated(one));
+  if (in["terms"].has("may_subsidise")) line.may_subsidise = in["terms"]["may_subsidise"].boolean();
+  if (in.has("held"))
+    line.held = {in["held"]["cores"].integer(), in["held"]["gpus"].integer(), in["held"]["nodes"].integer(), in["held"]["mem_mib"].integer()};
+  if (in.has("pool")) line.pool = {in["pool"]["cores"].integer(), in["pool"]["gpus"].integer(), in["pool"]["mem_mib"].integer()};
 }
 
 Line read_line(const Field& in) {
@@ -184,6 +244,7 @@ Line read_line(const Field& in) {
             .order = in["order"].hash()};
   for (const Field& rated : in["rated"].items()) line.rated.push_back(read_rated(rated));
   line.adjusts = in["adjusts"].id_or_nil<PeriodIdKind>();
+  read_beyond_plain(in, line);
   return line;
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "base/sha256.h"
 #include "bourse/federation/v1/federation.pb.h"
@@ -121,14 +122,14 @@ class LineCheck {
       if (line_.charged[meter] != most)
         out_.add(at(fmt::format("charged.{}", pricing::name(meter))), fmt::format("{}, not {}: what was reported, within the caps", line_.charged[meter], most));
     }
-    const std::optional<Amount> total = rate();
-    if (!total) return;
-    if (total->is_negative()) return out_.add(at("cumulative.gross"), "negative");
-    const pricing::Split split = pricing::split(*total, line_.terms);
-    compare(out_, at("cumulative.gross"), line_.cumulative.gross, total->micros);
-    compare(out_, at("cumulative.center"), line_.cumulative.center, split.center.micros);
-    compare(out_, at("cumulative.margin"), line_.cumulative.margin, split.margin.micros);
-    compare(out_, at("cumulative.tax"), line_.cumulative.tax, split.tax.micros);
+    check_held();
+    const auto computed = split();
+    if (!computed) return;
+    const auto& [total, parts] = *computed;
+    compare(out_, at("cumulative.gross"), line_.cumulative.gross, total.micros);
+    compare(out_, at("cumulative.center"), line_.cumulative.center, parts.center.micros);
+    compare(out_, at("cumulative.margin"), line_.cumulative.margin, parts.margin.micros);
+    compare(out_, at("cumulative.tax"), line_.cumulative.tax, parts.tax.micros);
     const auto added = [&](const char* field, Amount value, Amount now, Amount before) {
       compare(out_, at(fmt::format("added.{}", field)), value, static_cast<__int128>(now.micros) - before.micros);
     };
@@ -138,32 +139,72 @@ class LineCheck {
     added("tax", line_.added.tax, line_.cumulative.tax, line_.previous.tax);
   }
 
-  // The rating of what is charged, by the rows the line names; nothing when it can't be rated.
-  std::optional<Amount> rate() {
+  // Rows as pricing rates by them; nothing when they aren't such.
+  std::optional<std::vector<pricing::PriceRow>> rows_of(std::string_view field, const std::vector<Rated>& named) {
     std::vector<pricing::PriceRow> rows;
     std::set<pricing::Meter> meters;
-    for (std::size_t i = 0; i < line_.rated.size(); ++i) {
-      const Rated& rated = line_.rated[i];
-      if (rated.per < 1 || rated.price.coefficient < 0 || !meters.insert(rated.meter).second) {
-        out_.add(at(fmt::format("rated[{}]", i)), "not a price row, or a second one for its meter");
+    for (std::size_t i = 0; i < named.size(); ++i) {
+      pricing::PriceRow row = row_of(named[i], statement_.unit);
+      const pricing::Off off = std::exchange(row.off, {});
+      const bool alone = row.strategy == pricing::Strategy::per_meter || named.size() == 1;
+      if (!meters.insert(row.meter).second || !alone || !pricing::PriceBook().check(row) || off.bps < 0) {
+        out_.add(at(fmt::format("{}[{}]", field, i)), "not a price row, or a second one for its meter");
         return std::nullopt;
       }
-      rows.push_back({.id = rated.row, .meter = rated.meter, .price = rated.price, .per = rated.per, .unit = statement_.unit});
+      row.off = off;
+      rows.push_back(std::move(row));
     }
-    const auto rating = pricing::rate(line_.charged, rows);
+    return rows;
+  }
+
+  // The rating of what is charged, by the rows the line names; nothing when it can't be rated.
+  std::optional<Amount> rate(std::string_view field, const std::vector<Rated>& named) {
+    const auto rows = rows_of(field, named);
+    if (!rows) return std::nullopt;
+    const auto rating = pricing::rate_held(line_.charged, line_.held, line_.pool, *rows);
     if (!rating) {
-      out_.add(at("rated"), rating.error().message());
+      out_.add(at(field), rating.error().message());
       return std::nullopt;
     }
-    for (std::size_t i = 0; i < line_.rated.size(); ++i) {
-      const auto found = std::ranges::find(rating->lines, line_.rated[i].row, &pricing::RatedLine::row);
-      const std::int64_t quantity = found == rating->lines.end() ? 0 : found->quantity;
-      const Amount amount = found == rating->lines.end() ? Amount{} : found->amount;
-      if (line_.rated[i].quantity != quantity)
-        out_.add(at(fmt::format("rated[{}].quantity", i)), fmt::format("{}, but {} is charged", line_.rated[i].quantity, quantity));
-      compare(out_, at(fmt::format("rated[{}].amount", i)), line_.rated[i].amount, amount.micros);
+    for (std::size_t i = 0; i < named.size(); ++i) {
+      const pricing::RatedLine& computed = rating->lines[i];
+      if (named[i].quantity != computed.quantity)
+        out_.add(at(fmt::format("{}[{}].quantity", field, i)), fmt::format("{}, but {} is charged", named[i].quantity, computed.quantity));
+      compare(out_, at(fmt::format("{}[{}].amount", field, i)), named[i].amount, computed.amount.micros);
     }
     return rating->total;
+  }
+
+  // Gross, and whose it is; nothing when it can't be told.
+  std::optional<std::pair<Amount, pricing::Split>> split() {
+    const std::optional<Amount> total = rate("rated", line_.rated);
+    if (!total) return std::nullopt;
+    if (line_.settled.empty()) {
+      if (line_.may_subsidise) out_.add(at("terms.may_subsidise"), "of a line without settlement prices");
+      return std::pair(*total, pricing::split(*total, line_.terms));
+    }
+    const std::optional<Amount> settled = rate("settled", line_.settled);
+    if (!settled) return std::nullopt;
+    return std::pair(*total, pricing::split_settled(*total, *settled, line_.terms, line_.may_subsidise));
+  }
+
+  // What was held is what the caps are of; it and the pool's totals are there when a strategy needs them, and only then.
+  void check_held() {
+    bool strategies = false, totals = false;
+    for (const std::vector<Rated>* rows : {&line_.rated, &line_.settled}) {
+      for (const Rated& one : *rows) {
+        strategies = strategies || one.strategy != pricing::Strategy::per_meter;
+        totals = totals || pricing::uses_totals(one.strategy);
+      }
+    }
+    if (!totals && line_.pool != pricing::PoolTotals{}) out_.add(at("pool"), "no price needs it");
+    if (!strategies) {
+      if (line_.held != pricing::Allocation{}) out_.add(at("held"), "no price needs it");
+      return;
+    }
+    const std::int64_t node_ms = line_.caps[pricing::Meter::node_ms];
+    const std::int64_t walltime = line_.held.nodes < 1 ? 0 : node_ms / line_.held.nodes;
+    if (pricing::readings_of(line_.held, Duration{walltime}) != line_.caps) out_.add(at("held"), "the caps are of another allocation");
   }
 
   const Line& line_;

@@ -45,9 +45,21 @@ struct Rated {
   Decimal price;             // of the statement's unit, for `per` ticks of the meter
   std::int64_t per = 1;
   std::int64_t quantity = 0; // cumulative
-  Amount amount;             // quantity × price / per, rounded half away from zero to micro-units
+  Amount amount;             // quantity × price / per, rounded half away from zero to micro-units; else see below
+  // What else the row says; in the document only where it says something.
+  pricing::Strategy strategy = pricing::Strategy::per_meter;
+  std::uint8_t places = 0;   // of a strategy; else 0
+  Amount minimum;
+  pricing::TierMode mode = pricing::TierMode::graduated;
+  std::vector<pricing::Tier> tiers;
+  std::int64_t free = 0;     // ticks that cost nothing
+  PriceRowId discount;       // nil = none
+  std::int32_t discount_bps = 0;
   bool operator==(const Rated&) const = default;
 };
+// As it is locked, to the document's form, and back to what pricing rates by.
+Rated rated_of(const pricing::PriceRow& row, const pricing::RatedLine& line);
+pricing::PriceRow row_of(const Rated& rated, Unit unit);
 
 // One capture: a usage record, what it was rated to, and what that added.
 struct Line {
@@ -69,6 +81,10 @@ struct Line {
   Hash256 report;               // SHA-256 of the signed report's payload, which is among the evidence
   Hash256 order;                // SHA-256 of the dispatch order
   PeriodId adjusts;             // the closed period in which this usage ended; nil when it is this one
+  std::vector<Rated> settled;   // what the center gets by rows of its own; empty = the rest of the sale by `terms`
+  bool may_subsidise = false;   // of such a contract
+  pricing::Allocation held;     // where a row has a strategy; else zero: `caps` are this × walltime
+  pricing::PoolTotals pool;     // locked; where a strategy uses them
 };
 
 // A correction of a charge, booked in this period whenever the charge was.

@@ -89,6 +89,21 @@ Result<std::map<JobId, Terms>> terms_of_jobs(pqxx::transaction_base& work, Perio
   return out;
 }
 
+// What the plan locked beyond plain prices. What the center gets isn't projected: it follows from plan and readings.
+Status add_settled(const Plan& plan, Line& line) {
+  const auto whole_job = [](const std::vector<pricing::PriceRow>& rows) {
+    return !rows.empty() && rows.front().strategy != pricing::Strategy::per_meter;
+  };
+  if (whole_job(plan.rows) || whole_job(plan.settlement)) line.held = plan.allocation;
+  line.pool = plan.totals;
+  line.may_subsidise = plan.may_subsidise;
+  if (plan.settlement.empty()) return {};
+  TRY(const pricing::Rating settled, pricing::rate_held(line.charged, plan.allocation, plan.totals, plan.settlement));
+  for (std::size_t i = 0; i < plan.settlement.size(); ++i)
+    line.settled.push_back(statement::rated_of(plan.settlement[i], settled.lines[i]));
+  return {};
+}
+
 constexpr const char* kCaptures =
     "SELECT u.attempt, u.revision, u.job, u.record, u.final, u.reported_core_ms, u.reported_gpu_ms, u.reported_node_ms, "
     "u.reported_mem_mib_s, u.charged_core_ms, u.charged_gpu_ms, u.charged_node_ms, u.charged_mem_mib_s, u.gross_micros, "
@@ -131,12 +146,13 @@ Result<Line> line_of_row(const pqxx::row& row, const std::map<JobId, Terms>& job
   const Plan& plan = job->second.decision.plans[plan_index];
   line.terms = plan.terms;
   line.caps = pricing::readings_of(plan.allocation, job->second.spec.walltime);
+  CHECK_OK(add_settled(plan, line));
   const auto lines = rated.find({line.attempt, line.revision});
   if (lines == rated.end()) return line;
   for (const pricing::RatedLine& one : lines->second) {
     const auto price = std::ranges::find(plan.rows, one.row, &pricing::PriceRow::id);
     if (price == plan.rows.end()) return fail(ErrorCode::integrity, fmt::format("{} was not locked for {}.", to_text(one.row), to_text(line.job)));
-    line.rated.push_back({.row = one.row, .meter = one.meter, .price = price->price, .per = price->per, .quantity = one.quantity, .amount = one.amount});
+    line.rated.push_back(statement::rated_of(*price, one));
   }
   return line;
 }
