@@ -33,11 +33,15 @@ Decimal seconds_of(std::int64_t ms) {
 }
 
 // The cumulative reading of `meter` at the attempt's record before, which is in an earlier statement, from what it came to:
-// nothing unless one reading alone rates to that amount. So the meter has the only price above zero, and a tick of it costs
-// about a micro-unit or more. The amount never falls as the reading grows: halving finds the first that comes to it.
+// nothing unless one reading alone rates to that amount. So the meter has the only price above zero, a plain one, and a tick of
+// it costs about a micro-unit or more. The amount never falls as the reading grows: halving finds the first that comes to it.
 std::optional<std::int64_t> reading_before(const Statement& s, const Line& line, Meter meter) {
   std::vector<pricing::PriceRow> rows;
   for (const statement::Rated& rated : line.rated) {
+    // A row that says more than a price (tiers, a minimum, …) may cost the same for other readings, or less for more.
+    const statement::Rated plain_row{.row = rated.row, .meter = rated.meter, .price = rated.price, .per = rated.per,
+                                     .quantity = rated.quantity, .amount = rated.amount};
+    if (rated != plain_row) return std::nullopt;
     if (rated.price.coefficient == 0) continue;
     if (rated.meter != meter || !rows.empty()) return std::nullopt;
     rows.push_back({.id = rated.row, .meter = rated.meter, .price = rated.price, .per = rated.per, .unit = s.unit});

@@ -134,7 +134,7 @@ TEST(Settlement, FocusBillsShareAndCorrectionsExactly) {
   EXPECT_EQ(amount(21, "ListCost") + amount(21, "x_Tax"), Amount{} - v.statement.adjustments[0].parts.user);
 }
 
-// A statement with one late line whose one priced meter is cards, at `micros` micro-units a 1000 hours.
+// A statement with one late line whose one priced meter is cards, at `price` / 10'000 an hour.
 VerifiedStatement one_price(std::int64_t price, std::int64_t before_ms) {
   VerifiedStatement v = verified({.lines = 1, .late = 1});
   statement::Line& line = v.statement.lines[0];
@@ -160,6 +160,9 @@ TEST(Settlement, FocusTellsTheReadingBeforeOnlyWhenThereIsOneOnly) {
   }
   EXPECT_FALSE(focus_of(one_price(12'000, 9'600'000)).charges[0].consumed_quantity);  // a third of a micro-unit: three readings fit
   EXPECT_FALSE(focus_of(one_price(0, 9'600'000)).charges[0].consumed_quantity);
+  VerifiedStatement unplain = one_price(127'391, 9'600'000);
+  unplain.statement.lines[0].rated[0].minimum = Amount::of_micros(1);
+  EXPECT_FALSE(focus_of(unplain).charges[0].consumed_quantity);
   VerifiedStatement v = one_price(127'391, 9'600'000);
   v.statement.lines[0].previous.gross += Amount::of_micros(1);  // that no reading comes to
   EXPECT_FALSE(focus_of(v).charges[0].consumed_quantity);
