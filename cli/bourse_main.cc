@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   cli::add_job_commands(app, context);
   cli::add_operator_commands(app, context);
   cli::add_finance_commands(app, context);
+  cli::add_settlement_commands(app, context);
   cli::add_verify_command(app, context);
   cli::add_document_commands(app, context);
   cli::add_rate_command(app, context);

@@ -1,4 +1,4 @@
-// bourse bank: what a bank's statement of account says, offline, before anything of it is imported.
+// bourse bank: what a bank's statement of account says, offline, and what the market makes of it.
 #include "bank/statement.h"
 #include "base/hash.h"
 #include "cli/client/table.h"
@@ -112,16 +112,73 @@ std::string show_file(const json& report) {
   return out + wrong_lines(report) + (report["ok"].get<bool>() ? "All sums and references hold.\n" : "The file does NOT hold; it would not be imported.\n");
 }
 
+std::string show_kept(const json& entries) {
+  Table table({"entry", "booked", "amount", "other side", "text", "state", "what became of it"});
+  for (const json& e : entries) {
+    std::string became = field(e, "reason");
+    for (const char* name : {"account", "payout", "proposal_id"})
+      if (!field(e, name).empty()) became += (became.empty() ? "" : " ") + field(e, name);
+    table.add({field(e, "id"), field(e, "booked_on"), money(e, "money"), field(e, "other_name"), field(e, "remittance"), field(e, "state"), became});
+  }
+  return table.empty() ? "No entries.\n" : table.text();
+}
+
+std::string show_import(const json& reply) {
+  return show_kept(reply.value("details", json::array())) + "\n" + field(reply, "entries") + " payments, of which " + field(reply, "fresh") +
+         " are new. Those that are open wait for you: bourse bank entries --state open\n";
+}
+
 std::string show_check(const json& report) {
   std::string out;
   for (const json& statement : report["statements"]) out += heading(statement) + "\n";
   return out + wrong_lines(report) + (report["ok"].get<bool>() ? "The file holds: balances, entries, batches and references.\n" : "The file does NOT hold.\n");
 }
 
+void add_online_bank_commands(CLI::App& noun, Context& context) {
+  struct Arguments {
+    std::string file, entry, account, state, cursor, note, key;
+  };
+  auto a = std::make_shared<Arguments>();
+  CLI::App* import = noun.add_subcommand("import", "Book a statement: top-ups by claim code, payouts paid or returned; again is harmless");
+  import->add_option("file", a->file, "A camt.053 file as the bank sent it; - for standard input")->required();
+  import->add_option("--idempotency-key", a->key, "Repeat with the same key after an unknown outcome (default: a new one)");
+  import->callback([&context, a] {
+    constexpr std::size_t kLargestUpload = 16 << 20;
+    const std::string name = a->file.substr(a->file.rfind('/') + 1);
+    context.print(context.must(context.client().post_file("/api/v1/finance/bank-files?name=" + url_encoded(name), read_input(a->file, kLargestUpload),
+                                                          "application/xml", a->key)), show_import);
+  });
+  CLI::App* entries = noun.add_subcommand("entries", "Imported payments and what became of each");
+  entries->add_option("--state", a->state, "open (for a person), proposed, booked, paid or returned");
+  entries->add_option("--cursor", a->cursor, "From the page before");
+  entries->callback([&context, a] {
+    std::string query;
+    for (const auto& [name, value] : {std::pair("state", &a->state), std::pair("cursor", &a->cursor)})
+      if (!value->empty()) query += (query.empty() ? "?" : "&") + std::string(name) + "=" + url_encoded(*value);
+    context.print(context.must(context.client().get("/api/v1/finance/bank-entries" + query)), [](const json& reply) {
+      const std::string more = field(reply, "next_cursor").empty() ? "" : "More: --cursor " + field(reply, "next_cursor") + "\n";
+      return show_kept(reply.value("entries", json::array())) + more;
+    });
+  });
+  CLI::App* assign = noun.add_subcommand("assign", "Credit an open payment that came in to a billing account");
+  assign->add_option("entry", a->entry, "The entry, as 'bourse bank entries' shows it")->required();
+  assign->add_option("account", a->account, "The billing account (acc_…)")->required();
+  assign->add_option("--note", a->note, "Why, for whoever approves");
+  assign->add_option("--idempotency-key", a->key, "Repeat with the same key after an unknown outcome (default: a new one)");
+  assign->callback([&context, a] {
+    const json body = {{"account", a->account}, {"note", a->note}};
+    context.print(context.must(context.client().post("/api/v1/finance/bank-entries/" + url_encoded(a->entry) + "/assign", body, a->key)),
+                  [](const json& entry) {
+                    if (auto text = waiting(entry)) return *text;
+                    return money(entry, "money") + " are credited to " + field(entry, "account") + ".\n";
+                  });
+  });
+}
+
 }  // namespace
 
 void add_bank_commands(CLI::App& app, Context& context) {
-  CLI::App* noun = app.add_subcommand("bank", "A bank's statements of account (camt.053), offline");
+  CLI::App* noun = app.add_subcommand("bank", "A bank's statements of account (camt.053)");
   noun->require_subcommand(1);
   const auto file = std::make_shared<std::string>();
   const auto read = [&context, file] { return context.must(bank::parse_statements(read_input(*file, bank::kMaxStatementBytes))); };
@@ -137,6 +194,7 @@ void add_bank_commands(CLI::App& app, Context& context) {
     context.print(report, show_check);
     if (!report["ok"].get<bool>()) throw CLI::RuntimeError(info(ErrorCode::verification_failed).exit_code);
   });
+  add_online_bank_commands(*noun, context);
 }
 
 }  // namespace bourse::cli

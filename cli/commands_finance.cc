@@ -1,6 +1,5 @@
 #include <unistd.h>
 
-#include <fstream>
 #include <iostream>
 
 #include "base/unit.h"
@@ -14,50 +13,13 @@ using nlohmann::json;
 
 namespace {
 
-// Writes to a file, or standard output for "-". Ends the program when it can't.
-class Output {
- public:
-  Output(Context& context, const std::string& path) : context_(context), path_(path) {
-    if (path != "-") file_.open(path, std::ios::binary | std::ios::trunc);
-    if (path != "-" && !file_) context_.end_with({ErrorCode::unavailable, "can't write " + path});
-  }
-  bool write(std::string_view data) {
-    std::ostream& out = path_ == "-" ? std::cout : file_;
-    out.write(data.data(), static_cast<std::streamsize>(data.size()));
-    size_ += data.size();
-    // Long exports show how far they are, where somebody looks.
-    if (path_ != "-" && isatty(STDERR_FILENO) != 0 && size_ / kShowEvery != shown_) {
-      shown_ = size_ / kShowEvery;
-      std::cerr << "\r" << size_ / 1'000'000 << " MB" << std::flush;
-    }
-    return out.good();
-  }
-  void close() {
-    if (path_ == "-") return;
-    file_.close();
-    if (!file_) context_.end_with({ErrorCode::unavailable, "can't write " + path_});
-    std::cerr << (shown_ > 0 ? "\r" : "") << path_ << ": " << size_ << " bytes\n";
-  }
-
- private:
-  static constexpr std::size_t kShowEvery = 1'000'000;
-  Context& context_;
-  std::string path_;
-  std::ofstream file_;
-  std::size_t size_ = 0, shown_ = 0;
-};
-
-void save(Context& context, const std::string& path, const std::string& output) {
-  Output out(context, output);
-  context.must(context.client().download(path, [&](std::string_view piece) { return out.write(piece); }));
-  out.close();
-}
-
 std::string show_statement_rows(const json& rows) {
-  Table table({"period", "center", "no.", "state", "opened", "cut off", "captures", "gross", "center's share", "margin", "tax"});
+  Table table({"period", "center", "no.", "state", "opened", "cut off", "captures", "gross", "center's share", "margin", "tax", "opening", "corrections",
+               "paid out", "closing"});
   for (const json& s : rows)
     table.add({field(s, "period"), field(s, "center_name"), field(s, "number"), field(s, "state"), instant(s, "opened_at"),
-               instant(s, "cut_off"), field(s, "captures"), money(s, "gross"), money(s, "center_share"), money(s, "margin"), money(s, "tax")});
+               instant(s, "cut_off"), field(s, "captures"), money(s, "gross"), money(s, "center_share"), money(s, "margin"), money(s, "tax"),
+               money(s, "opening"), money(s, "corrections"), money(s, "paid_out"), money(s, "closing")});
   return table.empty() ? "No periods.\n" : table.text();
 }
 
@@ -84,14 +46,14 @@ void add_account_commands(CLI::App& app, Context& context) {
   CLI::App* account = app.add_subcommand("account", "Billing accounts, for finance")->require_subcommand(1);
   account->add_subcommand("list", "All billing accounts with their balances")->callback([&context] {
     context.print(context.must(context.client().get("/api/v1/finance/accounts")), [](const json& reply) {
-      Table table({"account", "name", "tenant", "balance", "held", "available", "currency"});
+      Table table({"account", "name", "tenant", "balance", "held", "available", "currency", "claim code"});
       for (const json& w : reply.value("wallets", json::array()))
-        table.add({field(w, "account"), field(w, "name"), field(w, "tenant"), field(w, "balance"), field(w, "held"), field(w, "available"), field(w, "currency")});
+        table.add({field(w, "account"), field(w, "name"), field(w, "tenant"), field(w, "balance"), field(w, "held"), field(w, "available"), field(w, "currency"), field(w, "claim_code")});
       return table.text();
     });
   });
   struct Funding {
-    std::string account, amount, unit = "CNY", reference, key;
+    std::string account, amount, unit = "CNY", reference, key, note;
   };
   auto f = std::make_shared<Funding>();
   CLI::App* fund = account->add_subcommand("fund", "Book money that came in by bank: bank clearing → wallet");
@@ -100,24 +62,27 @@ void add_account_commands(CLI::App& app, Context& context) {
   fund->add_option("--unit", f->unit, "Currency")->capture_default_str();
   fund->add_option("--bank-reference", f->reference, "The bank's own reference of the entry")->required();
   fund->add_option("--idempotency-key", f->key, "Repeat with the same key after an unknown outcome (default: a new one)");
+  fund->add_option("--note", f->note, "Why, for whoever approves");
   fund->callback([&context, f] {
     const Amount amount = context.must("amount", positive_amount(f->amount));
     const Unit unit = context.must("--unit", parse_unit(f->unit));
     const json body = {{"account", f->account},
                        {"money", {{"amount", to_text(amount)}, {"currency", unit.text()}}},
-                       {"bank_reference", f->reference}};
+                       {"bank_reference", f->reference},
+                       {"note", f->note}};
     context.print(context.must(context.client().post("/api/v1/finance/fundings", body, f->key)), [](const json& w) {
+      if (auto text = waiting(w)) return *text;
       return field(w, "account") + " has " + field(w, "balance") + " " + field(w, "currency") + ", of which " + field(w, "available") + " are free.\n";
     });
   });
 }
 
-void add_settlement_commands(CLI::App& app, Context& context) {
+void add_statement_commands(CLI::App& app, Context& context) {
   struct Names {
     std::string center, period, output = "-";
   };
   auto names = std::make_shared<Names>();
-  CLI::App* settle = app.add_subcommand("settle", "Close a center's period, seal its statement, order its payout");
+  CLI::App* settle = app.add_subcommand("settle", "Close a center's period and seal its statement; what it is owed is paid by 'bourse payout order'");
   settle->add_option("center", names->center, "Name or id")->required();
   settle->callback([&context, names] {
     context.print(context.must(context.client().post("/api/v1/settlements", {{"center", names->center}})), [](const json& reply) {
@@ -142,7 +107,7 @@ void add_settlement_commands(CLI::App& app, Context& context) {
 
 void add_finance_commands(CLI::App& app, Context& context) {
   add_account_commands(app, context);
-  add_settlement_commands(app, context);
+  add_statement_commands(app, context);
 
   CLI::App* ledger = app.add_subcommand("ledger", "The double-entry ledger")->require_subcommand(1);
   ledger->add_subcommand("verify", "Replay the journal, check its hash chain, compare every projection; exit code 8 on a difference")

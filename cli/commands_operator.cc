@@ -79,7 +79,7 @@ void add_center_commands(CLI::App& app, Context& context) {
 }
 
 struct ContractArguments {
-  std::string center, unit = "CNY", valid_from;
+  std::string center, unit = "CNY", valid_from, note;
   int margin_bps = 0, tax_bps = 0, cycle_days = 0;
 };
 
@@ -90,7 +90,8 @@ void set_contract(Context& context, const ContractArguments& a) {
                    {"tax_bps", a.tax_bps},
                    {"cycle_ms", a.cycle_days * 86'400'000LL}};
   if (!a.valid_from.empty()) contract["valid_from"] = to_text(context.must("--valid-from", parse_instant(a.valid_from)));
-  context.print(context.must(context.client().post("/api/v1/contracts", {{"contract", contract}})), [](const json& c) {
+  context.print(context.must(context.client().post("/api/v1/contracts", {{"contract", contract}, {"note", a.note}})), [](const json& c) {
+    if (auto text = waiting(c)) return *text;
     return "Contract " + field(c, "id") + ": the platform keeps " + field(c, "margin_bps") + " bps of the net price, tax is " +
            field(c, "tax_bps") + " bps, from " + instant(c, "valid_from") + " UTC.\n";
   });
@@ -110,6 +111,7 @@ void add_operator_commands(CLI::App& app, Context& context) {
   set->add_option("--cycle-days", a->cycle_days, "Settle automatically so often; 0 = only by hand")->check(CLI::Range(0, 366))->capture_default_str();
   set->add_option("--unit", a->unit, "Currency")->capture_default_str();
   set->add_option("--valid-from", a->valid_from, "RFC 3339 (default: now)");
+  set->add_option("--note", a->note, "Why, for whoever approves");
   set->callback([&context, a] { set_contract(context, *a); });
 
   auto file = std::make_shared<std::string>();
@@ -118,6 +120,7 @@ void add_operator_commands(CLI::App& app, Context& context) {
   publish->add_option("file", *file, R"(JSON: {"rows":[{"center":"ctr_…","pool":"cpu","meter":"core_ms","price":"0.12","per":"core-hour","unit":"CNY","valid_from":"…"}]})")->required();
   publish->callback([&context, file] {
     context.print(context.must(context.client().post("/api/v1/prices", json_file(context, *file))), [](const json& reply) {
+      if (auto text = waiting(reply)) return *text;
       return std::to_string(reply.value("ids", json::array()).size()) + " price rows are published.\n";
     });
   });

@@ -89,9 +89,9 @@ void add_people_commands(CLI::App& app, Context& context) {
   });
   app.add_subcommand("wallet", "Your wallets: balance, held, available")->callback([&context] {
     context.print(context.must(context.client().get("/api/v1/wallets")), [](const json& reply) {
-      Table table({"account", "name", "balance", "held", "available", "currency"});
+      Table table({"account", "name", "balance", "held", "available", "currency", "claim code"});
       for (const json& w : reply.value("wallets", json::array()))
-        table.add({field(w, "account"), field(w, "name"), field(w, "balance"), field(w, "held"), field(w, "available"), field(w, "currency")});
+        table.add({field(w, "account"), field(w, "name"), field(w, "balance"), field(w, "held"), field(w, "available"), field(w, "currency"), field(w, "claim_code")});
       return table.text();
     });
   });

@@ -35,6 +35,15 @@ void Context::print(const nlohmann::json& reply, const std::function<std::string
   std::cout.flush();
 }
 
+std::optional<std::string> waiting(const nlohmann::json& reply) {
+  if (!reply.contains("proposal")) return std::nullopt;
+  const nlohmann::json& proposal = reply["proposal"];
+  const std::string id = field(proposal, "id");
+  if (const std::string state = field(proposal, "state"); state != "open") return "Proposal " + id + " is " + state + ".\n";
+  return harmless(field(proposal, "text")) + "\nWaiting for a second person: bourse proposal approve " + id + " (until " +
+         instant(proposal, "expires_at") + " UTC)\n";
+}
+
 std::string read_input(const std::string& path, std::size_t limit) {
   std::ifstream file;
   if (path != "-") {

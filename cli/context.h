@@ -56,10 +56,17 @@ void add_people_commands(CLI::App& app, Context& context);    // login, logout, 
 void add_job_commands(CLI::App& app, Context& context);       // offers, quote, submit, jobs, job, logs, cancel, receipt, trace
 void add_operator_commands(CLI::App& app, Context& context);  // center, contract, prices
 void add_finance_commands(CLI::App& app, Context& context);   // account, settle, statement, ledger
+void add_settlement_commands(CLI::App& app, Context& context);  // proposal, payee, payout, refund, dispute
 void add_verify_command(CLI::App& app, Context& context);     // verify FILE, offline
 void add_document_commands(CLI::App& app, Context& context);  // statement export, offline; after add_finance_commands
 void add_rate_command(CLI::App& app, Context& context);       // rate, offline
-void add_bank_commands(CLI::App& app, Context& context);      // bank, offline
+void add_bank_commands(CLI::App& app, Context& context);      // bank
+
+// Downloads `path` into a file, or to standard output for "-". Ends the program when it can't.
+void save(Context& context, const std::string& path, const std::string& output);
+
+// What to print in place of a result when the reply waits for a second person; nothing when it was done.
+std::optional<std::string> waiting(const nlohmann::json& reply);
 
 // A file's content, "-" for standard input. Ends the program when it can't be read or is above `limit`.
 std::string read_input(const std::string& path, std::size_t limit);

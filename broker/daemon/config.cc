@@ -7,13 +7,14 @@
 #include <set>
 #include <sstream>
 #include <toml++/toml.h>
+#include <variant>
 
 namespace bourse::broker {
 namespace {
 
 struct Setting {
   const char* key;  // "section.key", or a key at the top
-  std::string Config::*member;
+  std::variant<std::string Config::*, bool Config::*> member;
   bool required;
   const char* purpose;
 };
@@ -31,6 +32,10 @@ constexpr Setting kSettings[] = {
     {"keys.root_directory", &Config::root_directory, true, "the root certificate's key; not read once the intermediate exists"},
     {"edge.connect", &Config::edge_connect, false, "host:port that connectors dial"},
     {"edge.server_name", &Config::edge_server_name, false, "TLS name of the link at the edge"},
+    {"finance.two_people", &Config::two_people, false, "true: what moves or commits money waits for a second person; default true"},
+    {"finance.debtor.name", &Config::debtor_name, false, "holder of our account, from which payouts are paid"},
+    {"finance.debtor.account", &Config::debtor_account, false, "its IBAN or number; only its statements are imported"},
+    {"finance.debtor.bank", &Config::debtor_bank, false, "its bank: BIC, or twelve digits of CNAPS"},
     {"log.level", &Config::log_level, false, "trace, debug, info, warn or error"},
 };
 
@@ -44,27 +49,50 @@ const Setting* setting_named(const std::string& key) {
   return found == std::end(kSettings) ? nullptr : found;
 }
 
+std::string Config::*text_of(const Setting& setting) {
+  const auto* member = std::get_if<std::string Config::*>(&setting.member);
+  return member == nullptr ? nullptr : *member;
+}
+
+Status set(Config& config, const Setting& setting, const std::string& value, const std::string& where) {
+  if (const auto member = text_of(setting); member != nullptr) {
+    config.*member = value;
+    return {};
+  }
+  if (value != "true" && value != "false")
+    return fail(ErrorCode::invalid_argument, fmt::format("{}{} must be true or false.", where, setting.key));
+  config.*std::get<bool Config::*>(setting.member) = value == "true";
+  return {};
+}
+
 Status take(Config& config, const toml::table& table, const std::string& prefix, const std::string& origin) {
   for (const auto& [name, node] : table) {
     const std::string key = prefix + std::string(name.str());
     const auto line = node.source().begin.line;
-    if (const toml::table* inner = node.as_table(); inner != nullptr && prefix.empty()) {
+    if (const toml::table* inner = node.as_table(); inner != nullptr && setting_named(key) == nullptr && std::ranges::count(prefix, '.') < 2) {
       CHECK_OK(take(config, *inner, key + ".", origin));
       continue;
     }
     const Setting* setting = setting_named(key);
     if (setting == nullptr)
       return fail(ErrorCode::invalid_argument, fmt::format("{}:{}: there is no setting {}.", origin, line, key));
-    const auto text = node.value_exact<std::string>();
-    if (!text) return fail(ErrorCode::invalid_argument, fmt::format("{}:{}: {} must be a string.", origin, line, key));
-    config.*(setting->member) = *text;
+    const std::string where = fmt::format("{}:{}: ", origin, line);
+    if (const auto flag = node.value_exact<bool>(); flag && text_of(*setting) == nullptr) {
+      CHECK_OK(set(config, *setting, *flag ? "true" : "false", where));
+      continue;
+    }
+    const auto text = text_of(*setting) == nullptr ? std::nullopt : node.value_exact<std::string>();
+    if (!text)
+      return fail(ErrorCode::invalid_argument,
+                  fmt::format("{}{} must be {}.", where, key, text_of(*setting) == nullptr ? "true or false" : "a string"));
+    CHECK_OK(set(config, *setting, *text, where));
   }
   return {};
 }
 
 Status check(const Config& config) {
   for (const Setting& setting : kSettings)
-    if (setting.required && (config.*(setting.member)).empty())
+    if (setting.required && (config.*text_of(setting)).empty())
       return fail(ErrorCode::invalid_argument,
                   fmt::format("{} is missing (or set {}): {}.", setting.key, variable_of(setting.key), setting.purpose));
   for (const auto& [key, address] : {std::pair("listen.market", &config.listen_market), std::pair("listen.link", &config.listen_link)}) {
@@ -89,7 +117,7 @@ Result<Config> parse_config(const std::string& text, const std::string& origin, 
     return fail(ErrorCode::invalid_argument, fmt::format("{}:{}: {}", origin, e.source().begin.line, e.description()));
   }
   for (const Setting& setting : kSettings)
-    if (auto value = environment(variable_of(setting.key))) config.*(setting.member) = *value;
+    if (auto value = environment(variable_of(setting.key))) CHECK_OK(set(config, setting, *value, variable_of(setting.key) + ": "));
   CHECK_OK(check(config));
   return config;
 }
@@ -105,7 +133,7 @@ Result<Config> load_config(const std::string& path, const Environment& environme
 std::string config_help() {
   std::string text = "Settings (TOML; the variable beside each overrides the file):\n";
   for (const Setting& setting : kSettings)
-    text += fmt::format("  {:<20} {:<34} {}{}\n", setting.key, variable_of(setting.key), setting.purpose,
+    text += fmt::format("  {:<22} {:<36} {}{}\n", setting.key, variable_of(setting.key), setting.purpose,
                         setting.required ? " (required)" : "");
   text +=
       "\nExample:\n"

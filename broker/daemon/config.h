@@ -18,6 +18,9 @@ struct Config {
   std::string edge_connect = "127.0.0.1:8443";
   std::string edge_server_name = "link.bourse.internal";
   std::string log_level = "info";
+  bool two_people = true;  // acts that move or commit money wait for a second person's approval
+  // Our account at the bank: payouts are paid from it, and only its statements are imported. Empty = neither is done.
+  std::string debtor_name, debtor_account, debtor_bank;
 };
 
 // nullopt = not set; the process environment in the program, a map in tests.

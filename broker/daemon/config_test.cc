@@ -59,6 +59,24 @@ TEST(Config, WhatIsWrongIsNamed) {
   EXPECT_NE(detail(network).find("only the edge listens on a network"), std::string::npos);
 }
 
+TEST(Config, FinanceAsksForTwoPeopleUnlessToldOtherwise) {
+  const std::string good = kGood;
+  EXPECT_TRUE(parse_config(good, "broker.toml", nothing())->two_people);
+  const auto alone = parse_config(good + "[finance]\ntwo_people = false\n[finance.debtor]\nname = \"M\"\naccount = \"42\"\nbank = \"102100099996\"\n",
+                                  "broker.toml", nothing());
+  ASSERT_TRUE(alone) << alone.error().message();
+  EXPECT_FALSE(alone->two_people);
+  EXPECT_EQ(alone->debtor_account, "42");
+  const auto again = parse_config(good + "[finance]\ntwo_people = false\n", "broker.toml", [](const std::string& variable) -> std::optional<std::string> {
+    return variable == "BOURSE_BROKER_FINANCE_TWO_PEOPLE" ? std::optional<std::string>("true") : std::nullopt;
+  });
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->two_people);
+  // A misspelled "no" must not become one person.
+  for (const char* wrong : {"two_people = \"no\"", "two_people = 0", "two_peeple = false", "[finance.debtor.bank]\nbic = \"x\""})
+    EXPECT_FALSE(parse_config(good + "[finance]\n" + wrong + "\n", "broker.toml", nothing())) << wrong;
+}
+
 TEST(Config, TheHelpNamesEverySetting) {
   for (const char* word : {"postgres.reader", "BOURSE_BROKER_KEYS_DIRECTORY", "bourse-broker ready", "Exit codes"})
     EXPECT_NE(config_help().find(word), std::string::npos) << word;

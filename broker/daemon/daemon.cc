@@ -23,6 +23,7 @@ namespace bourse::broker {
 namespace {
 
 constexpr int kMaxMessage = 4 << 20;
+constexpr int kMaxMarketMessage = 20 << 20;  // a bank's file has up to 16 MiB
 constexpr Duration kStartPatience = seconds(30);
 constexpr Duration kDrain = seconds(5);
 
@@ -34,13 +35,13 @@ std::chrono::system_clock::time_point deadline_in(const Clock& clock, Duration p
 
 // Servers are bounded in memory and message size; connections come from the edge and the gateways only.
 Result<std::unique_ptr<grpc::Server>> serve(const std::string& address, const std::string& group, grpc::Service& service,
-                                            std::size_t memory, const char* quota_name) {
+                                            std::size_t memory, const char* quota_name, int max_message) {
   CHECK_OK(clear_stale_socket(path_of(address)));
   grpc::ServerBuilder builder;
   grpc::ResourceQuota quota(quota_name);
   quota.Resize(memory);
   builder.SetResourceQuota(quota);
-  builder.SetMaxReceiveMessageSize(kMaxMessage);
+  builder.SetMaxReceiveMessageSize(max_message);
   // A limit on messages counts their bytes as sent: packed, a few would unpack to gigabytes.
   for (const auto packed : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) builder.SetCompressionAlgorithmSupportStatus(packed, false);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 32 * 1024);
@@ -113,7 +114,9 @@ void Daemon::Parts::build(const Config& config) {
                            .edge_connect = config.edge_connect,
                            .edge_server_name = config.edge_server_name,
                            .writer_conninfo = config.writer,
-                           .reader_conninfo = config.reader},
+                           .reader_conninfo = config.reader,
+                           .debtor = {.name = config.debtor_name, .account = config.debtor_account, .agent = config.debtor_bank},
+                           .two_people = config.two_people},
       MarketServiceParts{*engine, *blobs, *link, *authority, keys, *sealer, clock, rng, wait_projected});
 }
 
@@ -130,8 +133,8 @@ Status Daemon::Parts::run(const Config& config, std::function<void(const Error&)
   CHECK_OK(projector->start());
   CHECK_OK(follower->start());
   sealer->start();
-  TRY(market_server, serve(config.listen_market, config.listen_group, market->service(), 512U << 20, "market"));
-  TRY(link_server, serve(config.listen_link, config.listen_group, link->service(), 1U << 30, "link"));
+  TRY(market_server, serve(config.listen_market, config.listen_group, market->service(), 512U << 20, "market", kMaxMarketMessage));
+  TRY(link_server, serve(config.listen_link, config.listen_group, link->service(), 1U << 30, "link", kMaxMessage));
   return {};
 }
 

@@ -163,12 +163,12 @@ Result<Reply> Client::get_raw(const std::string& path) {
   return perform_with_retries(request);
 }
 
-Result<json> Client::change(const char* method, const std::string& path, const json& body, std::string key) {
+Result<json> Client::change(const char* method, const std::string& path, std::string body, const char* media_type, std::string key) {
   Request request;
   request.method = method;
   request.path = path;
-  request.body = body.dump(-1, ' ', false, json::error_handler_t::replace);
-  request.media_type = "application/json";
+  request.body = std::move(body);
+  request.media_type = media_type;
   request.key = key.empty() ? random_hex(rng_, 16) : std::move(key);
   Result<Reply> reply = perform_with_retries(request);
   // Whoever is to repeat it with the same key must know the key.
@@ -178,11 +178,15 @@ Result<json> Client::change(const char* method, const std::string& path, const j
 }
 
 Result<json> Client::post(const std::string& path, const json& body, std::string key) {
-  return change("POST", path, body, std::move(key));
+  return change("POST", path, body.dump(-1, ' ', false, json::error_handler_t::replace), "application/json", std::move(key));
 }
 
 Result<json> Client::put(const std::string& path, const json& body, std::string key) {
-  return change("PUT", path, body, std::move(key));
+  return change("PUT", path, body.dump(-1, ' ', false, json::error_handler_t::replace), "application/json", std::move(key));
+}
+
+Result<json> Client::post_file(const std::string& path, const std::string& bytes, const char* media_type, std::string key) {
+  return change("POST", path, bytes, media_type, std::move(key));
 }
 
 Result<json> Client::post_form(const std::string& path, const std::vector<std::pair<std::string, std::string>>& fields) {

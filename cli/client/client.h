@@ -36,6 +36,8 @@ class Client {
   // `key` empty: a new random one.
   Result<nlohmann::json> post(const std::string& path, const nlohmann::json& body, std::string key = {});
   Result<nlohmann::json> put(const std::string& path, const nlohmann::json& body, std::string key = {});
+  // A file's bytes as they are.
+  Result<nlohmann::json> post_file(const std::string& path, const std::string& bytes, const char* media_type, std::string key = {});
   // A form, without a token or retries: the OAuth endpoints.
   Result<nlohmann::json> post_form(const std::string& path, const std::vector<std::pair<std::string, std::string>>& fields);
   // The body goes to `sink` as it arrives.
@@ -47,7 +49,7 @@ class Client {
   struct Request;
   Result<Reply> perform(const Request& request);
   Result<Reply> perform_with_retries(const Request& request);
-  Result<nlohmann::json> change(const char* method, const std::string& path, const nlohmann::json& body, std::string key);
+  Result<nlohmann::json> change(const char* method, const std::string& path, std::string body, const char* media_type, std::string key);
 
   Endpoint endpoint_;
   Rng& rng_;

@@ -15,6 +15,7 @@ struct MarketOptions {
   std::string state_directory;
   int port = 8443;                 // of the edge, on loopback
   std::string issuers_file;        // TOML with [[issuer]] tables; empty = keep those of the last start
+  bool two_people = false;         // whether finance needs a second person; one person alone can try the market without
   std::string programs;            // folder of bourse-broker and bourse-gateway
   std::string public_url() const { return "https://127.0.0.1:" + std::to_string(port); }
 };

@@ -30,6 +30,7 @@ struct Options {
   std::string state = embedded::default_state_directory();
   int port = 8443;
   std::string issuers;
+  bool two_people = false;
   bool foreground = false;
   bool as_json = false;
 };
@@ -43,6 +44,7 @@ embedded::MarketOptions market_options(const Options& options) {
   embedded::MarketOptions market;
   market.state_directory = std::filesystem::absolute(options.state).lexically_normal().string();
   market.port = options.port;
+  market.two_people = options.two_people;
   if (!options.issuers.empty()) market.issuers_file = std::filesystem::absolute(options.issuers).string();
   market.programs = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
   return market;
@@ -182,6 +184,7 @@ void add_up_commands(CLI::App& app) {
   start->add_option("--issuers", options->issuers,
                     "TOML file with the identity providers ([[issuer]] tables; kept for later starts)")
       ->check(CLI::ExistingFile);
+  start->add_flag("--two-people", options->two_people, "What moves money waits for a second person (default: one is enough, to try it)");
   start->add_flag("--foreground", options->foreground, "Stay in the foreground until Ctrl-C");
   start->footer("Everything lives in the state directory; run by root, each server drops to a user of its own.\n"
                 "Example: bourse up && bourse status && bourse down");

@@ -27,11 +27,13 @@ constexpr std::pair<std::string_view, std::string_view> kInstants[] = {
     {"submitted_ms", "submitted_at"},  {"started_ms", "started_at"},    {"ended_ms", "ended_at"},
     {"last_seen_ms", "last_seen_at"},  {"opened_ms", "opened_at"},      {"at_ms", "at"},
     {"valid_until_ms", "valid_until"}, {"valid_from_ms", "valid_from"}, {"cut_off_ms", "cut_off"},
-    {"deadline_ms", "deadline"},
+    {"deadline_ms", "deadline"},       {"expires_ms", "expires_at"},    {"ordered_ms", "ordered_at"},
+    {"settled_ms", "settled_at"},      {"imported_ms", "imported_at"},  {"resolved_ms", "resolved_at"},
 };
 
 // Set by the broker only, wherever such a message comes in.
-constexpr std::pair<std::string_view, std::string_view> kOutputOnly[] = {{"PriceRow", "id"}, {"Contract", "id"}};
+constexpr std::pair<std::string_view, std::string_view> kOutputOnly[] = {
+    {"PriceRow", "id"}, {"Contract", "id"}, {"Contract", "proposal"}};
 
 constexpr std::size_t kMostScriptBytes = 1024 * 1024;
 constexpr std::size_t kMostTextBytes = 16 * 1024;

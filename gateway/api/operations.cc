@@ -6,6 +6,7 @@ namespace {
 using http::Method;
 
 constexpr std::size_t kWithScript = 2 * 1024 * 1024;  // a script of 1 MiB grows when it is escaped
+constexpr std::size_t kBankFile = 16 * 1024 * 1024;
 constexpr Duration kLong = seconds(120);              // sealing and verifying read much
 constexpr std::int64_t kFar = std::int64_t{1} << 53;
 
@@ -34,7 +35,8 @@ std::vector<Operation> trading() {
        .rpc = "CancelJob",
        .status = 202,
        .path = {{"id", "job"}},
-       .body = {"reason"}},
+       .body = {"reason"},
+       .body_optional = true},
       {.method = Method::get,
        .pattern = "/api/v1/jobs/{id}/log",
        .rpc = "GetLog",
@@ -66,12 +68,12 @@ std::vector<Operation> operators() {
        .pattern = "/api/v1/contracts",
        .rpc = "SetContract",
        .status = 201,
-       .body = {"contract"}},
+       .body = {"contract", "note"}},
       {.method = Method::post,
        .pattern = "/api/v1/prices",
        .rpc = "PublishPrices",
        .status = 201,
-       .body = {"rows"},
+       .body = {"rows", "note"},
        .body_bytes = 1024 * 1024},
   };
 }
@@ -82,7 +84,7 @@ std::vector<Operation> finance() {
        .pattern = "/api/v1/finance/fundings",
        .rpc = "FundAccount",
        .status = 201,
-       .body = {"account", "money", "bank_reference"}},
+       .body = {"account", "money", "bank_reference", "note"}},
       {.method = Method::get, .pattern = "/api/v1/finance/accounts", .rpc = "ListBillingAccounts"},
       {.method = Method::post,
        .pattern = "/api/v1/settlements",
@@ -108,10 +110,72 @@ std::vector<Operation> finance() {
   };
 }
 
+std::vector<Operation> two_people() {
+  std::vector<Operation> out{{.method = Method::get, .pattern = "/api/v1/finance/proposals", .rpc = "ListProposals"}};
+  constexpr std::pair<std::string_view, std::string_view> kEnds[] = {
+      {"/api/v1/finance/proposals/{id}/approve", "ApproveProposal"},
+      {"/api/v1/finance/proposals/{id}/reject", "RejectProposal"},
+      {"/api/v1/finance/proposals/{id}/withdraw", "WithdrawProposal"}};
+  for (const auto& [pattern, rpc] : kEnds)
+    out.push_back({.method = Method::post,
+                   .pattern = pattern,
+                   .rpc = rpc,
+                   .path = {{"id", "proposal"}},
+                   .body = {"reason"},
+                   .body_optional = true});
+  return out;
+}
+
+std::vector<Operation> payouts() {
+  return {
+      {.method = Method::put,
+       .pattern = "/api/v1/centers/{id}/payee",
+       .rpc = "SetPayee",
+       .path = {{"id", "center"}},
+       .body = {"payee", "note"}},
+      {.method = Method::get, .pattern = "/api/v1/finance/due", .rpc = "ListDue"},
+      {.method = Method::get,
+       .pattern = "/api/v1/finance/payouts",
+       .rpc = "ListPayouts",
+       .query = {{"center"}, {"state"}, {"limit", 1, 200}, {"cursor"}}},
+      {.method = Method::post,
+       .pattern = "/api/v1/finance/payouts",
+       .rpc = "OrderPayout",
+       .status = 201,
+       .body = {"center", "through", "note"}},
+      {.method = Method::get,
+       .pattern = "/api/v1/finance/payments",
+       .rpc = "ExportPayments",
+       .query = {{"execution_date"}, {"version"}, {"payout"}},
+       .rendering = Rendering::document},
+  };
+}
+
+std::vector<Operation> bank() {
+  return {
+      {.method = Method::post,
+       .pattern = "/api/v1/finance/bank-files",
+       .rpc = "ImportBankFile",
+       .query = {{"name"}},
+       .raw_body = "data",
+       .deadline = kLong,
+       .body_bytes = kBankFile},
+      {.method = Method::get,
+       .pattern = "/api/v1/finance/bank-entries",
+       .rpc = "ListBankEntries",
+       .query = {{"state"}, {"limit", 1, 500}, {"cursor"}}},
+      {.method = Method::post,
+       .pattern = "/api/v1/finance/bank-entries/{id}/assign",
+       .rpc = "AssignBankEntry",
+       .path = {{"id", "entry"}},
+       .body = {"account", "note"}},
+  };
+}
+
 const std::vector<Operation>& table() {
   static const std::vector<Operation> kTable = [] {
     std::vector<Operation> all;
-    for (auto& part : {trading(), operators(), finance()}) all.insert(all.end(), part.begin(), part.end());
+    for (auto& part : {trading(), operators(), finance(), two_people(), payouts(), bank()}) all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
   return kTable;

@@ -34,10 +34,12 @@ struct Operation {
   http::Method method;
   std::string_view pattern;
   std::string_view rpc;
-  int status = 200;  // of success
+  int status = 200;  // of success; 202 in its place where the reply says that it waits for a second person
   std::vector<PathField> path = {};
   std::vector<QueryField> query = {};
   std::vector<std::string_view> body = {};  // the fields that may come; none: there is no body
+  bool body_optional = false;               // it may be left out whole
+  std::string_view raw_body = {};           // instead of JSON: the field that takes the body's bytes as they are
   Rendering rendering = Rendering::json;
   Duration deadline = seconds(10);
   std::size_t body_bytes = 64 * 1024;

@@ -1,5 +1,6 @@
 #include "gateway/api/rendering.h"
 
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
 #include <nlohmann/json.hpp>
@@ -39,6 +40,12 @@ std::string plain(std::string_view text, std::string_view otherwise) {
   return std::string(text.empty() ? otherwise : text);
 }
 
+bool waits_for_a_second_person(const google::protobuf::Message& reply) {
+  const auto* proposal = reply.GetDescriptor()->FindFieldByName("proposal");
+  return proposal != nullptr && proposal->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE &&
+         reply.GetReflection()->HasField(reply, proposal);
+}
+
 http::Response render_log(const v1::LogReply& log) {
   http::Response out = with_body(200, "application/octet-stream", log.data());
   out.headers.add("x-log-offset", std::to_string(log.offset()));
@@ -62,7 +69,7 @@ http::Response render(const Operation& operation, const google::protobuf::Messag
     case Rendering::document:
       return render_document(as<v1::Document>(reply));
     case Rendering::bundle:
-      return with_body(operation.status, "application/json", as<v1::EnrolCenterReply>(reply).bundle_json());
+      return with_body(waits_for_a_second_person(reply) ? 202 : operation.status, "application/json", as<v1::EnrolCenterReply>(reply).bundle_json());
     case Rendering::json:
     case Rendering::stream:
       break;

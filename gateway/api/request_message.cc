@@ -98,8 +98,14 @@ bool is_json(const http::Headers& headers) {
 Status set_body(const Operation& operation, const http::Request& request, Message& message) {
   if (request.body.empty()) {
     // A body whose every field is optional may be left out.
-    if (operation.body.empty() || operation.rpc == "CancelJob") return {};
+    if (operation.body_optional || (operation.body.empty() && operation.raw_body.empty())) return {};
     return fail(ErrorCode::invalid_argument, "the body is missing");
+  }
+  if (!operation.raw_body.empty()) {
+    const auto* field = message.GetDescriptor()->FindFieldByName(std::string(operation.raw_body));
+    BOURSE_ASSERT(field != nullptr);
+    message.GetReflection()->SetString(&message, field, request.body);
+    return {};
   }
   if (!is_json(request.headers)) return fail(ErrorCode::unsupported_media_type);
   TRY(const nlohmann::json body, http::parse_json(request.body));

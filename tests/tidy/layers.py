@@ -19,6 +19,7 @@ ROOMS = {
     "ledger/app": (2, ["base", "ledger/domain"]),
     "federation-proto": (2, ["base", "bourse"]),
     "broker/adapters": (3, BROKER),
+    "broker/adapters/api": (3, BROKER + ["broker/adapters", "bank"]),
     "ledger/projection": (3, ["base", "ledger/domain", "ledger/app"]),
     "gateway": (3, WIRE),
     "connectors": (3, WIRE),

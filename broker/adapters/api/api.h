@@ -1,11 +1,13 @@
 // The handlers of the market API, one per RPC: a request and who asks in, a reply or an error out. They block; the service
-// runs them on its pools. Grouped by area into people.cc, trading.cc, jobs.cc, operators.cc, finance.cc, ledger_views.cc, trace.cc.
+// runs them on its pools. Grouped by area into people.cc, trading.cc, jobs.cc, operators.cc, finance.cc, ledger_views.cc, trace.cc,
+// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, corrections.cc, books.cc.
 #pragma once
 
 #include <memory>
 #include <optional>
 
 #include "base/sha256.h"
+#include "broker/adapters/api/bank_entries.h"
 #include "broker/adapters/api/caller.h"
 #include "broker/adapters/api/convert.h"
 #include "broker/adapters/api/identity.h"
@@ -51,6 +53,21 @@ class Api {
   Result<v1::Document> get_statement(const v1::GetStatementRequest& request);
   Result<v1::VerifyLedgerReply> verify_ledger(const v1::VerifyLedgerRequest& request);
   Result<v1::TrialBalanceReply> trial_balance(const v1::TrialBalanceRequest& request);
+  // two people
+  Result<v1::ListProposalsReply> list_proposals(const v1::ListProposalsRequest& request);
+  Result<v1::Proposal> approve_proposal(const v1::EndProposalRequest& request);
+  Result<v1::Proposal> reject_proposal(const v1::EndProposalRequest& request);
+  Result<v1::Proposal> withdraw_proposal(const v1::EndProposalRequest& request);
+  // paying centers
+  Result<v1::PayeeReply> set_payee(const v1::SetPayeeRequest& request);
+  Result<v1::ListDueReply> list_due(const v1::ListDueRequest& request);
+  Result<v1::ListPayoutsReply> list_payouts(const v1::ListPayoutsRequest& request);
+  Result<v1::Payout> order_payout(const v1::OrderPayoutRequest& request);
+  Result<v1::Document> export_payments(const v1::ExportPaymentsRequest& request);
+  // what the bank did
+  Result<v1::ImportBankFileReply> import_bank_file(const v1::ImportBankFileRequest& request);
+  Result<v1::ListBankEntriesReply> list_bank_entries(const v1::ListBankEntriesRequest& request);
+  Result<v1::BankEntry> assign_bank_entry(const v1::AssignBankEntryRequest& request);
   // The whole journal of accounts as text, in pieces. `write` returns false when the reader is gone.
   Status export_ledger(const v1::ExportLedgerRequest& request, const std::function<bool(std::string)>& write);
 
@@ -59,6 +76,22 @@ class Api {
  private:
   // Runs a command with the caller's key. `fingerprint` is of the request as it came, without who sent it.
   Result<CommandResult> run(const Caller& caller, std::string_view key, std::uint64_t fingerprint, CommandBody body);
+
+  // Does an act, or, where two people are asked for, proposes it. Both are answered again under the same key.
+  struct Acted {
+    CommandResult result;                  // of the act, or of proposing it
+    std::optional<v1::Proposal> proposal;  // it was proposed, and is not done
+  };
+  Result<Acted> act(const Caller& caller, std::string_view key, std::uint64_t fingerprint, Act act, const std::string& note);
+  // The act that credits a bank's payment. Its ids follow from the payment's identity, so it is credited once, whoever asks.
+  Result<FundAccount> funding_of(const StoredBankEntry& entry, BillingAccountId account, UserId by);
+  // Entries whose assignment was proposed follow what became of the proposal.
+  Status follow_proposed_entries();
+  Result<v1::Proposal> end_proposal(const v1::EndProposalRequest& request, ProposalEnd end);
+  // The act in words and fields, with the names that the database knows. Errors: of the queries.
+  Result<v1::Proposal> proposal_view(const StoredProposal& stored);
+  // Open or ended. Errors: not_found.
+  Result<StoredProposal> proposal_of(ProposalId id);
 
   // Reads the engine's state. The reader gets values only: it may still run after a timeout here.
   template <class F>
@@ -89,6 +122,7 @@ class Api {
   MarketServiceParts parts_;
   Identity identity_;
   Queries queries_;
+  BankEntries bank_entries_;
 };
 
 // First 8 bytes of SHA-256 over the RPC's name and the request without its principal: what "the same request" means.

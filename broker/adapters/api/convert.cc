@@ -206,6 +206,10 @@ void fill(v1::Statement& out, const Period& period, const std::string& center) {
   fill(*out.mutable_tax(), period.tax, period.unit);
   if (!period.statement.is_zero()) out.set_sha256(to_hex(period.statement));
   out.set_captures(period.captures);
+  fill(*out.mutable_opening(), period.opening, period.unit);
+  fill(*out.mutable_corrections(), period.adjusted.center_share, period.unit);
+  fill(*out.mutable_paid_out(), period.paid_out, period.unit);
+  fill(*out.mutable_closing(), period.closing(), period.unit);
 }
 
 std::optional<CenterState> center_state_named(std::string_view wanted) {

@@ -1,8 +1,10 @@
 // Finance: money that came in by bank, and what each center is settled.
 #include <fmt/format.h>
 
+#include "bank/claims.h"
 #include "broker/adapters/api/api.h"
 #include "broker/adapters/statement/sealer/sealer.h"
+#include "broker/domain/text.h"
 
 namespace bourse::broker::api {
 
@@ -13,6 +15,7 @@ Result<v1::Wallet> Api::fund_account(const v1::FundAccountRequest& request) {
   TRY(const BillingAccountId account, id_or_not_found<BillingAccountIdKind>(request.account()));
   TRY(const MoneyIn money, read_positive(request.money()));
   CHECK_OK(check_text("bank_reference", request.bank_reference(), 140));
+  CHECK_OK(check_text("note", request.note(), kMaxReason, true));
   TRY(const v1::Wallet wallet, wallet_of(account));
   if (wallet.unit() != money.unit.text())
     return fail(ErrorCode::unit_mismatch, fmt::format("The account is kept in {}.", wallet.unit()));
@@ -21,11 +24,12 @@ Result<v1::Wallet> Api::fund_account(const v1::FundAccountRequest& request) {
   const Uuid reference = derived_uuid("bank entry", request.bank_reference());
   const Uuid transfer = derived_uuid("top-up", to_text(account) + "/" + request.bank_reference());
   CHECK_OK(identity_.keep_bank_entry(reference, request.bank_reference(), caller.user, parts_.clock.now()));
-  TRY(const CommandResult done, run(caller, request.key(), fingerprint("FundAccount", request),
-                                    FundAccount{.account = account, .amount = money.amount,
-                                                .transfer = TransferId{transfer}, .reference = reference}));
+  TRY(const Acted acted, act(caller, request.key(), fingerprint("FundAccount", request),
+                             FundAccount{.account = account, .amount = money.amount,
+                                         .transfer = TransferId{transfer}, .reference = reference}, request.note()));
   TRY(v1::Wallet after, wallet_of(account));
-  after.set_position(done.position);
+  after.set_position(acted.result.position);
+  if (acted.proposal) *after.mutable_proposal() = *acted.proposal;
   return after;
 }
 
@@ -45,6 +49,7 @@ Result<v1::ListWalletsReply> Api::list_billing_accounts(const v1::ListWalletsReq
     out.set_held(to_text(wallet.held));
     out.set_available(to_text(wallet.balance - wallet.held));
     out.set_tenant(wallet.tenant_name.empty() ? to_text(wallet.tenant) : wallet.tenant_name);
+    out.set_claim_code(bank::claim_code(wallet.account));
     out.set_position(now_at);
   }
   return reply;

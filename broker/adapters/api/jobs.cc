@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "bank/claims.h"
 #include "broker/adapters/api/api.h"
 
 namespace bourse::broker::api {
@@ -220,6 +221,7 @@ Result<v1::Wallet> Api::wallet_of(BillingAccountId id) {
         out.set_held(to_text(wallet->debits_pending));
         out.set_available(to_text(wallet->available()));
         out.set_tenant(to_text(account->tenant));
+        out.set_claim_code(bank::claim_code(account->id));
         return out;
       }));
   if (wallet.account().empty()) return fail(ErrorCode::not_found, "There is no such billing account.");

@@ -29,6 +29,8 @@ struct MarketServiceOptions {
   std::string edge_server_name;   // and the TLS name they expect there
   std::string writer_conninfo;    // may write the schema `identity`
   std::string reader_conninfo;    // may read projections
+  Payee debtor;                   // our account at the bank; empty = no payment files, no imports
+  bool two_people = true;         // acts that move or commit money wait for a second person
   Duration quote_validity = minutes(15);
   Duration position_wait = seconds(2);      // how long a list waits for the caller's own writes
   Duration settle_wait = seconds(60);       // how long Settle waits for the seal

@@ -173,7 +173,8 @@ Result<v1::Contract> Api::set_contract(const v1::SetContractRequest& request) {
   contract.terms = {.tax_bps = in.tax_bps(), .margin_bps = in.margin_bps()};
   contract.valid_from = in.valid_from_ms() == 0 ? parts_.clock.now() : Instant{in.valid_from_ms()};
   contract.cycle = milliseconds(in.cycle_ms());
-  CHECK_OK(run(caller, request.key(), fingerprint("SetContract", request), SetContract{.contract = contract}));
+  CHECK_OK(check_text("note", request.note(), kMaxReason, true));
+  TRY(const Acted acted, act(caller, request.key(), fingerprint("SetContract", request), SetContract{.contract = contract}, request.note()));
   TRY(const std::optional<Contract> kept, look([contract](const Market& market) -> std::optional<Contract> {
         const Center* center = market.center(contract.center);
         if (center == nullptr) return std::nullopt;
@@ -182,6 +183,7 @@ Result<v1::Contract> Api::set_contract(const v1::SetContractRequest& request) {
       }));
   v1::Contract out;
   fill(out, kept.value_or(contract));
+  if (acted.proposal) *out.mutable_proposal() = *acted.proposal;
   return out;
 }
 
@@ -209,7 +211,9 @@ Result<v1::PublishPricesReply> Api::publish_prices(const v1::PublishPricesReques
     reply.add_ids(to_text(row->id));
     command.rows.push_back(std::move(*row));
   }
-  CHECK_OK(run(caller, request.key(), fingerprint("PublishPrices", request), std::move(command)));
+  CHECK_OK(check_text("note", request.note(), kMaxReason, true));
+  TRY(const Acted acted, act(caller, request.key(), fingerprint("PublishPrices", request), std::move(command), request.note()));
+  if (acted.proposal) *reply.mutable_proposal() = *acted.proposal;
   return reply;
 }
 

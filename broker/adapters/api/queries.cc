@@ -86,12 +86,21 @@ Period period_of_row(const pqxx::row& row) {
   period.margin = amount_column(row["margin_micros"]);
   period.tax = amount_column(row["tax_micros"]);
   period.statement = hash_column(row["statement"]);
+  period.opening = amount_column(row["opening_micros"]);
+  period.adjustments = row["adjustments"].as<std::uint64_t>();
+  period.adjusted = {.user = amount_column(row["adj_user_micros"]),
+                     .center_share = amount_column(row["adj_center_micros"]),
+                     .margin = amount_column(row["adj_margin_micros"]),
+                     .tax = amount_column(row["adj_tax_micros"]),
+                     .escrow = amount_column(row["adj_escrow_micros"])};
+  period.paid_out = amount_column(row["paid_out_micros"]);
   return period;
 }
 
 constexpr const char* kPeriodColumns =
     "id, center, unit, number, state, " BOURSE_MS("opened_at") " AS opened_ms, " BOURSE_MS("cut_off") " AS cut_off_ms, "
-    "captures, gross_micros, center_share_micros, margin_micros, tax_micros, statement";
+    "captures, gross_micros, center_share_micros, margin_micros, tax_micros, statement, opening_micros, adjustments, adj_user_micros, "
+    "adj_center_micros, adj_margin_micros, adj_tax_micros, adj_escrow_micros, paid_out_micros";
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "base/hash.h"
 #include "broker/adapters/api/database.h"
 #include "broker/adapters/api/hledger.h"
+#include "broker/domain/acts.h"
 #include "broker/domain/center.h"
 #include "broker/domain/job.h"
 #include "ledger/domain/ledger.h"
@@ -50,6 +52,22 @@ struct StoredWallet {
   Amount balance, held;
 };
 
+// `end` and what follows are of one that has ended.
+struct StoredProposal {
+  Proposal proposal;
+  std::optional<ProposalEnd> end;
+  UserId ended_by;
+  std::string reason;
+  Instant ended_at;
+};
+
+// A payout with its center's name; `reason` is that of its return.
+struct StoredPayout {
+  Payout payout;
+  std::string center_name;
+  std::string reason;
+};
+
 struct TraceRow {
   std::string kind, id, text;
   Instant at;
@@ -74,6 +92,14 @@ class Queries {
   Result<std::optional<Period>> period(PeriodId id);
   Result<std::vector<std::pair<CenterId, std::uint64_t>>> quarantined_by_center();
   Result<std::vector<ledger::Account>> ledger_accounts();
+
+  Result<std::optional<StoredProposal>> proposal(ProposalId id);
+  // Newest first; `older_than` is the last of the page before.
+  Result<std::vector<StoredPayout>> payouts(std::optional<CenterId> center, std::optional<PayoutState> state,
+                                            std::optional<PayoutId> older_than, int limit);
+  // Names of people, and the texts of bank entries; those that aren't known are absent.
+  Result<std::map<UserId, std::string>> user_names(const std::vector<UserId>& users);
+  Result<std::string> bank_text(Uuid reference);
 
   // The job that an id belongs to: a job, quote, hold, attempt, usage record or transfer reference; nil if none.
   Result<JobId> job_of(Uuid any);

@@ -72,6 +72,18 @@ class Service final : public v1::Market::CallbackService {
   BOURSE_UNARY(GetStatement, GetStatementRequest, Document, queries_, get_statement)
   BOURSE_UNARY(VerifyLedger, VerifyLedgerRequest, VerifyLedgerReply, queries_, verify_ledger)
   BOURSE_UNARY(TrialBalance, TrialBalanceRequest, TrialBalanceReply, queries_, trial_balance)
+  BOURSE_UNARY(ListProposals, ListProposalsRequest, ListProposalsReply, queries_, list_proposals)
+  BOURSE_UNARY(ApproveProposal, EndProposalRequest, Proposal, commands_, approve_proposal)
+  BOURSE_UNARY(RejectProposal, EndProposalRequest, Proposal, commands_, reject_proposal)
+  BOURSE_UNARY(WithdrawProposal, EndProposalRequest, Proposal, commands_, withdraw_proposal)
+  BOURSE_UNARY(SetPayee, SetPayeeRequest, PayeeReply, commands_, set_payee)
+  BOURSE_UNARY(ListDue, ListDueRequest, ListDueReply, commands_, list_due)
+  BOURSE_UNARY(ListPayouts, ListPayoutsRequest, ListPayoutsReply, queries_, list_payouts)
+  BOURSE_UNARY(OrderPayout, OrderPayoutRequest, Payout, commands_, order_payout)
+  BOURSE_UNARY(ExportPayments, ExportPaymentsRequest, Document, commands_, export_payments)
+  BOURSE_UNARY(ImportBankFile, ImportBankFileRequest, ImportBankFileReply, queries_, import_bank_file)
+  BOURSE_UNARY(ListBankEntries, ListBankEntriesRequest, ListBankEntriesReply, queries_, list_bank_entries)
+  BOURSE_UNARY(AssignBankEntry, AssignBankEntryRequest, BankEntry, commands_, assign_bank_entry)
 #undef BOURSE_UNARY
 
   ServerUnaryReactor* GetLog(CallbackServerContext* context, const v1::GetLogRequest* request, v1::LogReply* reply) override;

@@ -108,6 +108,8 @@ void MarketWorld::start() {
                                                                   .edge_server_name = "link.bourse.internal",
                                                                   .writer_conninfo = database_.as("bourse_writer"),
                                                                   .reader_conninfo = database_.as("bourse_reader"),
+                                                                  .debtor = {.name = "The Market", .account = "DE89370400440532013000", .agent = "COBADEFFXXX"},
+                                                                  .two_people = two_people_,
                                                                   .command_threads = 4,
                                                                   .query_threads = 4},
                                              MarketServiceParts{*engine_, *blobs_, *link_, *authority_, broker_keys_, *sealer_, clock_, rng_, wait});

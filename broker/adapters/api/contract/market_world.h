@@ -81,6 +81,7 @@ class MarketWorld : public ::testing::Test {
   SystemClock clock_;
   SystemRng rng_;
   int keys_made_ = 0;
+  bool two_people_ = false;  // as of the next start()
   broker::BrokerKeys broker_keys_;
   std::optional<broker::CertificateAuthority> authority_;
   std::unique_ptr<broker::PgBlobStore> blobs_;

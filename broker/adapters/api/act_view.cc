@@ -1,0 +1,143 @@
+#include "broker/adapters/api/act_view.h"
+
+#include <fmt/format.h>
+
+namespace bourse::broker::api {
+namespace {
+
+std::string account_name(const Market& market, BillingAccountId id) {
+  const BillingAccount* account = market.account(id);
+  return account == nullptr ? std::string() : account->name;
+}
+Unit unit_of(const Market& market, BillingAccountId id) {
+  const BillingAccount* account = market.account(id);
+  return account == nullptr ? kCny : account->unit;
+}
+
+void show(v1::Act& out, const FundAccount& act, const Market& market, const std::string& bank_text) {
+  v1::Funding& to = *out.mutable_fund_account();
+  to.set_account(to_text(act.account));
+  to.set_account_name(account_name(market, act.account));
+  fill(*to.mutable_money(), act.amount, unit_of(market, act.account));
+  to.set_bank_reference(bank_text);
+}
+void show(v1::Act& out, const SetContract& act, const Market&, const std::string&) { fill(*out.mutable_set_contract(), act.contract); }
+void show(v1::Act& out, const PublishPrices& act, const Market&, const std::string&) {
+  for (const pricing::PriceRow& row : act.rows) fill(*out.mutable_publish_prices()->add_rows(), row);
+}
+void show(v1::Act& out, const SetPayee& act, const Market& market, const std::string&) {
+  v1::PayeeReply& to = *out.mutable_set_payee();
+  to.set_center(to_text(act.center));
+  to.set_center_name(center_name(market, act.center));
+  fill(*to.mutable_payee(), act.payee);
+  if (const Center* center = market.center(act.center); center != nullptr && center->payee != Payee{}) fill(*to.mutable_before(), center->payee);
+}
+void show(v1::Act& out, const OrderPayout& act, const Market& market, const std::string&) {
+  v1::Payout& to = *out.mutable_order_payout();
+  const Period* through = market.period(act.through);
+  to.set_id(to_text(act.payout));
+  to.set_center(to_text(act.center));
+  to.set_center_name(center_name(market, act.center));
+  fill(*to.mutable_money(), act.amount, through == nullptr ? kCny : through->unit);
+  fill(*to.mutable_payee(), act.payee);
+  to.set_through(to_text(act.through));
+  to.set_end_to_end_id(to_crockford(act.payout.uuid));
+}
+void show(v1::Act& out, const Refund& act, const Market& market, const std::string&) {
+  v1::Refund& to = *out.mutable_refund();
+  const Unit unit = unit_of(market, act.charge.account);
+  to.set_id(to_text(act.adjustment));
+  to.set_job(to_text(act.charge.job));
+  to.set_attempt(to_text(act.charge.attempt));
+  to.set_account(to_text(act.charge.account));
+  to.set_account_name(account_name(market, act.charge.account));
+  to.set_center_name(center_name(market, act.charge.center));
+  fill(*to.mutable_charged(), act.charge.gross, unit);
+  fill(*to.mutable_money(), act.amount, unit);
+  to.set_reason(act.reason);
+}
+void show(v1::Act& out, const ResolveDispute& act, const Market& market, const std::string&) {
+  v1::Resolution& to = *out.mutable_resolve_dispute();
+  to.set_dispute(to_text(act.dispute));
+  to.set_reason(act.reason);
+  const Dispute* dispute = market.dispute(act.dispute);
+  if (dispute == nullptr) return;
+  to.set_job(to_text(dispute->charge.job));
+  to.set_account(to_text(dispute->charge.account));
+  to.set_account_name(account_name(market, dispute->charge.account));
+  to.set_center_name(center_name(market, dispute->charge.center));
+  fill(*to.mutable_amount(), dispute->amount, dispute->unit);
+  fill(*to.mutable_to_user(), act.to_user, dispute->unit);
+}
+
+std::string tell(const FundAccount& act, const Market& market, const std::string& bank_text) {
+  return fmt::format("Credit {} to {} ({}){}", money_words(act.amount, unit_of(market, act.account)), account_name(market, act.account),
+                     to_text(act.account), bank_text.empty() ? "" : fmt::format(", which came in by the bank's entry \"{}\"", bank_text));
+}
+std::string tell(const SetContract& act, const Market& market, const std::string&) {
+  const Contract& c = act.contract;
+  return fmt::format("Terms for {} in {} from {}: the platform keeps {} bps of the net price, tax is {} bps, settled {}", center_name(market, c.center),
+                     c.unit.text(), to_text(c.valid_from), c.terms.margin_bps, c.terms.tax_bps,
+                     c.cycle.ms == 0 ? "by hand" : "every " + plain_duration(c.cycle));
+}
+std::string tell(const PublishPrices& act, const Market& market, const std::string&) {
+  constexpr std::size_t kShown = 3;
+  std::string text = fmt::format("Publish {} price rows: ", act.rows.size());
+  for (std::size_t i = 0; i < std::min(act.rows.size(), kShown); ++i) {
+    v1::PriceRow row;
+    fill(row, act.rows[i]);
+    text += fmt::format("{}{} {} {} per {} at {}{}{}", i == 0 ? "" : "; ", row.meter(), row.price(), row.unit(),
+                        row.per().empty() ? fmt::format("{} ticks", row.per_ticks()) : row.per(),
+                        act.rows[i].scope.center.is_nil() ? "every center" : center_name(market, act.rows[i].scope.center),
+                        row.pool().empty() ? "" : "/", row.pool());
+  }
+  return text + (act.rows.size() > kShown ? "; …" : "");
+}
+std::string tell(const SetPayee& act, const Market& market, const std::string&) {
+  const Center* center = market.center(act.center);
+  const bool had = center != nullptr && center->payee != Payee{};
+  return fmt::format("Pay {} from now on to {} (until now {})", center_name(market, act.center), words(act.payee),
+                     had ? words(center->payee) : std::string("nowhere"));
+}
+std::string tell(const OrderPayout& act, const Market& market, const std::string&) {
+  const Period* through = market.period(act.through);
+  return fmt::format("Pay {} {} for its periods up to {}, to {}", center_name(market, act.center),
+                     money_words(act.amount, through == nullptr ? kCny : through->unit), through == nullptr ? 0 : through->number, words(act.payee));
+}
+std::string tell(const Refund& act, const Market& market, const std::string&) {
+  const Unit unit = unit_of(market, act.charge.account);
+  return fmt::format("Give {} of the {} that {} charged for {} back to {} ({}): {}", money_words(act.amount, unit), money_words(act.charge.gross, unit),
+                     center_name(market, act.charge.center), to_text(act.charge.job), account_name(market, act.charge.account),
+                     to_text(act.charge.account), act.reason);
+}
+std::string tell(const ResolveDispute& act, const Market& market, const std::string&) {
+  const Dispute* dispute = market.dispute(act.dispute);
+  if (dispute == nullptr) return fmt::format("Resolve {}", to_text(act.dispute));
+  return fmt::format("Resolve {} on {}: of {} disputed, {} to {} and the rest to {}: {}", to_text(act.dispute), to_text(dispute->charge.job),
+                     money_words(dispute->amount, dispute->unit), money_words(act.to_user, dispute->unit), account_name(market, dispute->charge.account),
+                     center_name(market, dispute->charge.center), act.reason);
+}
+
+}  // namespace
+
+Role role_of(std::string_view act_name) {
+  return act_name == "set_contract" || act_name == "publish_prices" ? Role::operator_ : Role::finance;
+}
+Role role_of(const Act& act) { return role_of(name(act)); }
+
+void fill(v1::Payee& out, const Payee& payee) {
+  out.set_name(payee.name);
+  out.set_account(payee.account);
+  out.set_bank(payee.agent);
+}
+std::string words(const Payee& payee) { return fmt::format("{}, account {} at {}", payee.name, payee.account, payee.agent); }
+std::string money_words(Amount amount, Unit unit) { return fmt::format("{} {}", to_text(amount), unit.text()); }
+
+void fill(v1::Act& out, const Act& act, const Market& market, const std::string& bank_text) {
+  std::visit([&](const auto& what) { show(out, what, market, bank_text); }, act);
+}
+std::string words(const Act& act, const Market& market, const std::string& bank_text) {
+  return std::visit([&](const auto& what) { return tell(what, market, bank_text); }, act);
+}
+
+}  // namespace bourse::broker::api

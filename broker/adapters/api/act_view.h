@@ -1,0 +1,23 @@
+// Acts for people: each in a sentence and in full, with names beside ids, so that whoever approves sees what they sign.
+#pragma once
+
+#include <string>
+
+#include "broker/adapters/api/convert.h"
+#include "broker/adapters/api/caller.h"
+
+namespace bourse::broker::api {
+
+// Whose act it is: operators' are contracts and prices, finance's all others.
+Role role_of(const Act& act);
+Role role_of(std::string_view act_name);
+
+// `bank_text` is the bank's own words for a top-up's entry; empty when there are none.
+void fill(v1::Act& out, const Act& act, const Market& market, const std::string& bank_text);
+std::string words(const Act& act, const Market& market, const std::string& bank_text);
+
+void fill(v1::Payee& out, const Payee& payee);
+std::string words(const Payee& payee);  // "Alpha e.V., account DE… at …"
+std::string money_words(Amount amount, Unit unit);  // "12.50 CNY"
+
+}  // namespace bourse::broker::api
