@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "bench/stub_market.h"
+#include "broker/adapters/statement/sealer/source.h"
 #include "broker/adapters/store/pg_journal.h"
 #include "broker/adapters/store/projector.h"
 #include "broker/adapters/store/verify.h"
@@ -188,6 +189,69 @@ TEST(EngineOnPostgres, AClosedPeriodIsGuarded) {
                         "bourse_projector"), kIntegrity);
   EXPECT_EQ(db.sqlstate("DELETE FROM market.periods WHERE state = 2", "bourse_projector"), kIntegrity);
   EXPECT_TRUE(house.verify().ok());
+}
+
+// Has every blob: the stub's reports are not signed.
+struct AnyBlob : BlobStore {
+  Result<Hash256> put(BlobKind, std::span<const std::byte>) override { return fail(ErrorCode::internal); }
+  Result<std::vector<Hash256>> put_all(BlobKind, std::span<const std::span<const std::byte>>) override { return fail(ErrorCode::internal); }
+  Result<std::vector<std::byte>> get(const Hash256&) override { return std::vector<std::byte>{std::byte{1}}; }
+};
+
+// Scow prices sold and settled at a loss: what the projections hold gives a statement that computes, but for its evidence.
+TEST(EngineOnPostgres, PricesOfEveryKindReachTheStatement) {
+  const test::Database db;
+  House house(db);
+  ASSERT_TRUE(house.market->open());
+  std::vector<Center> centers;
+  ASSERT_TRUE(house.engine->read_wait([&](const Market& m) {
+    for (const Center* center : m.centers()) centers.push_back(*center);
+  }));
+  std::uint64_t serial = 0;
+  const auto row = [&](CenterId center, Decimal price) {
+    return pricing::PriceRow{.id = PriceRowId{{0x0190'0000'0000'7000, ++serial}}, .scope = {.center = center}, .price = price,
+                             .per = 3'600'000, .valid_from = Instant{1'700'000'000'001}};
+  };
+  const auto run = [&](CommandBody body) {
+    const auto done = house.engine->execute({.now = house.clock.now(), .body = std::move(body)});
+    ASSERT_TRUE(done) << done.error().message();
+  };
+  for (const Center& center : centers) {
+    pricing::PriceRow sale = row(center.id, {4, 2}), settlement = row({}, {9, 2});
+    sale.strategy = pricing::Strategy::scow_max_cpus_mem;
+    sale.minimum = Amount{10'000};
+    settlement.strategy = pricing::Strategy::scow_cpus;
+    settlement.minimum = Amount{20'000};
+    run(PublishPrices{{sale}});
+    run(SetContract{{.id = ContractId{{0x0190'0000'0000'7000, ++serial}}, .center = center.id, .terms = {.tax_bps = 600},
+                     .valid_from = house.clock.now(), .settlement = {settlement}, .may_subsidise = true}});
+  }
+  for (std::uint64_t n = 0; n < 50; ++n) {
+    const auto submitted = house.engine->execute(house.market->submission(n));
+    ASSERT_TRUE(submitted) << submitted.error().message();
+  }
+  house.await([&] { return house.market->closed() >= 50; });
+  ASSERT_TRUE(house.caught_up());
+  const LedgerVerification result = house.verify();
+  EXPECT_TRUE(result.ok()) << ::testing::PrintToString(result.differences);
+  EXPECT_EQ(db.ask("SELECT count(*) FROM market.settlement_rows WHERE strategy = 1", "bourse_reader"), "2");
+
+  AnyBlob blobs;
+  StatementSource source(db.as("bourse_reader"), "bourse.test", blobs);
+  const federation::KeyPair key = federation::make_key_pair(house.rng);
+  std::size_t lines = 0;
+  for (const Center& center : centers) {
+    Period period;
+    ASSERT_TRUE(house.engine->read_wait([&](const Market& m) { period = *m.period(m.center(center.id)->open_period); }));
+    const auto statement = source.gather(period, center);
+    ASSERT_TRUE(statement) << statement.error().message();
+    lines += statement->lines.size();
+    if (!statement->lines.empty()) EXPECT_TRUE(statement->totals.margin.is_negative());
+    for (const std::string& difference : statement::verify(statement::seal(*statement, key)).differences)
+      for (const char* computed : {".rated", ".settled", ".cumulative", ".added", ".held", ".pool", "totals", "closing"})
+        EXPECT_EQ(difference.find(computed), std::string::npos) << difference;
+  }
+  EXPECT_EQ(lines, 50U);
 }
 
 }  // namespace
