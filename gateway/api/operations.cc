@@ -172,10 +172,36 @@ std::vector<Operation> bank() {
   };
 }
 
+std::vector<Operation> corrections() {
+  return {
+      {.method = Method::post,
+       .pattern = "/api/v1/jobs/{id}/refunds",
+       .rpc = "RefundJob",
+       .status = 201,
+       .path = {{"id", "job"}},
+       .body = {"amount", "reason"}},
+      {.method = Method::post,
+       .pattern = "/api/v1/jobs/{id}/disputes",
+       .rpc = "OpenDispute",
+       .status = 201,
+       .path = {{"id", "job"}},
+       .body = {"amount", "reason", "for_center"}},
+      {.method = Method::get,
+       .pattern = "/api/v1/disputes",
+       .rpc = "ListDisputes",
+       .query = {{"state"}, {"limit", 1, 200}, {"cursor"}}},
+      {.method = Method::post,
+       .pattern = "/api/v1/disputes/{id}/resolve",
+       .rpc = "ResolveDispute",
+       .path = {{"id", "dispute"}},
+       .body = {"to_user", "reason"}},
+  };
+}
+
 const std::vector<Operation>& table() {
   static const std::vector<Operation> kTable = [] {
     std::vector<Operation> all;
-    for (auto& part : {trading(), operators(), finance(), two_people(), payouts(), bank()}) all.insert(all.end(), part.begin(), part.end());
+    for (auto& part : {trading(), operators(), finance(), two_people(), payouts(), bank(), corrections()}) all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
   return kTable;

@@ -1,6 +1,6 @@
 // The handlers of the market API, one per RPC: a request and who asks in, a reply or an error out. They block; the service
 // runs them on its pools. Grouped by area into people.cc, trading.cc, jobs.cc, operators.cc, finance.cc, ledger_views.cc, trace.cc,
-// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, corrections.cc, books.cc.
+// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, corrections.cc.
 #pragma once
 
 #include <memory>
@@ -68,6 +68,11 @@ class Api {
   Result<v1::ImportBankFileReply> import_bank_file(const v1::ImportBankFileRequest& request);
   Result<v1::ListBankEntriesReply> list_bank_entries(const v1::ListBankEntriesRequest& request);
   Result<v1::BankEntry> assign_bank_entry(const v1::AssignBankEntryRequest& request);
+  // corrections
+  Result<v1::Refund> refund_job(const v1::RefundJobRequest& request);
+  Result<v1::Dispute> open_dispute(const v1::OpenDisputeRequest& request);
+  Result<v1::ListDisputesReply> list_disputes(const v1::ListDisputesRequest& request);
+  Result<v1::Dispute> resolve_dispute(const v1::ResolveDisputeRequest& request);
   // The whole journal of accounts as text, in pieces. `write` returns false when the reader is gone.
   Status export_ledger(const v1::ExportLedgerRequest& request, const std::function<bool(std::string)>& write);
 
@@ -87,6 +92,14 @@ class Api {
   Result<FundAccount> funding_of(const StoredBankEntry& entry, BillingAccountId account, UserId by);
   // Entries whose assignment was proposed follow what became of the proposal.
   Status follow_proposed_entries();
+  // What a job's newest charged attempt was charged, and what of it is neither given back nor disputed. Errors:
+  // failed_precondition (nothing was charged).
+  struct Charged {
+    Charge charge;
+    Amount left;
+  };
+  Result<Charged> charge_of(JobId job);
+  Result<v1::Dispute> dispute_view(DisputeId id);
   Result<v1::Proposal> end_proposal(const v1::EndProposalRequest& request, ProposalEnd end);
   // The act in words and fields, with the names that the database knows. Errors: of the queries.
   Result<v1::Proposal> proposal_view(const StoredProposal& stored);

@@ -68,6 +68,11 @@ struct StoredPayout {
   std::string reason;
 };
 
+struct StoredDispute {
+  Dispute dispute;
+  std::string center_name;
+};
+
 struct TraceRow {
   std::string kind, id, text;
   Instant at;
@@ -97,6 +102,8 @@ class Queries {
   // Newest first; `older_than` is the last of the page before.
   Result<std::vector<StoredPayout>> payouts(std::optional<CenterId> center, std::optional<PayoutState> state,
                                             std::optional<PayoutId> older_than, int limit);
+  // Σ of the captures of the job's newest charged attempt; nothing when none was charged.
+  Result<std::optional<Charge>> charge(JobId job);
   // Names of people, and the texts of bank entries; those that aren't known are absent.
   Result<std::map<UserId, std::string>> user_names(const std::vector<UserId>& users);
   Result<std::string> bank_text(Uuid reference);

@@ -70,6 +70,29 @@ Result<std::vector<StoredPayout>> Queries::payouts(std::optional<CenterId> cente
   });
 }
 
+Result<std::optional<Charge>> Queries::charge(JobId job) {
+  return database_.read<std::optional<Charge>>([&](pqxx::transaction_base& work) -> Result<std::optional<Charge>> {
+    const auto rows = work.exec_params(
+        "SELECT a.id, a.center, j.account, (SELECT p.id FROM market.usage_captures n JOIN market.periods p ON p.id = n.period "
+        "WHERE n.job = j.id AND n.attempt = a.id ORDER BY p.number DESC LIMIT 1) AS period, sum(u.gross_micros)::bigint AS gross, "
+        "sum(u.center_share_micros)::bigint AS share, sum(u.margin_micros)::bigint AS margin, sum(u.tax_micros)::bigint AS tax "
+        "FROM market.jobs j JOIN market.attempts a ON a.job = j.id JOIN market.usage_captures u ON u.job = j.id AND u.attempt = a.id "
+        "WHERE j.id = $1 GROUP BY j.id, a.id, a.center, a.fence, j.account HAVING sum(u.gross_micros) > 0 ORDER BY a.fence DESC LIMIT 1",
+        sql(job));
+    if (rows.empty()) return std::nullopt;
+    const auto& row = rows[0];
+    return Charge{.job = job,
+                  .attempt = id_column<AttemptIdKind>(row["id"]),
+                  .account = id_column<BillingAccountIdKind>(row["account"]),
+                  .center = id_column<CenterIdKind>(row["center"]),
+                  .period = id_column<PeriodIdKind>(row["period"]),
+                  .gross = amount_column(row["gross"]),
+                  .center_share = amount_column(row["share"]),
+                  .margin = amount_column(row["margin"]),
+                  .tax = amount_column(row["tax"])};
+  });
+}
+
 Result<std::map<UserId, std::string>> Queries::user_names(const std::vector<UserId>& users) {
   using Names = std::map<UserId, std::string>;
   return database_.read<Names>([&](pqxx::transaction_base& work) -> Result<Names> {

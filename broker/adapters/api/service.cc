@@ -84,6 +84,10 @@ class Service final : public v1::Market::CallbackService {
   BOURSE_UNARY(ImportBankFile, ImportBankFileRequest, ImportBankFileReply, queries_, import_bank_file)
   BOURSE_UNARY(ListBankEntries, ListBankEntriesRequest, ListBankEntriesReply, queries_, list_bank_entries)
   BOURSE_UNARY(AssignBankEntry, AssignBankEntryRequest, BankEntry, commands_, assign_bank_entry)
+  BOURSE_UNARY(RefundJob, RefundJobRequest, Refund, queries_, refund_job)
+  BOURSE_UNARY(OpenDispute, OpenDisputeRequest, Dispute, queries_, open_dispute)
+  BOURSE_UNARY(ListDisputes, ListDisputesRequest, ListDisputesReply, commands_, list_disputes)
+  BOURSE_UNARY(ResolveDispute, ResolveDisputeRequest, Dispute, commands_, resolve_dispute)
 #undef BOURSE_UNARY
 
   ServerUnaryReactor* GetLog(CallbackServerContext* context, const v1::GetLogRequest* request, v1::LogReply* reply) override;
