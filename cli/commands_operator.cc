@@ -79,8 +79,9 @@ void add_center_commands(CLI::App& app, Context& context) {
 }
 
 struct ContractArguments {
-  std::string center, unit = "CNY", valid_from, note;
-  int margin_bps = 0, tax_bps = 0, cycle_days = 0;
+  std::string center, unit = "CNY", valid_from, note, schedule, zone, settlement;
+  int margin_bps = 0, tax_bps = 0, cycle_days = 0, net_days = 0;
+  bool may_subsidise = false;
 };
 
 void set_contract(Context& context, const ContractArguments& a) {
@@ -89,11 +90,19 @@ void set_contract(Context& context, const ContractArguments& a) {
                    {"margin_bps", a.margin_bps},
                    {"tax_bps", a.tax_bps},
                    {"cycle_ms", a.cycle_days * 86'400'000LL}};
+  if (!a.schedule.empty()) contract["schedule"] = a.schedule;
+  if (!a.zone.empty()) contract["zone"] = a.zone;
+  contract["net_days"] = a.net_days;
+  if (!a.settlement.empty()) contract["settlement"] = json_file(context, a.settlement).value("rows", json::array());
+  contract["may_subsidise"] = a.may_subsidise;
   if (!a.valid_from.empty()) contract["valid_from"] = to_text(context.must("--valid-from", parse_instant(a.valid_from)));
   context.print(context.must(context.client().post("/api/v1/contracts", {{"contract", contract}, {"note", a.note}})), [](const json& c) {
     if (auto text = waiting(c)) return *text;
-    return "Contract " + field(c, "id") + ": the platform keeps " + field(c, "margin_bps") + " bps of the net price, tax is " +
-           field(c, "tax_bps") + " bps, from " + instant(c, "valid_from") + " UTC.\n";
+    const std::size_t prices = c.value("settlement", json::array()).size();
+    const std::string terms = prices > 0 ? "the center gets its own prices (" + std::to_string(prices) + " rows)"
+                                         : "the platform keeps " + field(c, "margin_bps") + " bps of the net price";
+    return "Contract " + field(c, "id") + ": " + terms + ", tax is " + field(c, "tax_bps") + " bps, from " + instant(c, "valid_from") +
+           " UTC.\n";
   });
 }
 
@@ -106,7 +115,12 @@ void add_operator_commands(CLI::App& app, Context& context) {
   CLI::App* contract = app.add_subcommand("contract", "Settlement terms of centers")->require_subcommand(1);
   CLI::App* set = contract->add_subcommand("set", "New terms for a center, from now or a date on");
   set->add_option("center", a->center, "Name or id")->required();
-  set->add_option("--margin-bps", a->margin_bps, "Platform's share of the net price, in hundredths of a percent")->required()->check(CLI::Range(0, 10'000));
+  set->add_option("--margin-bps", a->margin_bps, "Platform's share of the net price, in hundredths of a percent (0 with settlement prices)")->required()->check(CLI::Range(0, 10'000));
+  set->add_option("--schedule", a->schedule, "Settle when this falls due, as cron writes it: '0 2 1 * *', '@weekly', '0 0 L * *'");
+  set->add_option("--zone", a->zone, "Time zone of the schedule, such as Asia/Shanghai (default: UTC)");
+  set->add_option("--net-days", a->net_days, "A payout is due so many days after the cut-off")->check(CLI::Range(0, 366))->capture_default_str();
+  set->add_option("--settlement", a->settlement, "JSON file {\"rows\":[…]} as for 'prices publish': what the center gets, whatever the user pays");
+  set->add_flag("--may-subsidise", a->may_subsidise, "The platform pays what the user's price leaves missing");
   set->add_option("--tax-bps", a->tax_bps, "Tax included in the price, in hundredths of a percent")->check(CLI::Range(0, 10'000))->capture_default_str();
   set->add_option("--cycle-days", a->cycle_days, "Settle automatically so often; 0 = only by hand")->check(CLI::Range(0, 366))->capture_default_str();
   set->add_option("--unit", a->unit, "Currency")->capture_default_str();

@@ -237,7 +237,7 @@ Status fill(const json& object, const std::vector<std::string_view>* allowed, co
 std::string json_name(const FieldDescriptor& field) {
   if (const auto name = instant_name(field)) return std::string(*name);
   const std::string& owner = field.containing_type()->name();
-  if (field.name() == "unit" && (owner == "Money" || owner == "Wallet")) return "currency";
+  if (field.name() == "unit" && (owner == "Money" || owner == "Wallet" || owner == "Member")) return "currency";
   return field.name();
 }
 

@@ -126,6 +126,27 @@ std::vector<Operation> two_people() {
   return out;
 }
 
+std::vector<Operation> accounts() {
+  return {
+      {.method = Method::put,
+       .pattern = "/api/v1/finance/accounts/{id}/credit-limit",
+       .rpc = "SetCreditLimit",
+       .path = {{"id", "account"}},
+       .body = {"limit", "note"}},
+      {.method = Method::put,
+       .pattern = "/api/v1/finance/accounts/{id}/policy",
+       .rpc = "SetAccountPolicy",
+       .path = {{"id", "account"}},
+       .body = {"frozen", "reason", "zone"}},
+      {.method = Method::get, .pattern = "/api/v1/accounts/{id}/members", .rpc = "ListMembers", .path = {{"id", "account"}}},
+      {.method = Method::put,
+       .pattern = "/api/v1/accounts/{id}/members/{user}/limits",
+       .rpc = "SetMemberLimits",
+       .path = {{"id", "account"}, {"user", "user"}},
+       .body = {"limits"}},
+  };
+}
+
 std::vector<Operation> payouts() {
   return {
       {.method = Method::put,
@@ -201,7 +222,7 @@ std::vector<Operation> corrections() {
 const std::vector<Operation>& table() {
   static const std::vector<Operation> kTable = [] {
     std::vector<Operation> all;
-    for (auto& part : {trading(), operators(), finance(), two_people(), payouts(), bank(), corrections()}) all.insert(all.end(), part.begin(), part.end());
+    for (auto& part : {trading(), accounts(), operators(), finance(), two_people(), payouts(), bank(), corrections()}) all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
   return kTable;

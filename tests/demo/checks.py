@@ -66,6 +66,18 @@ def check_receipts(checks, trade):
     return held, captured, released, agree
 
 
+def check_payments(checks, fiona, payments):
+    payouts = fiona.ask("payout", "list")["payouts"]
+    ordered = sum((Decimal(p["money"]["amount"]) for p in payouts), Decimal(0))
+    paid = sum((amount for _, _, amount in payments["paid"]), Decimal(0))
+    checks.that(payouts and all(p["state"] == "paid" for p in payouts), f"the bank confirmed all {len(payouts)} payouts")
+    checks.that(ordered == paid, f"the bank paid what was ordered: {text(paid)} CNY")
+    periods = fiona.ask("statement", "list")["statements"]
+    checks.that(sum(s["state"] == "paid" for s in periods) == len(payouts), "each center's closed period is paid")
+    again = fiona.ask("payout", "list")["payouts"]
+    checks.that(again == payouts, "the bank's file read twice changed nothing")
+
+
 def check_wallets(checks, people, captured):
     spent = Decimal(0)
     clear = True
@@ -74,7 +86,7 @@ def check_wallets(checks, people, captured):
         spent += Decimal("50.00") - Decimal(wallet["balance"])
         clear &= Decimal(wallet["held"]) == 0
     checks.that(clear, "no hold is left on any wallet")
-    return checks.that(spent == captured, f"the wallets paid exactly what the receipts say: {text(spent)} CNY")
+    return checks.that(spent == captured, f"the wallets paid exactly what the receipts say, less the refund: {text(spent)} CNY")
 
 
 def check_statements(checks, root, statements, bourse):
@@ -104,12 +116,13 @@ def check_ledger(checks, fiona, out):
     return balanced, match, accepted
 
 
-def check_everything(story, root, people, centers, trade, statements, out):
+def check_everything(story, root, people, centers, trade, statements, dispute, payments, out):
     """Returns the summary and whether everything held."""
     checks = Checks(story)
     jobs = check_jobs(checks, centers, trade)
     held, captured, released, receipts_agree = check_receipts(checks, trade)
-    wallets_agree = check_wallets(checks, people, captured)
+    wallets_agree = check_wallets(checks, people, captured - Decimal(dispute["refunded"]))
+    check_payments(checks, people["fiona"], payments)
     settlements, sums = check_statements(checks, root, statements, os.path.join(root, "build/bin/bourse"))
     statements_agree = checks.that(sums["gross"] == captured, "the statements' gross is what the users paid")
     checks.that(sums["gross"] == sums["center_share"] + sums["margin"] + sums["tax"], "gross = centers + margin + tax, to the last micro")

@@ -14,11 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from decimal import Decimal
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests"))
 
 import demo.centers as centers  # noqa: E402
+from demo.bank import Bank  # noqa: E402
 from demo.checks import check_everything  # noqa: E402
 from demo.market import CommandError, Market  # noqa: E402
 from demo.story import Story  # noqa: E402
@@ -26,7 +28,8 @@ from demo.trade import Trade  # noqa: E402
 from lib import process  # noqa: E402
 
 PEOPLE = {"alice": ("alice-demo", ["researchers"]), "bob": ("bob-demo", ["researchers"]),
-          "fiona": ("fiona-demo", ["finance-office"]), "otto": ("otto-demo", ["operators"])}
+          "fiona": ("fiona-demo", ["finance-office"]), "frank": ("frank-demo", ["finance-office"]),
+          "otto": ("otto-demo", ["operators"]), "olga": ("olga-demo", ["operators"])}
 
 
 class Demo:
@@ -36,6 +39,7 @@ class Demo:
                              os.path.join(ROOT, "tests/idp"), PEOPLE)
         self.database, self.centers = centers.three_centers(self.market, directory)
         self.people = {name: self.market.person(name) for name in PEOPLE}
+        self.bank = Bank()
         self.seconds = {}
 
     def timed(self, what, action):
@@ -65,7 +69,7 @@ class Demo:
         for center in self.centers:
             center.start_scheduler()
             center.join(otto)
-            otto.run("contract", "set", center.name, "--margin-bps", center.margin_bps, "--tax-bps", 600)
+            otto.propose(self.people["olga"], "contract", "set", center.name, "--margin-bps", center.margin_bps, "--tax-bps", 600)
             center.start_connector()
         for center in self.centers:
             center.wait_joined()
@@ -73,7 +77,7 @@ class Demo:
         prices = f"{self.dir}/prices.json"
         with open(prices, "w", encoding="utf-8") as file:
             json.dump({"rows": [row for center in self.centers for row in center.price_rows()]}, file)
-        otto.run("prices", "publish", prices)
+        otto.propose(self.people["olga"], "prices", "publish", prices)
         self.wait_offers()
 
     def wait_offers(self):
@@ -84,12 +88,16 @@ class Demo:
         self.story.say(alice.run("offers").rstrip())
 
     def fund(self):
-        self.story.chapter("Finance books what came in by bank")
-        fiona = self.people["fiona"]
-        for name, amount in (("alice", "50.00"), ("bob", "50.00")):
-            account = self.people[name].ask("wallet")["wallets"][0]["account"]
-            fiona.run("account", "fund", account, amount, "--bank-reference", f"DEMO-{name.upper()}-1")
-            self.story.say(f"{name}: {amount} CNY, bank clearing → wallet")
+        self.story.chapter("Money comes in: by the bank's statement, and by two people's word")
+        fiona, frank = self.people["fiona"], self.people["frank"]
+        code = self.people["alice"].ask("wallet")["wallets"][0]["claim_code"]
+        self.bank.receive("50.00", "Alice's institute", f"for computing {code}")
+        path = f"{self.out}/bank-1.xml"
+        self.bank.statement(path)
+        self.story.say(fiona.run("bank", "import", path).rstrip())
+        account = self.people["bob"].ask("wallet")["wallets"][0]["account"]
+        done = fiona.propose(frank, "account", "fund", account, "50.00", "--bank-reference", "DEMO-BOB-1")
+        self.story.say(f"{done['text']}: proposed by fiona, {done['state']} by frank")
 
     def trade(self):
         trade = Trade(self.story, self.market, self.people, {c.name: c for c in self.centers}, self.dir)
@@ -109,6 +117,38 @@ class Demo:
             self.story.say(f"{center.name}: {share['amount']} {share['currency']} to be paid out, statement {path}")
         return statements
 
+    def dispute(self, trade):
+        """A user doubts a charge of a period that is closed; finance gives half of it back."""
+        self.story.chapter("A dispute over a charge of a closed period")
+        fiona, frank = self.people["fiona"], self.people["frank"]
+        job_id = max(trade.final, key=lambda i: Decimal(trade.final[i]["charged"]["amount"]))
+        owner = trade.owner(trade.jobs[job_id])
+        dispute = owner.ask("dispute", "open", job_id, "--reason", "a node was slow")
+        self.story.say(f"{owner.name} disputes {dispute['amount']['amount']} CNY of {job_id}")
+        half = f"{Decimal(dispute['amount']['amount']) / 2:.6f}"
+        done = fiona.propose(frank, "dispute", "resolve", dispute["id"], "--to-user", half, "--reason", "it was, half of the time")
+        self.story.say(f"{done['text']}: {done['state']} by frank")
+        return {"owner": owner.name, "job": job_id, "refunded": half}
+
+    def pay(self):
+        self.story.chapter("Paying the centers: two people, the bank, and its answer")
+        fiona, frank = self.people["fiona"], self.people["frank"]
+        for center in self.centers:
+            fiona.propose(frank, "payee", "set", center.name, "--name", f"Computing center {center.name}",
+                          "--account", "DE89370400440532013000", "--bank", "COBADEFFXXX")
+        for due in fiona.ask("payout", "due")["due"]:
+            if Decimal(due["amount"]["amount"]) > 0:
+                fiona.propose(frank, "payout", "order", due["center_name"])
+            else:
+                self.story.say(f"{due['center_name']}: {due['owed']['amount']} CNY stay owed, since banks pay whole cents")
+        orders, answer = f"{self.out}/payments.xml", f"{self.out}/bank-2.xml"
+        fiona.run("payout", "export", "--output", orders)
+        paid = self.bank.execute(orders)
+        self.bank.statement(answer)
+        self.story.say(fiona.run("bank", "import", answer).rstrip())
+        self.story.say(fiona.run("payout", "list").rstrip())
+        return {"paid": paid, "again": fiona.ask("bank", "import", answer)}
+
     # ── whole ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def run(self, build_seconds):
@@ -117,8 +157,11 @@ class Demo:
         self.fund()
         trade = self.timed("trade", self.trade)
         statements = self.timed("settle", self.settle)
+        dispute = self.dispute(trade)
+        payments = self.timed("pay", self.pay)
         self.story.chapter("Verifying")
-        summary, held = check_everything(self.story, ROOT, self.people, self.centers, trade, statements, self.out)
+        summary, held = check_everything(self.story, ROOT, self.people, self.centers, trade, statements, dispute, payments,
+                                         self.out)
         summary["seconds"] = self.seconds
         with open(f"{self.out}/summary.json", "w", encoding="utf-8") as file:
             json.dump(summary, file, indent=2)

@@ -68,7 +68,8 @@ operators = "operator"
         return path
 
     def up(self):
-        return self.bourse("up", "--state", self.state, "--port", str(self.port), "--issuers", self.write_issuers()).stdout
+        return self.bourse("up", "--state", self.state, "--port", str(self.port), "--issuers", self.write_issuers(),
+                           "--two-people").stdout
 
     def down(self):
         self.bourse("down", "--state", self.state, check=False)
@@ -107,6 +108,11 @@ class Person:
         if done.returncode != 0:
             raise CommandError(argv, done.returncode, done.stdout, done.stderr)
         return done.stdout
+
+    def propose(self, second, *argv):
+        """What takes two people: this one says it, `second` approves it. Returns the proposal as it ended."""
+        proposal = self.ask(*argv)["proposal"]
+        return second.ask("proposal", "approve", proposal["id"])
 
     def ask(self, *argv, stdin="", timeout_s=120):
         """The same with --output json, parsed."""

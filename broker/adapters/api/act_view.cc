@@ -69,16 +69,30 @@ void show(v1::Act& out, const ResolveDispute& act, const Market& market, const s
   fill(*to.mutable_amount(), dispute->amount, dispute->unit);
   fill(*to.mutable_to_user(), act.to_user, dispute->unit);
 }
+void show(v1::Act& out, const SetCreditLimit& act, const Market& market, const std::string&) {
+  v1::Funding& to = *out.mutable_set_credit_limit();
+  to.set_account(to_text(act.account));
+  to.set_account_name(account_name(market, act.account));
+  fill(*to.mutable_money(), act.credit_limit, unit_of(market, act.account));
+}
 
+std::string tell(const SetCreditLimit& act, const Market& market, const std::string&) {
+  return fmt::format("Let {} ({}) go {} below zero", account_name(market, act.account), to_text(act.account),
+                     money_words(act.credit_limit, unit_of(market, act.account)));
+}
 std::string tell(const FundAccount& act, const Market& market, const std::string& bank_text) {
   return fmt::format("Credit {} to {} ({}){}", money_words(act.amount, unit_of(market, act.account)), account_name(market, act.account),
                      to_text(act.account), bank_text.empty() ? "" : fmt::format(", which came in by the bank's entry \"{}\"", bank_text));
 }
 std::string tell(const SetContract& act, const Market& market, const std::string&) {
   const Contract& c = act.contract;
-  return fmt::format("Terms for {} in {} from {}: the platform keeps {} bps of the net price, tax is {} bps, settled {}", center_name(market, c.center),
-                     c.unit.text(), to_text(c.valid_from), c.terms.margin_bps, c.terms.tax_bps,
-                     c.cycle.ms == 0 ? "by hand" : "every " + plain_duration(c.cycle));
+  return fmt::format("Terms for {} in {} from {}: {}, tax is {} bps, settled {}", center_name(market, c.center), c.unit.text(),
+                     to_text(c.valid_from),
+                     c.settlement.empty() ? fmt::format("the platform keeps {} bps of the net price", c.terms.margin_bps)
+                                          : fmt::format("the center gets {} prices of its own{}", c.settlement.size(),
+                                                        c.may_subsidise ? ", the platform pays what is missing" : ""),
+                     c.terms.tax_bps,
+                     !c.schedule.empty() ? fmt::format("by '{}' {}", c.schedule, c.zone) : c.cycle.ms == 0 ? "by hand" : "every " + plain_duration(c.cycle));
 }
 std::string tell(const PublishPrices& act, const Market& market, const std::string&) {
   constexpr std::size_t kShown = 3;

@@ -47,6 +47,11 @@ class Api {
   Result<v1::PublishPricesReply> publish_prices(const v1::PublishPricesRequest& request);
   // finance
   Result<v1::Wallet> fund_account(const v1::FundAccountRequest& request);
+  // accounts.cc
+  Result<v1::Wallet> set_credit_limit(const v1::SetCreditLimitRequest& request);
+  Result<v1::Wallet> set_account_policy(const v1::SetAccountPolicyRequest& request);
+  Result<v1::ListMembersReply> list_members(const v1::ListMembersRequest& request);
+  Result<v1::Member> set_member_limits(const v1::SetMemberLimitsRequest& request);
   Result<v1::ListWalletsReply> list_billing_accounts(const v1::ListWalletsRequest& request);
   Result<v1::SettleReply> settle(const v1::SettleRequest& request);
   Result<v1::ListStatementsReply> list_statements(const v1::ListStatementsRequest& request);
@@ -126,6 +131,7 @@ class Api {
   // The job as the caller may see it. Errors: not_found.
   Result<v1::Job> job_seen_by(const Caller& caller, JobId id);
   Result<v1::Principal> principal_of(const Person& person);
+  Status may_rule(const Caller& caller, BillingAccountId account);
   Result<v1::Wallet> wallet_of(BillingAccountId account);
   Result<v1::Center> center_view(CenterId id, bool with_money);
   bool offline(CenterId center) const { return !parts_.link.status(center).online; }

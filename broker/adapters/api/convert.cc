@@ -106,6 +106,34 @@ void fill(v1::JobSpec& out, const JobSpec& spec, Unit, const Market& market) {
   out.set_qos(spec.qos);
 }
 
+// What a row says beyond one price a quantity.
+Status read_tariff(const v1::PriceRow& in, pricing::PriceRow& row) {
+  const auto strategy = in.strategy().empty() ? pricing::Strategy::per_meter : pricing::strategy_named(in.strategy());
+  if (!strategy) return fail(ErrorCode::invalid_argument, "strategy: expected one like scow:cpusAlloc.");
+  row.strategy = *strategy;
+  const bool whole_job = row.strategy != pricing::Strategy::per_meter;
+  if (!in.precision().empty()) {
+    if (!whole_job || in.precision().size() != 1 || in.precision() < "0" || in.precision() > "4")
+      return fail(ErrorCode::invalid_argument, "precision is 0 to 4, and of a scow strategy.");
+    row.places = static_cast<std::uint8_t>(in.precision()[0] - '0');
+  }
+  const auto minimum = parse_amount(!in.minimum().empty() ? in.minimum() : whole_job ? "0.01" : "0");
+  if (!minimum) return fail(minimum.error().code, fmt::format("minimum: {}", minimum.error().detail));
+  row.minimum = *minimum;
+  if (!in.tier_mode().empty() && in.tier_mode() != "graduated" && in.tier_mode() != "volume")
+    return fail(ErrorCode::invalid_argument, "tier_mode must be graduated or volume.");
+  row.tiers.mode = in.tier_mode() == "volume" ? pricing::TierMode::volume : pricing::TierMode::graduated;
+  for (const v1::PriceTier& tier : in.tiers()) {
+    const auto price = parse_decimal(tier.price());
+    if (!price) return fail(price.error().code, fmt::format("tiers: {}", price.error().detail));
+    row.tiers.steps.push_back({.above = tier.above_ticks(), .price = *price});
+  }
+  row.free.ticks = in.free_ticks();
+  if (!in.discount().empty() || in.discount_bps() != 0)
+    return fail(ErrorCode::invalid_argument, "discount is shown on locked rows and can't be set on a row.");
+  return {};
+}
+
 Result<pricing::PriceRow> read_price(const v1::PriceRow& in, CenterId center) {
   CHECK_OK(check_text("pool", in.pool(), 64, true));
   CHECK_OK(check_text("qos", in.qos(), 64, true));
@@ -128,6 +156,7 @@ Result<pricing::PriceRow> read_price(const v1::PriceRow& in, CenterId center) {
     row.per = in.per_ticks();
   }
   TRY(row.unit, read_unit(in.unit()));
+  CHECK_OK(read_tariff(in, row));
   if (in.valid_from_ms() < 0 || in.valid_until_ms() < 0)
     return fail(ErrorCode::invalid_argument, "valid_from or valid_until is before 1970.");
   row.valid_from = Instant{in.valid_from_ms()};
@@ -148,6 +177,20 @@ void fill(v1::PriceRow& out, const pricing::PriceRow& row) {
   out.set_unit(std::string(row.unit.text()));
   out.set_valid_from_ms(row.valid_from.unix_ms);
   out.set_valid_until_ms(row.valid_until.unix_ms);
+  if (row.strategy != pricing::Strategy::per_meter) {
+    out.set_strategy(std::string(pricing::name(row.strategy)));
+    out.set_precision(std::to_string(row.places));
+  }
+  if (!row.minimum.is_zero()) out.set_minimum(to_text(row.minimum));
+  if (!row.tiers.steps.empty()) out.set_tier_mode(row.tiers.mode == pricing::TierMode::volume ? "volume" : "graduated");
+  for (const pricing::Tier& tier : row.tiers.steps) {
+    v1::PriceTier& to = *out.add_tiers();
+    to.set_above_ticks(tier.above);
+    to.set_price(to_text(tier.price));
+  }
+  out.set_free_ticks(row.free.ticks);
+  out.set_discount(row.off.name);
+  out.set_discount_bps(row.off.bps);
 }
 
 void fill(v1::Decision& out, const Decision& decision, const JobSpec& spec, Unit unit, const Market& market) {
@@ -190,6 +233,11 @@ void fill(v1::Contract& out, const Contract& contract) {
   out.set_margin_bps(contract.terms.margin_bps);
   out.set_valid_from_ms(contract.valid_from.unix_ms);
   out.set_cycle_ms(contract.cycle.ms);
+  out.set_schedule(contract.schedule);
+  out.set_zone(contract.zone);
+  out.set_net_days(contract.net_days);
+  for (const pricing::PriceRow& row : contract.settlement) fill(*out.add_settlement(), row);
+  out.set_may_subsidise(contract.may_subsidise);
 }
 
 void fill(v1::Statement& out, const Period& period, const std::string& center) {

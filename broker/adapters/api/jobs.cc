@@ -222,6 +222,9 @@ Result<v1::Wallet> Api::wallet_of(BillingAccountId id) {
         out.set_available(to_text(wallet->available()));
         out.set_tenant(to_text(account->tenant));
         out.set_claim_code(bank::claim_code(account->id));
+        out.set_frozen(account->frozen);
+        out.set_frozen_reason(account->frozen_reason);
+        if (!wallet->credit_limit.is_zero()) out.set_credit_limit(to_text(wallet->credit_limit));
         return out;
       }));
   if (wallet.account().empty()) return fail(ErrorCode::not_found, "There is no such billing account.");

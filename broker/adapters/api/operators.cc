@@ -173,6 +173,20 @@ Result<v1::Contract> Api::set_contract(const v1::SetContractRequest& request) {
   contract.terms = {.tax_bps = in.tax_bps(), .margin_bps = in.margin_bps()};
   contract.valid_from = in.valid_from_ms() == 0 ? parts_.clock.now() : Instant{in.valid_from_ms()};
   contract.cycle = milliseconds(in.cycle_ms());
+  CHECK_OK(check_text("schedule", in.schedule(), 200, true));
+  CHECK_OK(check_text("zone", in.zone(), 100, true));
+  contract.schedule = in.schedule();
+  contract.zone = in.zone();
+  contract.net_days = in.net_days();
+  contract.may_subsidise = in.may_subsidise();
+  if (in.settlement_size() > kMaxPriceRows) return fail(ErrorCode::too_large, fmt::format("At most {} settlement prices.", kMaxPriceRows));
+  for (int i = 0; i < in.settlement_size(); ++i) {
+    auto row = read_price(in.settlement(i), contract.center);
+    if (!row) return fail(row.error().code, fmt::format("settlement[{}]: {}", i, row.error().detail));
+    row->id = PriceRowId{derived_uuid("settlement", fmt::format("{}#{}", key, i))};
+    if (row->valid_from.unix_ms == 0) row->valid_from = contract.valid_from;
+    contract.settlement.push_back(std::move(*row));
+  }
   CHECK_OK(check_text("note", request.note(), kMaxReason, true));
   TRY(const Acted acted, act(caller, request.key(), fingerprint("SetContract", request), SetContract{.contract = contract}, request.note()));
   TRY(const std::optional<Contract> kept, look([contract](const Market& market) -> std::optional<Contract> {

@@ -1,0 +1,87 @@
+// A shared wallet's rules: freezing, credit, and what each member may commit.
+#include "base/unit.h"
+#include "cli/client/quantities.h"
+#include "cli/client/table.h"
+#include "cli/context.h"
+
+namespace bourse::cli {
+
+using nlohmann::json;
+
+namespace {
+
+struct AccountArguments {
+  std::string account, user, reason, zone, amount, note, key;
+  std::string total, per_day, per_month, per_job;
+};
+
+std::string path_of(const AccountArguments& a, const std::string& rest) {
+  return "/api/v1/" + rest.substr(0, rest.find('#')) + url_encoded(a.account) + rest.substr(rest.find('#') + 1);
+}
+
+std::string show_members(const json& reply) {
+  Table table({"user", "name", "held", "spent", "today", "this month", "limit in all", "a day", "a month", "a job", "currency"});
+  for (const json& m : reply.value("members", json::array())) {
+    const json limits = m.value("limits", json::object());
+    table.add({field(m, "user") + (m.value("owner", false) ? " (owner)" : ""), field(m, "name"), field(m, "held"), field(m, "spent"),
+               field(m, "spent_today"), field(m, "spent_this_month"), field(limits, "total"), field(limits, "per_day"),
+               field(limits, "per_month"), field(limits, "per_job"), field(m, "currency")});
+  }
+  return table.text();
+}
+
+void add_policy_commands(CLI::App& account, Context& context) {
+  auto a = std::make_shared<AccountArguments>();
+  for (const bool frozen : {true, false}) {
+    CLI::App* policy = account.add_subcommand(frozen ? "freeze" : "thaw", frozen ? "Take no new jobs; what runs goes on" : "Take new jobs again");
+    policy->add_option("account", a->account, "The billing account (acc_…)")->required();
+    auto* reason = policy->add_option("--reason", a->reason, "For the record; shown to whoever is refused");
+    if (frozen) reason->required();
+    policy->add_option("--zone", a->zone, "Time zone of the account's days and months (default: UTC)");
+    policy->callback([&context, a, frozen] {
+      const json body = {{"frozen", frozen}, {"reason", a->reason}, {"zone", a->zone}};
+      context.print(context.must(context.client().put(path_of(*a, "finance/accounts/#/policy"), body)), [frozen](const json& w) {
+        return field(w, "account") + (frozen ? " is frozen.\n" : " takes new jobs.\n");
+      });
+    });
+  }
+  CLI::App* credit = account.add_subcommand("credit", "How far below zero a post-paid account may go");
+  credit->add_option("account", a->account, "The billing account (acc_…)")->required();
+  credit->add_option("amount", a->amount, "Such as 1000.00; 0 = prepaid")->required();
+  credit->add_option("--note", a->note, "Why, for whoever approves");
+  credit->callback([&context, a] {
+    const Amount amount = context.must("amount", parse_amount(a->amount));
+    const json body = {{"limit", {{"amount", to_text(amount)}}}, {"note", a->note}};
+    context.print(context.must(context.client().put(path_of(*a, "finance/accounts/#/credit-limit"), body)), [](const json& w) {
+      if (auto text = waiting(w)) return *text;
+      return field(w, "account") + " may go " + (field(w, "credit_limit").empty() ? "0" : field(w, "credit_limit")) + " " +
+             field(w, "currency") + " below zero; " + field(w, "available") + " are free.\n";
+    });
+  });
+}
+
+}  // namespace
+
+void add_account_rule_commands(CLI::App& account, Context& context) {
+  add_policy_commands(account, context);
+  auto a = std::make_shared<AccountArguments>();
+  CLI::App* members = account.add_subcommand("members", "Who shares it, what each spent and may spend (its owner, and finance)");
+  members->add_option("account", a->account, "The billing account (acc_…)")->required();
+  members->callback([&context, a] { context.print(context.must(context.client().get(path_of(*a, "accounts/#/members"))), show_members); });
+
+  CLI::App* limit = account.add_subcommand("limit", "What a member may commit; what is left out has no limit");
+  limit->add_option("account", a->account, "The billing account (acc_…)")->required();
+  limit->add_option("user", a->user, "The member (usr_…)")->required();
+  limit->add_option("--total", a->total, "In all, such as 500.00");
+  limit->add_option("--per-day", a->per_day, "A day");
+  limit->add_option("--per-month", a->per_month, "A month");
+  limit->add_option("--per-job", a->per_job, "A job");
+  limit->callback([&context, a] {
+    const json limits = {{"total", a->total}, {"per_day", a->per_day}, {"per_month", a->per_month}, {"per_job", a->per_job}};
+    const std::string path = path_of(*a, "accounts/#/members/") + url_encoded(a->user) + "/limits";
+    context.print(context.must(context.client().put(path, {{"limits", limits}})),
+                  [](const json& m) { return show_members({{"members", json::array({m})}}); });
+  });
+}
+
+}  // namespace bourse::cli
