@@ -66,10 +66,11 @@ TEST_F(LinkAbuse, ACertificateThatExpiresEndsItsStream) {
 }
 
 TEST_F(LinkAbuse, MetadataIsBounded) {
-  EXPECT_EQ(prepared([](grpc::ClientContext& context) {
-              for (int i = 0; i < 10'000; ++i) context.AddMetadata("x-flood-" + std::to_string(i), "y");
-            }),
-            grpc::StatusCode::RESOURCE_EXHAUSTED);
+  const auto refused = prepared([](grpc::ClientContext& context) {
+    for (int i = 0; i < 10'000; ++i) context.AddMetadata("x-flood-" + std::to_string(i), "y");
+  });
+  // The server may hang up while the rest of the flood is still being sent; then the status is lost, not the refusal.
+  EXPECT_TRUE(refused == grpc::StatusCode::RESOURCE_EXHAUSTED || refused == grpc::StatusCode::UNAVAILABLE) << refused;
   EXPECT_EQ(RawClient(channel(), {std::string(20'000, 'x')}).end(), grpc::StatusCode::UNAUTHENTICATED);
   linked();
 }
