@@ -1,4 +1,5 @@
 // Corrections: every part goes back where it came from, in the open period, and never more than was charged.
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include "broker/domain/market_fixture.h"

@@ -1,4 +1,5 @@
 // What the market sells by beyond one price a meter, and what centers get by prices of their own.
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include "broker/domain/market_fixture.h"

@@ -45,7 +45,17 @@ class Isolation : public MarketWorld {
     trace.set_id(job);
     v1::ListJobsRequest list;
     list.set_account(account);
-    return {rpc("Quote", &Stub::Quote, ask),         rpc("Submit", &Stub::Submit, submit_spec), rpc("Submit quote", &Stub::Submit, submit_quote),
+    v1::OpenDisputeRequest dispute;
+    dispute.set_job(job);
+    dispute.set_reason("mine");
+    v1::ListMembersRequest members;
+    members.set_account(account);
+    v1::SetMemberLimitsRequest limits;
+    limits.set_account(account);
+    limits.set_user(to_text(UserId{}));
+    return {rpc("OpenDispute", &Stub::OpenDispute, dispute), rpc("ListMembers", &Stub::ListMembers, members),
+            rpc("SetMemberLimits", &Stub::SetMemberLimits, limits),
+            rpc("Quote", &Stub::Quote, ask),         rpc("Submit", &Stub::Submit, submit_spec), rpc("Submit quote", &Stub::Submit, submit_quote),
             rpc("GetJob", &Stub::GetJob, which),     rpc("CancelJob", &Stub::CancelJob, cancel), rpc("GetLog", &Stub::GetLog, log),
             rpc("GetReceipt", &Stub::GetReceipt, which), rpc("Trace", &Stub::Trace, trace),     rpc("ListJobs", &Stub::ListJobs, list)};
   }
@@ -68,7 +78,30 @@ class Isolation : public MarketWorld {
     settle.set_center(center);
     v1::GetStatementRequest statement;
     statement.set_period(period);
-    return {rpc("EnrolCenter", &Stub::EnrolCenter, enrolment("beta", other)),
+    v1::SetCreditLimitRequest credit;
+    credit.set_account(account);
+    v1::SetAccountPolicyRequest policy;
+    policy.set_account(account);
+    v1::SetPayeeRequest payee;
+    payee.set_center(center);
+    v1::OrderPayoutRequest payout;
+    payout.set_center(center);
+    v1::AssignBankEntryRequest assign;
+    assign.set_account(account);
+    return {rpc("SetCreditLimit", &Stub::SetCreditLimit, credit),
+            rpc("SetAccountPolicy", &Stub::SetAccountPolicy, policy),
+            rpc("SetPayee", &Stub::SetPayee, payee),
+            rpc("OrderPayout", &Stub::OrderPayout, payout),
+            rpc("AssignBankEntry", &Stub::AssignBankEntry, assign),
+            rpc("ListProposals", &Stub::ListProposals, v1::ListProposalsRequest{}),
+            rpc("ListDue", &Stub::ListDue, v1::ListDueRequest{}),
+            rpc("ListPayouts", &Stub::ListPayouts, v1::ListPayoutsRequest{}),
+            rpc("ExportPayments", &Stub::ExportPayments, v1::ExportPaymentsRequest{}),
+            rpc("ImportBankFile", &Stub::ImportBankFile, v1::ImportBankFileRequest{}),
+            rpc("ListBankEntries", &Stub::ListBankEntries, v1::ListBankEntriesRequest{}),
+            rpc("RefundJob", &Stub::RefundJob, v1::RefundJobRequest{}),
+            rpc("ResolveDispute", &Stub::ResolveDispute, v1::ResolveDisputeRequest{}),
+            rpc("EnrolCenter", &Stub::EnrolCenter, enrolment("beta", other)),
             rpc("SetCenterState", &Stub::SetCenterState, state),
             rpc("SetContract", &Stub::SetContract, contract),
             rpc("PublishPrices", &Stub::PublishPrices, prices),

@@ -1,0 +1,183 @@
+// A shared wallet's rules as its owner and finance set them, and a center's own tariff as its users pay it.
+#include "broker/adapters/api/contract/market_world.h"
+
+namespace bourse::test {
+namespace {
+
+using Stub = v1::Market::Stub;
+
+class Accounts : public MarketWorld {
+ protected:
+  void SetUp() override {
+    MarketWorld::SetUp();
+    alpha_ = enrol("alpha");
+    open_for_business(alpha_);
+    ada_ = sign_in("ada", "Demo University", {"user"});
+    fund(ada_, "100");
+  }
+  std::string submits(const v1::Principal& who) {
+    v1::SubmitRequest request;
+    *request.mutable_principal() = who;
+    request.set_key(key());
+    *request.mutable_spec() = spec();
+    v1::Job job;
+    return call(&Stub::Submit, request, &job).code;
+  }
+  Answer limit(const v1::Principal& who, const std::string& per_job, v1::Member* out) {
+    v1::SetMemberLimitsRequest request;
+    *request.mutable_principal() = who;
+    request.set_key(key());
+    request.set_account(ada_.accounts(0));
+    request.set_user(ada_.user());
+    request.mutable_limits()->set_per_job(per_job);
+    return call(&Stub::SetMemberLimits, request, out);
+  }
+  Answer members(const v1::Principal& who, v1::ListMembersReply* out) {
+    v1::ListMembersRequest request;
+    *request.mutable_principal() = who;
+    request.set_account(ada_.accounts(0));
+    return call(&Stub::ListMembers, request, out);
+  }
+  Answer policy(const v1::Principal& who, bool frozen, const std::string& zone, v1::Wallet* out) {
+    v1::SetAccountPolicyRequest request;
+    *request.mutable_principal() = who;
+    request.set_key(key());
+    request.set_account(ada_.accounts(0));
+    request.set_frozen(frozen);
+    request.set_reason("unpaid bill");
+    request.set_zone(zone);
+    return call(&Stub::SetAccountPolicy, request, out);
+  }
+  StubCenter alpha_;
+  v1::Principal ada_;
+};
+
+TEST_F(Accounts, AnOwnerLimitsItsMembers) {
+  v1::Member member;
+  const Answer set = limit(ada_, "0.01", &member);
+  ASSERT_TRUE(set.ok()) << set.code << " " << set.detail;
+  EXPECT_TRUE(member.owner());
+  EXPECT_EQ(submits(ada_), "member_limit");
+  ASSERT_TRUE(limit(finance_, "", &member).ok());  // and finance may too
+  EXPECT_EQ(submits(ada_), "");
+  v1::ListMembersReply seen;
+  ASSERT_TRUE(members(ada_, &seen).ok());
+  ASSERT_EQ(seen.members_size(), 1);
+  EXPECT_EQ(seen.members(0).name(), "Person ada");
+  EXPECT_NE(seen.members(0).held(), "0");
+
+  const v1::Principal bob = sign_in("bob", "Other University", {"user"});
+  EXPECT_EQ(limit(bob, "1", &member).code, "not_found");
+  EXPECT_EQ(members(bob, &seen).code, "not_found");
+  EXPECT_EQ(limit(ada_, "-1", &member).code, "invalid_argument");
+  EXPECT_EQ(limit(ada_, "much", &member).code, "invalid_argument");
+}
+
+TEST_F(Accounts, AFrozenOneTakesNoJobs) {
+  v1::Wallet wallet;
+  EXPECT_EQ(policy(ada_, true, "", &wallet).code, "forbidden");
+  EXPECT_EQ(policy(finance_, true, "Mars/Olympus", &wallet).code, "invalid_argument");
+  ASSERT_TRUE(policy(finance_, true, "Asia/Shanghai", &wallet).ok());
+  EXPECT_TRUE(wallet.frozen());
+  EXPECT_EQ(wallet.frozen_reason(), "unpaid bill");
+  EXPECT_EQ(submits(ada_), "account_frozen");
+  ASSERT_TRUE(policy(finance_, false, "Asia/Shanghai", &wallet).ok());
+  EXPECT_EQ(submits(ada_), "");
+}
+
+TEST_F(Accounts, CreditIsLentByTwoPeople) {
+  stop();
+  two_people_ = true;
+  start();
+  const v1::Principal poor = sign_in("poor", "Demo University", {"user"});
+  const v1::Principal second = sign_in("second", "Demo University", {"finance"});
+  v1::SetCreditLimitRequest request;
+  *request.mutable_principal() = finance_;
+  request.set_key(key());
+  request.set_account(poor.accounts(0));
+  request.mutable_limit()->set_amount("50");
+  v1::Wallet wallet;
+  const Answer asked = call(&Stub::SetCreditLimit, request, &wallet);
+  ASSERT_TRUE(asked.ok()) << asked.code << " " << asked.detail;
+  EXPECT_EQ(wallet.credit_limit(), "");
+  EXPECT_EQ(wallet.proposal().what(), "set_credit_limit");
+  v1::EndProposalRequest approve;
+  *approve.mutable_principal() = second;
+  approve.set_key(key());
+  approve.set_proposal(wallet.proposal().id());
+  v1::Proposal ended;
+  ASSERT_TRUE(call(&Stub::ApproveProposal, approve, &ended).ok());
+  v1::ListWalletsRequest wallets;
+  *wallets.mutable_principal() = poor;
+  v1::ListWalletsReply seen;
+  ASSERT_TRUE(call(&Stub::ListWallets, wallets, &seen).ok());
+  EXPECT_EQ(seen.wallets(0).credit_limit(), "50");
+  EXPECT_EQ(seen.wallets(0).available(), "50");
+}
+
+// SCOW's own arithmetic: 4 cores for 30 s are 0.0333… amount-hours, cut to 0.03; at 100 an hour 3.00.
+TEST_F(Accounts, ACenterKeepsItsScowTariff) {
+  v1::PublishPricesRequest prices;
+  *prices.mutable_principal() = operator_;
+  prices.set_key(key());
+  v1::PriceRow& row = *prices.add_rows();
+  row.set_center("alpha");
+  row.set_meter("core_ms");
+  row.set_per("core-hour");
+  row.set_price("100");
+  row.set_unit("CNY");
+  row.set_strategy("scow:cpusAlloc");
+  row.set_valid_from_ms(2);
+  v1::PublishPricesReply published;
+  const Answer priced = call(&Stub::PublishPrices, prices, &published);
+  ASSERT_TRUE(priced.ok()) << priced.code << " " << priced.detail;
+  const v1::Job job = submit(ada_, spec());
+  EXPECT_EQ(job.held().amount(), "66");  // ten minutes: 0.66 amount-hours
+  run_job(alpha_, job.id(), seconds(30));
+  EXPECT_EQ(see(ada_, job.id()).charged().amount(), "3");
+  row.set_strategy("scow:of-nobody");
+  prices.set_key(key());
+  EXPECT_EQ(call(&Stub::PublishPrices, prices, &published).code, "invalid_argument");
+}
+
+TEST_F(Accounts, AContractSaysWhenAndAtWhatPrices) {
+  v1::SetContractRequest request;
+  *request.mutable_principal() = operator_;
+  v1::Contract& contract = *request.mutable_contract();
+  contract.set_center("alpha");
+  contract.set_tax_bps(600);
+  contract.set_schedule("0 2 1 * *");
+  contract.set_zone("Asia/Shanghai");
+  contract.set_net_days(30);
+  for (const auto& [meter, per, price] : {std::tuple("core_ms", "core-hour", "0.20"), std::tuple("node_ms", "node-hour", "0"),
+                                          std::tuple("gpu_ms", "gpu-hour", "5"), std::tuple("mem_mib_s", "gib-hour", "0.01")}) {
+    v1::PriceRow& row = *contract.add_settlement();
+    row.set_meter(meter);
+    row.set_per(per);
+    row.set_price(price);
+    row.set_unit("CNY");
+  }
+  request.set_key(key());
+  v1::Contract kept;
+  const Answer agreed = call(&Stub::SetContract, request, &kept);
+  ASSERT_TRUE(agreed.ok()) << agreed.code << " " << agreed.detail;
+  EXPECT_EQ(kept.schedule(), "0 2 1 * *");
+  EXPECT_EQ(kept.settlement_size(), 4);
+  contract.set_schedule("sometimes");
+  request.set_key(key());
+  EXPECT_EQ(call(&Stub::SetContract, request, &kept).code, "invalid_argument");
+
+  // Four cores for 30 s: the center gets its price, whatever the user pays.
+  const v1::Job job = submit(ada_, spec());
+  run_job(alpha_, job.id(), seconds(30));
+  const auto center = engine_->read_wait([this](const broker::Market& market) {
+    const auto* payable = market.ledger().account(
+        broker::Market::platform_account(broker::ledger::AccountCode::center_payable, kCny, alpha_.id.uuid));
+    // 4 × 30 s at 0.20 an hour are 0.006667; 2048 MiB for 30 s at 0.01 a GiB-hour 0.000167.
+    EXPECT_EQ(to_text(payable->balance()), "0.006834");
+  });
+  EXPECT_TRUE(center);
+}
+
+}  // namespace
+}  // namespace bourse::test
