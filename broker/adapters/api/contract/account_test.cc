@@ -111,8 +111,8 @@ TEST_F(Accounts, CreditIsLentByTwoPeople) {
   *wallets.mutable_principal() = poor;
   v1::ListWalletsReply seen;
   ASSERT_TRUE(call(&Stub::ListWallets, wallets, &seen).ok());
-  EXPECT_EQ(seen.wallets(0).credit_limit(), "50");
-  EXPECT_EQ(seen.wallets(0).available(), "50");
+  EXPECT_EQ(seen.wallets(0).credit_limit(), "50.00");
+  EXPECT_EQ(seen.wallets(0).available(), "50.00");
 }
 
 // SCOW's own arithmetic: 4 cores for 30 s are 0.0333… amount-hours, cut to 0.03; at 100 an hour 3.00.
@@ -132,9 +132,9 @@ TEST_F(Accounts, ACenterKeepsItsScowTariff) {
   const Answer priced = call(&Stub::PublishPrices, prices, &published);
   ASSERT_TRUE(priced.ok()) << priced.code << " " << priced.detail;
   const v1::Job job = submit(ada_, spec());
-  EXPECT_EQ(job.held().amount(), "66");  // ten minutes: 0.66 amount-hours
+  EXPECT_EQ(job.held().amount(), "66.00");  // ten minutes: 0.66 amount-hours
   run_job(alpha_, job.id(), seconds(30));
-  EXPECT_EQ(see(ada_, job.id()).charged().amount(), "3");
+  EXPECT_EQ(see(ada_, job.id()).charged().amount(), "3.00");
   row.set_strategy("scow:of-nobody");
   prices.set_key(key());
   EXPECT_EQ(call(&Stub::PublishPrices, prices, &published).code, "invalid_argument");
@@ -172,7 +172,7 @@ TEST_F(Accounts, AContractSaysWhenAndAtWhatPrices) {
   run_job(alpha_, job.id(), seconds(30));
   const auto center = engine_->read_wait([this](const broker::Market& market) {
     const auto* payable = market.ledger().account(
-        broker::Market::platform_account(broker::ledger::AccountCode::center_payable, kCny, alpha_.id.uuid));
+        broker::Market::platform_account(ledger::AccountCode::center_payable, kCny, alpha_.id.uuid));
     // 4 × 30 s at 0.20 an hour are 0.006667; 2048 MiB for 30 s at 0.01 a GiB-hour 0.000167.
     EXPECT_EQ(to_text(payable->balance()), "0.006834");
   });

@@ -53,11 +53,11 @@ class Isolation : public MarketWorld {
     v1::SetMemberLimitsRequest limits;
     limits.set_account(account);
     limits.set_user(to_text(UserId{}));
-    return {rpc("OpenDispute", &Stub::OpenDispute, dispute), rpc("ListMembers", &Stub::ListMembers, members),
-            rpc("SetMemberLimits", &Stub::SetMemberLimits, limits),
-            rpc("Quote", &Stub::Quote, ask),         rpc("Submit", &Stub::Submit, submit_spec), rpc("Submit quote", &Stub::Submit, submit_quote),
+    return {rpc("Quote", &Stub::Quote, ask),         rpc("Submit", &Stub::Submit, submit_spec), rpc("Submit quote", &Stub::Submit, submit_quote),
             rpc("GetJob", &Stub::GetJob, which),     rpc("CancelJob", &Stub::CancelJob, cancel), rpc("GetLog", &Stub::GetLog, log),
-            rpc("GetReceipt", &Stub::GetReceipt, which), rpc("Trace", &Stub::Trace, trace),     rpc("ListJobs", &Stub::ListJobs, list)};
+            rpc("GetReceipt", &Stub::GetReceipt, which), rpc("Trace", &Stub::Trace, trace),     rpc("ListJobs", &Stub::ListJobs, list),
+            rpc("OpenDispute", &Stub::OpenDispute, dispute), rpc("ListMembers", &Stub::ListMembers, members),
+            rpc("SetMemberLimits", &Stub::SetMemberLimits, limits)};
   }
 
   std::vector<Rpc> staff_rpcs(const std::string& account, const std::string& center, const std::string& period) {
@@ -100,7 +100,6 @@ class Isolation : public MarketWorld {
             rpc("ImportBankFile", &Stub::ImportBankFile, v1::ImportBankFileRequest{}),
             rpc("ListBankEntries", &Stub::ListBankEntries, v1::ListBankEntriesRequest{}),
             rpc("RefundJob", &Stub::RefundJob, v1::RefundJobRequest{}),
-            rpc("ResolveDispute", &Stub::ResolveDispute, v1::ResolveDisputeRequest{}),
             rpc("EnrolCenter", &Stub::EnrolCenter, enrolment("beta", other)),
             rpc("SetCenterState", &Stub::SetCenterState, state),
             rpc("SetContract", &Stub::SetContract, contract),
