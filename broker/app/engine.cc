@@ -49,7 +49,16 @@ struct Engine::Impl {
   using Reader = std::move_only_function<void(const Market*)>;
 
   Impl(EngineOptions o, Journal& journal, const Clock& c)
-      : options(o), clock(c), committer({o.max_batch, o.max_row_bytes, o.limits}, journal, c) {}
+      : options(o), clock(c), committer({o.max_batch, o.max_row_bytes, o.limits}, journal, c) {
+    // Before the answers: whoever has one may wait for its position at once.
+    committer.on_committed([this](std::uint64_t position, const std::vector<Event>& events) {
+      {
+        const std::scoped_lock lock(mutex);
+        stats.position = position;
+      }
+      if (observer) observer(position, events);
+    });
+  }
 
   Status submit(Command command, Completion completion);
   Status read(Reader reader);
@@ -64,6 +73,7 @@ struct Engine::Impl {
   const Clock& clock;
   Committer committer;  // the engine's thread only
   std::function<void(const Error&)> on_fatal;
+  Committed observer;
   std::thread thread;
 
   std::mutex mutex;
@@ -235,7 +245,7 @@ void Engine::stop() {
 }
 
 void Engine::on_committed(Committed observer) {
-  impl_->committer.on_committed(std::move(observer));
+  impl_->observer = std::move(observer);
 }
 void Engine::on_fatal(std::function<void(const Error&)> observer) {
   impl_->on_fatal = std::move(observer);
