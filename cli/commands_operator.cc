@@ -130,12 +130,15 @@ void add_operator_commands(CLI::App& app, Context& context) {
 
   auto file = std::make_shared<std::string>();
   CLI::App* prices = app.add_subcommand("prices", "The price book")->require_subcommand(1);
-  CLI::App* publish = prices->add_subcommand("publish", "Add price rows; published rows never change");
+  CLI::App* publish = prices->add_subcommand("publish", "Add price rows and discounts; what is published never changes");
+  publish->footer("A discount: {\"discounts\":[{\"name\":\"summer\",\"center\":\"ctr_…\",\"meter\":\"core_ms\",\"bps\":1500,\"valid_from\":\"…\",\"valid_until\":\"…\"}]}\n"
+                  "takes 15 % off the list price of the lines it matches; of several the most specific one holds.");
   publish->add_option("file", *file, R"(JSON: {"rows":[{"center":"ctr_…","pool":"cpu","meter":"core_ms","price":"0.12","per":"core-hour","unit":"CNY","valid_from":"…"}]})")->required();
   publish->callback([&context, file] {
     context.print(context.must(context.client().post("/api/v1/prices", json_file(context, *file))), [](const json& reply) {
       if (auto text = waiting(reply)) return *text;
-      return std::to_string(reply.value("ids", json::array()).size()) + " price rows are published.\n";
+      return std::to_string(reply.value("ids", json::array()).size()) + " price rows and " +
+             std::to_string(reply.value("discount_ids", json::array()).size()) + " discounts are published.\n";
     });
   });
 }

@@ -32,8 +32,9 @@ struct SetContract {
 };
 struct PublishPrices {
   std::vector<pricing::PriceRow> rows;
+  std::vector<pricing::Discount> discounts;
   static constexpr bool kGrows = true;
-  static constexpr void fields(auto& self, auto&& visit) { visit(self.rows); }
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.rows, self.discounts); }
 };
 // Where the center's payouts go from now on; those in transit are not touched.
 struct SetPayee {

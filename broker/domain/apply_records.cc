@@ -101,6 +101,7 @@ void Applier::operator()(const ContractSet& event) const {
 
 void Applier::operator()(const PricesPublished& event) const {
   for (const pricing::PriceRow& row : event.rows) market.prices_.add(row);
+  for (const pricing::Discount& discount : event.discounts) market.prices_.add(discount);
   market.router_.prices_changed();
 }
 

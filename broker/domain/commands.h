@@ -182,7 +182,7 @@ struct Command {
 inline constexpr std::size_t kMaxKey = 255 + 64;
 inline constexpr std::size_t kMaxTransfers = 16'384;  // of one PostTransfers, and as many accounts
 inline constexpr std::size_t kMaxRecords = 1'000;     // of one report
-inline constexpr std::size_t kMaxPriceRows = 10'000;  // of one PublishPrices
+inline constexpr std::size_t kMaxPriceRows = 10'000;  // of one PublishPrices, discounts counted
 inline constexpr std::size_t kMaxPools = 1'000;       // of one center
 inline constexpr Duration kMaxQuoteValidity = hours(24);
 inline constexpr Duration kProposalValidity = hours(24 * 30);

@@ -55,11 +55,15 @@ Status check_pool(const routing::Pool& pool) {
   return {};
 }
 
+Status check_words(PriceRowId id, const pricing::Scope& scope) {
+  for (const std::string* text : {&scope.pool, &scope.qos})
+    if (!text->empty() && !is_token(*text)) return invalid("price row " + to_text(id) + ": pool and qos must be words");
+  return {};
+}
+
 Status check_row(const pricing::PriceRow& row) {
   if (row.id.is_nil()) return invalid("a price row needs an id");
-  for (const std::string* text : {&row.scope.pool, &row.scope.qos})
-    if (!text->empty() && !is_token(*text))
-      return invalid("price row " + to_text(row.id) + ": pool and qos must be words");
+  CHECK_OK(check_words(row.id, row.scope));
   CHECK_OK(parse_unit(row.unit.text()));
   return {};
 }
@@ -162,8 +166,9 @@ Result<CommandResult> Decider::on(const SetContract& act) {
 }
 
 Status Decider::check(const PublishPrices& act) const {
-  if (act.rows.empty()) return invalid("no price rows");
-  if (act.rows.size() > kMaxPriceRows) return fail(ErrorCode::too_large, "at most 10,000 price rows at once");
+  if (act.rows.empty() && act.discounts.empty()) return invalid("no price rows and no discounts");
+  if (act.rows.size() + act.discounts.size() > kMaxPriceRows)
+    return fail(ErrorCode::too_large, "at most 10,000 price rows and discounts at once");
   absl::flat_hash_map<PriceRowId, const pricing::PriceRow*> seen;
   for (const pricing::PriceRow& row : act.rows) {
     CHECK_OK(check_row(row));
@@ -173,13 +178,23 @@ Status Decider::check(const PublishPrices& act) const {
     const auto [it, fresh] = seen.try_emplace(row.id, &row);
     if (!fresh && *it->second != row) return invalid("two price rows have the id " + to_text(row.id));
   }
+  absl::flat_hash_map<PriceRowId, const pricing::Discount*> off;
+  for (const pricing::Discount& discount : act.discounts) {
+    if (!is_label(discount.name)) return invalid("discount " + to_text(discount.id) + ": the name must be 1 to 128 printable bytes");
+    CHECK_OK(check_words(discount.id, discount.scope));
+    CHECK_OK(market_.prices_.check(discount));
+    if (!discount.scope.center.is_nil() && market_.center(discount.scope.center) == nullptr) return no_center(discount.scope.center);
+    const auto [it, fresh] = off.try_emplace(discount.id, &discount);
+    if (seen.contains(discount.id) || (!fresh && *it->second != discount))
+      return invalid("two prices have the id " + to_text(discount.id));
+  }
   return {};
 }
 
 Result<CommandResult> Decider::on(const PublishPrices& act) {
   CHECK_OK(check(act));
-  emit(PricesPublished{act.rows, now_});
-  return made(act.rows.front().id.uuid);
+  emit(PricesPublished{act.rows, now_, act.discounts});
+  return made(act.rows.empty() ? act.discounts.front().id.uuid : act.rows.front().id.uuid);
 }
 
 Result<CommandResult> Decider::on(const ObservePools& command) {

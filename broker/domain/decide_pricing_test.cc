@@ -118,6 +118,41 @@ TEST_F(Pricing, SellsByMinimumTiersAndFreeQuantity) {
   EXPECT_EQ(charged(brief), Amount{50'000});
 }
 
+TEST_F(Pricing, ADiscountIsLockedWithThePlanAndShowsOnTheLine) {
+  const auto off = [&](std::int32_t bps, std::string name) {
+    return pricing::Discount{.id = id_of<PriceRowId>(++serial_), .name = std::move(name), .scope = {.center = north}, .meter = {}, .bps = bps, .valid_from = now, .valid_until = now + hours(2)};
+  };
+  const auto summer = off(2'500, "summer");
+  ok(PublishPrices{{}, {summer}});
+  ok(PublishPrices{{}, {summer}});  // again: nothing new
+  const JobId job = submit(in_north());
+  EXPECT_EQ(market.job(job)->plan().cap, Amount{1'080'000});
+  EXPECT_EQ(market.job(job)->plan().rows.front().off, (pricing::Off{summer.id, "summer", 2'500}));
+  advance(hours(3));  // over by now, and locked
+  start(job);
+  advance(minutes(60));
+  report(north, {happens(job, Happening::ended), used(job, minutes(60))});
+  const auto& line = first<UsageCaptured>().lines.front();
+  EXPECT_EQ(line.amount, Amount{1'080'000});
+  EXPECT_EQ(line.discount, Amount{360'000});
+  EXPECT_EQ(line.discount_id, summer.id);
+  EXPECT_EQ(market.job(submit(in_north()))->plan().cap, Amount{1'440'000});
+
+  auto other = summer;
+  other.bps = 1;
+  EXPECT_EQ(error(PublishPrices{{}, {other}}), ErrorCode::conflict);
+  EXPECT_EQ(error(PublishPrices{{}, {off(1, "a"), off(0, "b")}}), ErrorCode::invalid_argument);
+  EXPECT_EQ(error(PublishPrices{{}, {off(1, "a\nb")}}), ErrorCode::invalid_argument);
+  auto nowhere = off(1, "nowhere");
+  nowhere.scope.center = id_of<CenterId>(77);
+  EXPECT_EQ(error(PublishPrices{{}, {nowhere}}), ErrorCode::not_found);
+  auto shared = row();
+  auto twin = off(1, "twin");
+  twin.id = shared.id;
+  EXPECT_EQ(error(PublishPrices{{shared}, {twin}}), ErrorCode::invalid_argument);
+  EXPECT_EQ(error(PublishPrices{}), ErrorCode::invalid_argument);
+}
+
 TEST_F(Pricing, ScowStrategiesChargeTheWholeJobAsScowDoes) {
   ok(PublishPrices{{scow(Strategy::scow_max_cpus_mem, "0.04")}});
   JobSpec wide = in_north(seconds(8465));

@@ -79,7 +79,8 @@ struct ContractSet {
 struct PricesPublished {
   std::vector<pricing::PriceRow> rows;
   Instant at;
-  static constexpr void fields(auto& self, auto&& visit) { visit(self.rows, self.at); }
+  std::vector<pricing::Discount> discounts;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.rows, self.at, self.discounts); }
 };
 
 struct QuoteIssued {

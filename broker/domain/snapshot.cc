@@ -8,7 +8,7 @@
 namespace bourse::broker {
 namespace {
 
-constexpr std::uint32_t kVersion = 2;  // another one's snapshot is passed over: the journal is replayed instead
+constexpr std::uint32_t kVersion = 3;  // another one's snapshot is passed over: the journal is replayed instead
 
 Status damaged(std::string_view what) {
   return fail(ErrorCode::integrity, "market snapshot: " + std::string(what));
@@ -63,6 +63,7 @@ void Market::save(std::vector<std::byte>& state) const {
   out.write(kVersion);
   ledger_.save(out);
   save_sorted(out, prices_.rows());
+  save_sorted(out, prices_.discounts());
   save_sorted(out, accounts_);
   save_sorted(out, centers_);
   std::vector<const Period*> periods;
@@ -110,6 +111,11 @@ Status Market::load_records(codec::Reader& in) {
   CHECK_OK(load_each<pricing::PriceRow>(in, "prices", [&](pricing::PriceRow row) {
     if (!prices_.check(row)) return false;
     prices_.add(std::move(row));
+    return true;
+  }));
+  CHECK_OK(load_each<pricing::Discount>(in, "discounts", [&](pricing::Discount discount) {
+    if (!prices_.check(discount)) return false;
+    prices_.add(std::move(discount));
     return true;
   }));
   CHECK_OK(load_each<BillingAccount>(in, "billing accounts", [&](BillingAccount account) {

@@ -77,6 +77,8 @@ TEST(JsonIn, refuses_names_that_are_not_here) {
   EXPECT_TRUE(prices(R"({"rows":[{"meter":"core_ms"}]})"));
   EXPECT_EQ(prices(R"({"rows":[{"meter":"core_ms"},{"id":"prc_1"}]})").error().detail,
             "rows[1].id: there is no such field here");
+  EXPECT_FALSE(read<v1::PublishPricesRequest>(R"({"discounts":[{"id":"prc_1"}]})", {"rows", "discounts"}));
+  EXPECT_TRUE(read<v1::PublishPricesRequest>(R"({"discounts":[{"name":"summer","bps":10}]})", {"rows", "discounts"}));
   EXPECT_FALSE(read<v1::SetContractRequest>(R"({"contract":{"id":"ctc_1"}})", {"contract"}));
 }
 

@@ -73,7 +73,7 @@ std::vector<Operation> operators() {
        .pattern = "/api/v1/prices",
        .rpc = "PublishPrices",
        .status = 201,
-       .body = {"rows", "note"},
+       .body = {"rows", "discounts", "note"},
        .body_bytes = 1024 * 1024},
   };
 }

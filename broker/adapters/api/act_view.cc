@@ -24,6 +24,7 @@ void show(v1::Act& out, const FundAccount& act, const Market& market, const std:
 void show(v1::Act& out, const SetContract& act, const Market&, const std::string&) { fill(*out.mutable_set_contract(), act.contract); }
 void show(v1::Act& out, const PublishPrices& act, const Market&, const std::string&) {
   for (const pricing::PriceRow& row : act.rows) fill(*out.mutable_publish_prices()->add_rows(), row);
+  for (const pricing::Discount& discount : act.discounts) fill(*out.mutable_publish_prices()->add_discounts(), discount);
 }
 void show(v1::Act& out, const SetPayee& act, const Market& market, const std::string&) {
   v1::PayeeReply& to = *out.mutable_set_payee();
@@ -96,16 +97,25 @@ std::string tell(const SetContract& act, const Market& market, const std::string
 }
 std::string tell(const PublishPrices& act, const Market& market, const std::string&) {
   constexpr std::size_t kShown = 3;
-  std::string text = fmt::format("Publish {} price rows: ", act.rows.size());
+  const auto place = [&market](const pricing::Scope& scope) {
+    return fmt::format("{}{}{}", scope.center.is_nil() ? "every center" : center_name(market, scope.center), scope.pool.empty() ? "" : "/", scope.pool);
+  };
+  std::string text = act.rows.empty() ? "Publish " : fmt::format("Publish {} price rows: ", act.rows.size());
   for (std::size_t i = 0; i < std::min(act.rows.size(), kShown); ++i) {
     v1::PriceRow row;
     fill(row, act.rows[i]);
-    text += fmt::format("{}{} {} {} per {} at {}{}{}", i == 0 ? "" : "; ", row.meter(), row.price(), row.unit(),
-                        row.per().empty() ? fmt::format("{} ticks", row.per_ticks()) : row.per(),
-                        act.rows[i].scope.center.is_nil() ? "every center" : center_name(market, act.rows[i].scope.center),
-                        row.pool().empty() ? "" : "/", row.pool());
+    text += fmt::format("{}{} {} {} per {} at {}", i == 0 ? "" : "; ", row.meter(), row.price(), row.unit(),
+                        row.per().empty() ? fmt::format("{} ticks", row.per_ticks()) : row.per(), place(act.rows[i].scope));
   }
-  return text + (act.rows.size() > kShown ? "; …" : "");
+  if (act.rows.size() > kShown) text += "; …";
+  if (act.discounts.empty()) return text;
+  text += fmt::format("{}{} discounts: ", act.rows.empty() ? "" : "; and ", act.discounts.size());
+  for (std::size_t i = 0; i < std::min(act.discounts.size(), kShown); ++i) {
+    const pricing::Discount& one = act.discounts[i];
+    text += fmt::format("{}\"{}\", {} bps off {} at {}", i == 0 ? "" : "; ", one.name, one.bps,
+                        one.meter ? std::string(pricing::name(*one.meter)) : "everything", place(one.scope));
+  }
+  return text + (act.discounts.size() > kShown ? "; …" : "");
 }
 std::string tell(const SetPayee& act, const Market& market, const std::string&) {
   const Center* center = market.center(act.center);

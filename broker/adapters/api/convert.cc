@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "broker/adapters/api/caller.h"
+#include "broker/domain/text.h"
 
 namespace bourse::broker::api {
 namespace {
@@ -191,6 +192,37 @@ void fill(v1::PriceRow& out, const pricing::PriceRow& row) {
   out.set_free_ticks(row.free.ticks);
   out.set_discount(row.off.name);
   out.set_discount_bps(row.off.bps);
+}
+
+Result<pricing::Discount> read_discount(const v1::Discount& in, CenterId center) {
+  CHECK_OK(check_text("name", in.name(), kMaxLabel, false));
+  CHECK_OK(check_text("pool", in.pool(), 64, true));
+  CHECK_OK(check_text("qos", in.qos(), 64, true));
+  pricing::Discount discount{.id = {}, .name = in.name(), .scope = {.tenant = {}, .center = center, .pool = in.pool(), .qos = in.qos()},
+                             .meter = std::nullopt, .bps = in.bps(), .valid_from = {in.valid_from_ms()}, .valid_until = {in.valid_until_ms()}};
+  if (!in.tenant().empty()) {
+    TRY(discount.scope.tenant, read_id<TenantIdKind>("tenant", in.tenant()));
+  }
+  if (!in.meter().empty()) {
+    discount.meter = pricing::meter_named(in.meter());
+    if (!discount.meter) return fail(ErrorCode::invalid_argument, "meter must be core_ms, gpu_ms, node_ms or mem_mib_s; leave it out for all.");
+  }
+  if (in.valid_from_ms() < 0 || in.valid_until_ms() < 0)
+    return fail(ErrorCode::invalid_argument, "valid_from or valid_until is before 1970.");
+  return discount;
+}
+
+void fill(v1::Discount& out, const pricing::Discount& discount) {
+  out.set_id(to_text(discount.id));
+  out.set_name(discount.name);
+  out.set_tenant(text_or_empty(discount.scope.tenant));
+  out.set_center(text_or_empty(discount.scope.center));
+  out.set_pool(discount.scope.pool);
+  out.set_qos(discount.scope.qos);
+  if (discount.meter) out.set_meter(std::string(pricing::name(*discount.meter)));
+  out.set_bps(discount.bps);
+  out.set_valid_from_ms(discount.valid_from.unix_ms);
+  out.set_valid_until_ms(discount.valid_until.unix_ms);
 }
 
 void fill(v1::Decision& out, const Decision& decision, const JobSpec& spec, Unit unit, const Market& market) {

@@ -45,6 +45,8 @@ void fill(v1::JobSpec& out, const JobSpec& spec, Unit unit, const Market& market
 // Errors: invalid_argument naming the field. The id is the caller's business.
 Result<pricing::PriceRow> read_price(const v1::PriceRow& in, CenterId center);
 void fill(v1::PriceRow& out, const pricing::PriceRow& row);
+Result<pricing::Discount> read_discount(const v1::Discount& in, CenterId center);
+void fill(v1::Discount& out, const pricing::Discount& discount);
 
 void fill(v1::Decision& out, const Decision& decision, const JobSpec& spec, Unit unit, const Market& market);
 void fill(v1::Contract& out, const Contract& contract);

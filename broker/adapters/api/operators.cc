@@ -205,26 +205,35 @@ Result<v1::PublishPricesReply> Api::publish_prices(const v1::PublishPricesReques
   TRY(const Caller caller, caller_of(request.principal()));
   CHECK_OK(require(caller, {Role::operator_}));
   TRY(const std::string key, scoped_key(caller, request.key()));
-  if (request.rows().empty()) return fail(ErrorCode::invalid_argument, "rows is empty.");
-  if (request.rows_size() > kMaxPriceRows)
-    return fail(ErrorCode::too_large, fmt::format("At most {} rows at once.", kMaxPriceRows));
+  if (request.rows().empty() && request.discounts().empty()) return fail(ErrorCode::invalid_argument, "rows and discounts are empty.");
+  if (request.rows_size() + request.discounts_size() > kMaxPriceRows)
+    return fail(ErrorCode::too_large, fmt::format("At most {} rows and discounts at once.", kMaxPriceRows));
   const Instant now = parts_.clock.now();
   PublishPrices command;
   v1::PublishPricesReply reply;
-  for (int i = 0; i < request.rows_size(); ++i) {
-    const v1::PriceRow& in = request.rows(i);
-    CenterId center;
-    if (!in.center().empty()) {
-      TRY(center, center_of(in.center()));
+  const auto read_all = [&](const char* list, const auto& from, auto read, auto take) -> Status {
+    for (int i = 0; i < from.size(); ++i) {
+      CenterId center;
+      if (!from[i].center().empty()) {
+        TRY(center, center_of(from[i].center()));
+      }
+      auto entry = read(from[i], center);
+      if (!entry) return fail(entry.error().code, fmt::format("{}[{}]: {}", list, i, entry.error().detail));
+      // Ids follow from the key, so that a repeat names the same rows.
+      entry->id = PriceRowId{derived_uuid(list == std::string_view("rows") ? "price" : "discount", fmt::format("{}#{}", key, i))};
+      if (entry->valid_from.unix_ms == 0) entry->valid_from = now;
+      take(std::move(*entry));
     }
-    auto row = read_price(in, center);
-    if (!row) return fail(row.error().code, fmt::format("rows[{}]: {}", i, row.error().detail));
-    // Ids follow from the key, so that a repeat names the same rows.
-    row->id = PriceRowId{derived_uuid("price", fmt::format("{}#{}", key, i))};
-    if (row->valid_from.unix_ms == 0) row->valid_from = now;
-    reply.add_ids(to_text(row->id));
-    command.rows.push_back(std::move(*row));
-  }
+    return {};
+  };
+  CHECK_OK(read_all("rows", request.rows(), read_price, [&](pricing::PriceRow row) {
+    reply.add_ids(to_text(row.id));
+    command.rows.push_back(std::move(row));
+  }));
+  CHECK_OK(read_all("discounts", request.discounts(), read_discount, [&](pricing::Discount discount) {
+    reply.add_discount_ids(to_text(discount.id));
+    command.discounts.push_back(std::move(discount));
+  }));
   CHECK_OK(check_text("note", request.note(), kMaxReason, true));
   TRY(const Acted acted, act(caller, request.key(), fingerprint("PublishPrices", request), std::move(command), request.note()));
   if (acted.proposal) *reply.mutable_proposal() = *acted.proposal;

@@ -6,7 +6,7 @@
 namespace bourse::broker::api {
 namespace {
 
-// The rows that would price this pool now for the tenant: each meter's most specific valid one.
+// The rows that would price this pool now for the tenant, with their discounts.
 void fill_offer(v1::Offer& out, const routing::Pool& pool, const Market& market, TenantId tenant, Instant now) {
   out.set_center(to_text(pool.center));
   out.set_center_name(center_name(market, pool.center));
@@ -25,7 +25,12 @@ void fill_offer(v1::Offer& out, const routing::Pool& pool, const Market& market,
   out.set_running_jobs(pool.running_jobs);
   out.set_online(pool.online);
   const pricing::Scope scope{.tenant = tenant, .center = pool.center, .pool = pool.name, .qos = {}};
-  for (const pricing::Meter meter : pricing::kMeters) {
+  const pricing::Allocation one{.cores = 1, .gpus = pool.gpus_per_node > 0 ? 1 : 0, .nodes = 1, .mem_mib = 1};
+  if (const auto locked = market.prices().lock(scope, one, now)) {
+    for (const pricing::PriceRow& row : *locked) fill(*out.add_prices(), row);
+    return;
+  }
+  for (const pricing::Meter meter : pricing::kMeters) {  // what there is, where a meter has no price
     if (meter == pricing::Meter::gpu_ms && pool.gpus_per_node == 0) continue;
     if (const pricing::PriceRow* row = market.prices().find(scope, meter, now)) fill(*out.add_prices(), *row);
   }

@@ -164,6 +164,11 @@ struct Apply {
                             row.meter, to_text(row.price), row.per, row.unit.text(), row.valid_from,
                             or_null(row.valid_until), e.at, row.strategy, static_cast<std::int16_t>(row.places),
                             row.minimum, codec::encoded(row));
+    for (const pricing::Discount& one : e.discounts) {
+      const std::optional<std::int16_t> meter = one.meter ? std::optional(static_cast<std::int16_t>(*one.meter)) : std::nullopt;
+      state.discounts.rows.add(one.id, one.name, or_null(one.scope.tenant), or_null(one.scope.center), one.scope.pool, one.scope.qos,
+                               meter, one.bps, one.valid_from, or_null(one.valid_until), e.at);
+    }
     return {};
   }
 

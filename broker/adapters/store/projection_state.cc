@@ -114,6 +114,9 @@ static void name_price_tables(ProjectionState& state) {
       "published_at, strategy, places, minimum_micros, body) SELECT id, tenant, center, pool, qos, meter, price::numeric, per, "
       "unit, valid_from, valid_until, published_at, strategy, places, minimum_micros, body FROM stage_prices "
       "ON CONFLICT DO NOTHING";
+  state.discounts.copy = "COPY stage_discounts FROM STDIN (FORMAT binary)";
+  state.discounts.stage = "CREATE TEMP TABLE IF NOT EXISTS stage_discounts (LIKE market.discounts) ON COMMIT DELETE ROWS";
+  state.discounts.merge = "INSERT INTO market.discounts SELECT * FROM stage_discounts ON CONFLICT DO NOTHING";
   state.lines.copy =
       "COPY market.rated_lines (attempt, revision, line, row, meter, quantity, amount_micros, free, discount_micros, discount) "
       "FROM STDIN (FORMAT binary)";

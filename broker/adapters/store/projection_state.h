@@ -25,7 +25,7 @@ struct ProjectionState {
   RowCache<AttemptRow> attempts;
   RowCache<PeriodRow> periods;
 
-  AddedRows transfers, refusals, billing_accounts, members, contracts, settlement_rows, prices, attempt_events, captures, lines, reports,
+  AddedRows transfers, refusals, billing_accounts, members, contracts, settlement_rows, prices, discounts, attempt_events, captures, lines, reports,
       quarantined, commands, policies, limits, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
       disputes, dispute_resolutions;
 
@@ -37,7 +37,7 @@ struct ProjectionState {
   }
   template <class Visit>
   void each_added(Visit&& visit) {
-    for (AddedRows* added : {&transfers, &refusals, &billing_accounts, &members, &contracts, &settlement_rows, &prices, &attempt_events,
+    for (AddedRows* added : {&transfers, &refusals, &billing_accounts, &members, &contracts, &settlement_rows, &prices, &discounts, &attempt_events,
                              &captures, &lines, &reports, &quarantined, &commands, &policies, &limits, &proposals, &proposal_ends, &payees,
                              &payouts, &payout_periods, &payout_settlements, &adjustments, &disputes,
                              &dispute_resolutions})

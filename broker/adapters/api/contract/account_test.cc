@@ -140,6 +140,44 @@ TEST_F(Accounts, ACenterKeepsItsScowTariff) {
   EXPECT_EQ(call(&Stub::PublishPrices, prices, &published).code, "invalid_argument");
 }
 
+TEST_F(Accounts, ADiscountIsPublishedShownAndCharged) {
+  v1::PublishPricesRequest prices;
+  *prices.mutable_principal() = operator_;
+  prices.set_key(key());
+  v1::Discount& half = *prices.add_discounts();
+  half.set_name("autumn");
+  half.set_center("alpha");
+  half.set_meter("core_ms");
+  half.set_bps(5'000);
+  v1::PublishPricesReply published;
+  const v1::Job before = submit(ada_, spec());
+  const Answer answer = call(&Stub::PublishPrices, prices, &published);
+  ASSERT_TRUE(answer.ok()) << answer.code << " " << answer.detail;
+  ASSERT_EQ(published.discount_ids_size(), 1);
+  EXPECT_EQ(published.ids_size(), 0);
+  const v1::Job job = submit(ada_, spec());
+  EXPECT_EQ(before.held().amount(), "0.244167");  // 0.24 for cores, the rest for memory
+  EXPECT_EQ(job.held().amount(), "0.124167");
+  v1::ListOffersRequest list;
+  *list.mutable_principal() = ada_;
+  v1::ListOffersReply offers;
+  ASSERT_TRUE(call(&Stub::ListOffers, list, &offers).ok());
+  EXPECT_EQ(offers.offers(0).prices(0).discount(), "autumn");
+  EXPECT_EQ(offers.offers(0).prices(0).discount_bps(), 5'000);
+  run_job(alpha_, job.id(), seconds(60));
+  v1::VerifyLedgerRequest verify;
+  *verify.mutable_principal() = finance_;
+  v1::VerifyLedgerReply verified;
+  ASSERT_TRUE(call(&Stub::VerifyLedger, verify, &verified).ok());
+  EXPECT_TRUE(verified.ok()) << (verified.differences_size() > 0 ? verified.differences(0) : "");
+  prices.set_key(key());
+  half.set_bps(10'001);
+  EXPECT_EQ(call(&Stub::PublishPrices, prices, &published).code, "invalid_argument");
+  prices.clear_discounts();
+  prices.set_key(key());
+  EXPECT_EQ(call(&Stub::PublishPrices, prices, &published).code, "invalid_argument");
+}
+
 TEST_F(Accounts, AContractSaysWhenAndAtWhatPrices) {
   v1::SetContractRequest request;
   *request.mutable_principal() = operator_;

@@ -133,8 +133,12 @@ TEST_F(TwoPeople, OperatorsActsWaitForAnOperator) {
   row.set_per("core-hour");
   row.set_price("0.36");
   row.set_unit("CNY");
+  v1::Discount& summer = *prices.add_discounts();
+  summer.set_name("summer");
+  summer.set_bps(1'500);
   v1::PublishPricesReply published;
   ASSERT_TRUE(call(&Stub::PublishPrices, prices, &published).ok());
+  EXPECT_NE(published.proposal().text().find("\"summer\", 1500 bps off everything at every center"), std::string::npos) << published.proposal().text();
   EXPECT_NE(published.proposal().text().find("0.36 CNY per core-hour at alpha"), std::string::npos) << published.proposal().text();
   EXPECT_EQ(end(&Stub::ApproveProposal, fritz_, kept.proposal().id()), "forbidden");
   EXPECT_EQ(end(&Stub::ApproveProposal, oskar_, kept.proposal().id()), "");
