@@ -16,7 +16,7 @@ json report_of(const std::string& path, const statement::Verification& v) {
           {"lines", v.lines},       {"reports", v.reports}, {"currency", v.unit},           {"opening", v.opening},
           {"gross", v.gross},       {"center_share", v.center_share}, {"margin", v.margin}, {"tax", v.tax},
           {"adjustments", v.adjustments}, {"adjusted", v.adjusted},
-          {"payout", v.payout},     {"closing", v.closing}, {"sha256", to_hex(v.file_sha256)}, {"signed_by", to_hex(v.ack_key)}};
+          {"tree_size", v.tree_size ? json(*v.tree_size) : json()}, {"payout", v.payout},     {"closing", v.closing}, {"sha256", to_hex(v.file_sha256)}, {"signed_by", to_hex(v.ack_key)}};
 }
 
 std::string show(const json& r) {
@@ -35,7 +35,8 @@ std::string show(const json& r) {
                   {"paid out", field(r, "payout")},
                   {"closing", field(r, "closing")},
                   {"signed by", field(r, "signed_by")}}) +
-         "\nThe statement verifies: signatures, arithmetic and " + field(r, "reports") + " signed usage reports.\n";
+         "\nThe statement verifies: signatures, arithmetic and " + field(r, "reports") + " signed usage reports" +
+         (r["tree_size"].is_null() ? std::string(".\n") : ", all in the checkpoint's tree of " + field(r, "tree_size") + " leaves.\n");
 }
 
 }  // namespace

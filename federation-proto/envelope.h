@@ -29,6 +29,9 @@ inline constexpr std::string_view kReportType = "application/vnd.bourse.report.v
 inline constexpr std::string_view kAckType = "application/vnd.bourse.ack.v1+protobuf";
 inline constexpr std::string_view kOrderBatchType = "application/vnd.bourse.orders.v1+protobuf";
 inline constexpr std::string_view kCancelBatchType = "application/vnd.bourse.cancels.v1+protobuf";
+inline constexpr std::string_view kCheckpointType = "application/vnd.bourse.checkpoint.v1+protobuf";
+// Never signed by itself, only in batches; names an order among what is signed.
+inline constexpr std::string_view kOrderType = "application/vnd.bourse.order.v1+protobuf";
 inline constexpr std::string_view kEnrolType = "application/vnd.bourse.enrol.v1";
 
 inline constexpr std::size_t kMaxMessageBytes = 4 << 20;  // a frame

@@ -1,7 +1,7 @@
 // The BlobStore port: content-addressed bytes, stored before the command whose events name their hash.
 //
-// A blob is found by the SHA-256 of its bytes; but a report (its bytes are a serialized federation.v1.Envelope) by the
-// SHA-256 of its payload, for that is the hash by which the chain, the journal and the statements name it.
+// A blob is found by the SHA-256 of its bytes; but a report or an acknowledgement (its bytes are a serialized
+// federation.v1.Envelope) by the SHA-256 of its payload, for that is the hash by which the chain, the journal and the statements name it.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +14,16 @@
 
 namespace bourse::broker {
 
-enum class BlobKind : std::uint8_t { script = 1, report = 2, order = 3, statement = 4 };
+enum class BlobKind : std::uint8_t { script = 1, report = 2, order = 3, statement = 4, acknowledgement = 5 };
 
 // Safe from any thread. Blobs are immutable; putting one twice is harmless. A blob's name is the SHA-256 of its bytes; a
-// report's, which is a serialized envelope, that of its payload, since that is what events and statements name.
+// report's or acknowledgement's, which is a serialized envelope, that of its payload, since that is what events, statements
+// and the evidence tree name.
 class BlobStore {
  public:
   virtual ~BlobStore() = default;
-  // Durable when it returns. Errors: unavailable, too_large (8 MiB; statements 256 MiB), invalid_argument (a report that is
-  // no envelope).
+  // Durable when it returns. Errors: unavailable, too_large (8 MiB; statements 256 MiB), invalid_argument (a report or
+  // acknowledgement that is no envelope).
   virtual Result<Hash256> put(BlobKind kind, std::span<const std::byte> bytes) = 0;
   // Many at once, in one transaction; hashes in order.
   virtual Result<std::vector<Hash256>> put_all(BlobKind kind, std::span<const std::span<const std::byte>> blobs) = 0;

@@ -10,10 +10,12 @@
 
 #include "broker/adapters/api/market_service.h"
 #include "broker/adapters/ca/keys.h"
+#include "broker/adapters/evidence/notary.h"
 #include "broker/adapters/link/link_server.h"
 #include "broker/adapters/statement/sealer/sealer.h"
 #include "broker/adapters/store/migrations.h"
 #include "broker/adapters/store/pg_blob_store.h"
+#include "broker/adapters/store/pg_evidence_log.h"
 #include "broker/adapters/store/pg_journal.h"
 #include "broker/adapters/store/projector.h"
 #include "broker/app/follower.h"
@@ -64,6 +66,8 @@ struct Daemon::Parts {
   BrokerKeys keys;
   std::optional<CertificateAuthority> authority;
   std::unique_ptr<PgBlobStore> blobs;
+  std::unique_ptr<PgEvidenceLog> evidence;
+  std::unique_ptr<Notary> notary;
   std::unique_ptr<PgJournal> journal, follower_journal;
   std::unique_ptr<Projector> projector;
   std::unique_ptr<Follower> follower;
@@ -93,6 +97,7 @@ Status Daemon::Parts::open_stores(const Config& config) {
   TRY(keys, load_or_create_keys(config.keys_directory, rng));
   TRY(authority, CertificateAuthority::open(config.keys_directory, config.root_directory, clock.now()));
   blobs = std::make_unique<PgBlobStore>(config.writer, 16);
+  evidence = std::make_unique<PgEvidenceLog>(config.writer, 4);
   TRY(journal, PgJournal::open(config.writer));
   TRY(follower_journal, PgJournal::open(config.writer));
   return {};
@@ -102,12 +107,13 @@ void Daemon::Parts::build(const Config& config) {
   projector = std::make_unique<Projector>(ProjectorOptions{.conninfo = config.projector});
   follower = std::make_unique<Follower>(FollowerOptions{}, *follower_journal);
   engine = std::make_unique<Engine>(EngineOptions{}, *journal, clock, rng);
-  link = std::make_unique<LinkServer>(LinkOptions{.audience = config.name}, *engine, *blobs, keys, clock, rng);
+  notary = std::make_unique<Notary>(config.name, *evidence, keys.ack, clock);
+  link = std::make_unique<LinkServer>(LinkOptions{.audience = config.name}, *engine, *blobs, *notary, keys, clock, rng);
   const auto wait_projected = [this](std::uint64_t position, Duration timeout) -> Status {
     if (projector->wait_for(position, timeout)) return {};
     return fail(ErrorCode::timeout, "The projections are behind.");
   };
-  sealer = std::make_unique<Sealer>(SealerOptions{.market = config.name, .reader_conninfo = config.reader}, *engine, *blobs,
+  sealer = std::make_unique<Sealer>(SealerOptions{.market = config.name, .reader_conninfo = config.reader}, *engine, *blobs, *notary,
                                     keys.ack, clock, wait_projected);
   market = std::make_unique<MarketService>(
       MarketServiceOptions{.name = config.name,
@@ -117,7 +123,7 @@ void Daemon::Parts::build(const Config& config) {
                            .reader_conninfo = config.reader,
                            .debtor = {.name = config.debtor_name, .account = config.debtor_account, .agent = config.debtor_bank},
                            .two_people = config.two_people},
-      MarketServiceParts{*engine, *blobs, *link, *authority, keys, *sealer, clock, rng, wait_projected});
+      MarketServiceParts{*engine, *blobs, *notary, *link, *authority, keys, *sealer, clock, rng, wait_projected});
 }
 
 Status Daemon::Parts::run(const Config& config, std::function<void(const Error&)> on_fatal) {

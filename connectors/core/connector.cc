@@ -32,6 +32,7 @@ Result<std::unique_ptr<Connector>> Connector::open(ConnectorOptions options, con
   TRY(self->spool_, Spool::open({.directory = o.directory + "/spool"}));
   TRY(self->table_, RunTable::open(o.directory + "/runs.log"));
   TRY(self->identities_, IdentityMap::open(o.identity, o.directory + "/leases", users));
+  TRY(self->witness_, Witness::open(o.directory + "/checkpoints.log", o.membership));
   self->reporter_.emplace(o.membership, self->billing_, *self->spool_, *self->table_, clock, rng);
   CHECK_OK(self->reporter_->recover());
   self->runs_.emplace(RunsOptions{.scripts_directory = o.directory + "/scripts", .jobs_directory = o.jobs_directory,
@@ -44,7 +45,7 @@ Result<std::unique_ptr<Connector>> Connector::open(ConnectorOptions options, con
 }
 
 void Connector::attach(Link& link, std::function<void()> on_ready) {
-  session_.emplace(options_.membership, identity_, *spool_, *runs_, *reporter_, driver_, link, clock_, options_.software);
+  session_.emplace(options_.membership, identity_, *spool_, *runs_, *reporter_, *witness_, driver_, link, clock_, options_.software);
   on_ready_ = std::move(on_ready);
 }
 

@@ -19,6 +19,7 @@
 #include "connectors/core/runs.h"
 #include "connectors/core/session.h"
 #include "connectors/core/spool.h"
+#include "connectors/core/witness.h"
 #include "federation-proto/envelope.h"
 
 namespace bourse::connector {
@@ -75,6 +76,7 @@ class Connector {
   std::optional<IdentityMap> identities_;
   std::optional<Reporter> reporter_;
   std::optional<Runs> runs_;
+  std::optional<Witness> witness_;
   std::optional<Session> session_;
   std::function<void()> on_ready_;
   bool more_to_submit_ = false;

@@ -38,8 +38,8 @@ void fill(wire::Pool& out, const Offered& offer) {
 }  // namespace
 
 Session::Session(const Membership& us, const federation::KeyPair& identity, Spool& spool, Runs& runs, Reporter& reporter,
-                 Driver& driver, Link& link, const Clock& clock, std::string software)
-    : us_(us), identity_(identity), spool_(spool), runs_(runs), reporter_(reporter), driver_(driver), link_(link), clock_(clock),
+                 Witness& witness, Driver& driver, Link& link, const Clock& clock, std::string software)
+    : us_(us), identity_(identity), spool_(spool), runs_(runs), reporter_(reporter), witness_(witness), driver_(driver), link_(link), clock_(clock),
       software_(std::move(software)) {}
 
 void Session::refuse(const std::string& what, const Error& error) {
@@ -71,6 +71,7 @@ Status Session::on(const LinkEvent& event) {
   }
   if (frame.has_ack()) return on_ack(frame.ack());
   if (frame.has_nack()) return on_nack(frame.nack());
+  if (frame.has_checkpoint()) return on_checkpoint(frame.checkpoint());
   if (frame.has_orders()) {
     const auto batch = open_orders(frame.orders(), us_);
     if (!batch) return refuse("orders", batch.error()), Status{};
@@ -103,6 +104,7 @@ Status Session::on_challenge(const std::string& nonce) {
   hello.set_software(software_);
   hello.set_driver(driver.kind);
   hello.set_grace_ms(driver.grace.ms);
+  hello.set_tree_size(witness_.size());
   for (const AttemptId id : runs_.held()) {
     const auto place = runs_.find(id);
     if (place == nullptr) continue;
@@ -213,6 +215,14 @@ void Session::apply_quarantine(std::uint64_t seq, const std::vector<std::pair<st
     if (const auto attempt = federation::id_of<AttemptId>(usage.attempt(), "attempt"))
       runs_.set_aside(*attempt, usage.revision(), usage.final(), code == kRevisionSkip);
   }
+}
+
+// A broker that changed the past is not worked with: what it says of money can't be believed either.
+Status Session::on_checkpoint(const wire::CheckpointUpdate& update) {
+  const Status taken = witness_.take(update);
+  if (taken) return {};
+  if (taken.error().code == ErrorCode::integrity || taken.error().code == ErrorCode::unavailable) return taken;
+  return refuse("checkpoint", taken.error()), Status{};
 }
 
 Status Session::on_nack(const wire::Nack& nack) {

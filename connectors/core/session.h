@@ -8,8 +8,10 @@
 #include "connectors/core/order_check.h"
 #include "connectors/core/runs.h"
 #include "connectors/core/spool.h"
+#include "connectors/core/witness.h"
 
 namespace bourse::federation::v1 {
+class CheckpointUpdate;
 class Envelope;
 class Nack;
 class Welcome;
@@ -20,8 +22,8 @@ namespace bourse::connector {
 // One thread, the connector's.
 class Session {
  public:
-  Session(const Membership& us, const federation::KeyPair& identity, Spool& spool, Runs& runs, Reporter& reporter, Driver& driver,
-          Link& link, const Clock& clock, std::string software);
+  Session(const Membership& us, const federation::KeyPair& identity, Spool& spool, Runs& runs, Reporter& reporter, Witness& witness,
+          Driver& driver, Link& link, const Clock& clock, std::string software);
 
   // Errors are for good (the spool and the broker disagree about the past, or the disk fails): stop and let a person look.
   Status on(const LinkEvent& event);
@@ -36,6 +38,7 @@ class Session {
   Status reconcile(const federation::v1::Welcome& welcome);
   Status on_ack(const federation::v1::Envelope& envelope);
   void apply_quarantine(std::uint64_t seq, const std::vector<std::pair<std::uint32_t, std::uint32_t>>& set_aside);
+  Status on_checkpoint(const federation::v1::CheckpointUpdate& update);
   Status on_nack(const federation::v1::Nack& nack);
   void refuse(const std::string& what, const Error& error);
 
@@ -44,6 +47,7 @@ class Session {
   Spool& spool_;
   Runs& runs_;
   Reporter& reporter_;
+  Witness& witness_;
   Driver& driver_;
   Link& link_;
   const Clock& clock_;

@@ -36,7 +36,7 @@ class RawClient {
   std::optional<wire::BrokerFrame> next() {
     wire::BrokerFrame frame;
     while (stream_->Read(&frame))
-      if (!frame.has_heartbeat()) return frame;
+      if (!frame.has_heartbeat() && !frame.has_checkpoint()) return frame;
     return std::nullopt;
   }
   grpc::StatusCode end() {

@@ -63,7 +63,7 @@ Result<std::vector<Hash256>> MemoryBlobStore::put_all(broker::BlobKind kind, std
   std::vector<Hash256> hashes;
   for (const auto bytes : blobs) {
     Hash256 name = sha256(bytes);
-    if (kind == broker::BlobKind::report) {
+    if (kind == broker::BlobKind::report || kind == broker::BlobKind::acknowledgement) {
       TRY(name, federation::payload_hash({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
     }
     blobs_[name].assign(bytes.begin(), bytes.end());
@@ -209,6 +209,7 @@ void LinkWorld::SetUp() {
     if (link_) link_->committed(events);
   });
   ASSERT_TRUE(engine_->start());
+  notary_ = std::make_unique<broker::Notary>(kAudience, evidence_, keys_.ack, clock_);
   start_server();
   const auto opened = engine_->execute({.now = clock_.now(), .body = broker::OpenBillingAccount{id_of<BillingAccountId>(1), id_of<TenantId>(1), "physics", kCny, id_of<UserId>(1)}});
   ASSERT_TRUE(opened) << opened.error().message();
@@ -219,7 +220,8 @@ void LinkWorld::SetUp() {
 void LinkWorld::start_server() {
   const std::scoped_lock lock(link_mutex_);
   link_ = std::make_unique<broker::LinkServer>(
-      broker::LinkOptions{.audience = kAudience, .heartbeat = milliseconds(200), .offline_after = offline_after_, .proof_deadline = proof_deadline_}, *engine_, blobs_, keys_, clock_, rng_);
+      broker::LinkOptions{.audience = kAudience, .heartbeat = milliseconds(200), .offline_after = offline_after_, .proof_deadline = proof_deadline_,
+                          .checkpoint_every = checkpoint_every_}, *engine_, blobs_, *notary_, keys_, clock_, rng_);
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(4 << 20);
   for (const auto packed : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) builder.SetCompressionAlgorithmSupportStatus(packed, false);

@@ -19,8 +19,10 @@
 #include "base/time.h"
 #include "bourse/federation/v1/federation.grpc.pb.h"
 #include "broker/adapters/ca/keys.h"
+#include "broker/adapters/evidence/notary.h"
 #include "broker/adapters/link/link_server.h"
 #include "broker/app/engine.h"
+#include "broker/app/memory_evidence_log.h"
 #include "broker/app/memory_journal.h"
 #include "connectors/core/connector.h"
 #include "connectors/core/link_client.h"
@@ -122,6 +124,8 @@ class LinkWorld : public ::testing::Test {
   broker::BrokerKeys keys_;
   std::optional<broker::CertificateAuthority> authority_;
   MemoryBlobStore blobs_;
+  broker::MemoryEvidenceLog evidence_;
+  std::unique_ptr<broker::Notary> notary_;
   broker::MemoryJournal journal_;
   std::unique_ptr<broker::Engine> engine_;
   std::unique_ptr<broker::LinkServer> link_;
@@ -130,6 +134,7 @@ class LinkWorld : public ::testing::Test {
   std::uint64_t serial_ = 1000;
   Duration offline_after_ = seconds(30);  // beyond what a loaded machine makes of any test; before SetUp
   Duration proof_deadline_ = seconds(10);
+  Duration checkpoint_every_ = hours(1);
 };
 
 // The real connector core before the test's broker.

@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
+from statement_evidence import check_evidence
 from statement_prices import micros, rate_meter, rate_scow, split, split_settled
 
 METERS = ("core_ms", "gpu_ms", "node_ms", "mem_mib_s")
@@ -219,7 +220,8 @@ def check_line(place, line, before):
 
 
 def check(statement):
-    same("format", statement["format"], "bourse.statement.v2")
+    if statement["format"] not in ("bourse.statement.v2", "bourse.statement.v3"):
+        differ("format", "is neither version 2 nor 3")
     records = signed_records(statement, bytes.fromhex(statement["center"]["billing_key"]))
     sums, newest, charged = dict.fromkeys(PARTS, 0), {}, set()
     for i, line in enumerate(statement["lines"]):
@@ -319,6 +321,9 @@ def verify(data, ack_key):
         differ("signature", "does not verify")
     statement = load(body)
     check(statement)
+    differences.extend(check_evidence(
+        statement, (key, statement["market"], id_bytes(statement["center"]["id"], "ctr"), unix_ms(statement["period"]["cut_off"])),
+        fields, one, pae, verifies))
     return statement
 
 

@@ -5,7 +5,7 @@ the rooms in its list. Rooms of one level may see each other only where a list s
 """
 
 BASE = ["base"]
-PURE = ["base", "pricing", "ledger/domain", "broker/domain"]
+PURE = ["base", "pricing", "evidence", "ledger/domain", "broker/domain"]
 WIRE = ["base", "federation-proto", "bourse"]  # `bourse/…pb.h` is generated from federation-proto
 BROKER = PURE + ["broker/app", "broker/adapters", "ledger"] + WIRE
 
@@ -13,8 +13,9 @@ BROKER = PURE + ["broker/app", "broker/adapters", "ledger"] + WIRE
 ROOMS = {
     "base": (0, []),
     "pricing": (1, BASE),
+    "evidence": (1, BASE),
     "ledger/domain": (1, BASE),
-    "broker/domain": (1, ["base", "pricing", "ledger/domain"]),
+    "broker/domain": (1, ["base", "pricing", "evidence", "ledger/domain"]),
     "broker/app": (2, PURE),
     "ledger/app": (2, ["base", "ledger/domain"]),
     "federation-proto": (2, ["base", "bourse"]),
@@ -22,13 +23,13 @@ ROOMS = {
     "broker/adapters/api": (3, BROKER + ["broker/adapters", "bank"]),
     "ledger/projection": (3, ["base", "ledger/domain", "ledger/app"]),
     "gateway": (3, WIRE),
-    "connectors": (3, WIRE),
+    "connectors": (3, ["evidence"] + WIRE),
     "bank": (3, BASE),
-    "documents": (3, ["pricing", "broker/adapters"] + WIRE),
+    "documents": (3, ["pricing", "evidence", "broker/adapters"] + WIRE),
     "broker/sim": (4, BROKER),
     "broker/daemon": (4, BROKER + ["broker/sim"]),
     "gateway/daemon": (4, ["gateway"] + WIRE),
-    "connectors/daemon": (4, ["connectors"] + WIRE),
+    "connectors/daemon": (4, ["connectors", "evidence"] + WIRE),
     "cli": (4, BROKER + ["bank", "gateway", "connectors", "documents"]),
     "bench": (4, BROKER + ["gateway", "connectors", "cli"]),
 }

@@ -44,6 +44,7 @@ struct MarketServiceOptions {
 struct MarketServiceParts {
   Engine& engine;
   BlobStore& blobs;
+  Notary& notary;
   LinkServer& link;
   const CertificateAuthority& authority;
   const BrokerKeys& keys;

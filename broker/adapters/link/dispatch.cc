@@ -26,13 +26,17 @@ bool order_due(const Job& job, CenterId center) {
 void Switchboard::committed(const std::vector<Event>& events) {
   std::vector<JobId> jobs;
   std::vector<CenterId> centers;
+  bool sealed = false;
   for (const Event& event : events) {
+    sealed = sealed || std::holds_alternative<StatementSealed>(event);
     if (const auto* ordered = std::get_if<AttemptOrdered>(&event)) jobs.push_back(ordered->job);
     if (const auto* cancel = std::get_if<CancelRequested>(&event)) jobs.push_back(cancel->job);
     if (const auto* changed = std::get_if<CenterStateChanged>(&event)) centers.push_back(changed->center);
   }
-  if (jobs.empty() && centers.empty()) return;
+  if (jobs.empty() && centers.empty() && !sealed) return;
   const std::scoped_lock lock(mutex_);
+  checkpoint_made_ = checkpoint_made_ || sealed;
+  if (jobs.empty() && centers.empty()) return;
   if (down_) return;
   const bool posted = !changed_jobs_.empty() || !changed_centers_.empty();
   changed_jobs_.insert(changed_jobs_.end(), jobs.begin(), jobs.end());
@@ -109,8 +113,13 @@ void Switchboard::pump(Session& session) {
 void Switchboard::send_orders(Session& session, std::vector<DueOrder> due) {
   if (due.empty()) return;
   std::vector<std::span<const std::byte>> blobs;
-  for (const DueOrder& order : due) blobs.push_back(std::as_bytes(std::span(order.bytes)));
+  std::vector<EvidenceItem> evidence;
+  for (const DueOrder& order : due) {
+    blobs.push_back(std::as_bytes(std::span(order.bytes)));
+    evidence.push_back(evidence_of(session.peer.center, EvidenceKind::order, order.bytes));
+  }
   if (auto stored = blobs_.put_all(BlobKind::order, blobs); !stored) return refuse(session, stored.error());
+  if (auto stored = notary_.log().append(evidence); !stored) return refuse(session, stored.error());
 
   for (std::size_t at = 0; at < due.size();) {
     wire::BrokerFrame frame;

@@ -37,6 +37,7 @@ void Switchboard::prove(Session& session, const wire::Envelope& envelope, const 
     return refuse(session, {ErrorCode::failed_precondition, "expected epoch " + std::to_string(center.chain.epoch)});
   session.billing_key = center.billing_key;
   session.epoch = hello->epoch();
+  session.tree_size = hello->tree_size();
 
   std::vector<std::pair<JobId, std::uint32_t>> held;
   for (const wire::HeldRun& run : hello->held())
@@ -91,6 +92,7 @@ void Switchboard::welcome(Session& session, const wire::Hello& hello, const Welc
   observe(session, true, pools);
   session.orders.assign(known.outbox.orders.begin(), known.outbox.orders.end());
   session.cancels = known.outbox.cancels;
+  send_checkpoint(session);
   pump(session);
 }
 

@@ -16,8 +16,8 @@ constexpr std::size_t kMaxQueuedFrames = 256;
 }  // namespace
 
 struct LinkServer::Impl final : wire::Link::CallbackService {
-  Impl(LinkOptions options, Engine& engine, BlobStore& blobs, const BrokerKeys& keys, const Clock& clock, Rng& rng)
-      : board(std::move(options), engine, blobs, keys, clock, rng) {}
+  Impl(LinkOptions options, Engine& engine, BlobStore& blobs, Notary& notary, const BrokerKeys& keys, const Clock& clock, Rng& rng)
+      : board(std::move(options), engine, blobs, notary, keys, clock, rng) {}
 
   grpc::ServerBidiReactor<wire::ConnectorFrame, wire::BrokerFrame>* Connect(grpc::CallbackServerContext* context) override {
     return take<LinkStream>(context, [this](std::shared_ptr<LinkStream> stream, const Peer& peer) { board.connected(std::move(stream), peer); });
@@ -46,8 +46,8 @@ struct LinkServer::Impl final : wire::Link::CallbackService {
   Switchboard board;
 };
 
-LinkServer::LinkServer(LinkOptions options, Engine& engine, BlobStore& blobs, const BrokerKeys& keys, const Clock& clock, Rng& rng)
-    : impl_(std::make_unique<Impl>(std::move(options), engine, blobs, keys, clock, rng)) {}
+LinkServer::LinkServer(LinkOptions options, Engine& engine, BlobStore& blobs, Notary& notary, const BrokerKeys& keys, const Clock& clock, Rng& rng)
+    : impl_(std::make_unique<Impl>(std::move(options), engine, blobs, notary, keys, clock, rng)) {}
 LinkServer::~LinkServer() { shutdown(); }
 
 grpc::Service& LinkServer::service() { return *impl_; }

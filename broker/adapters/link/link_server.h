@@ -21,6 +21,7 @@
 namespace bourse::broker {
 
 struct BrokerKeys;  // broker/adapters/ca/keys.h: K_order, K_ack
+class Notary;       // broker/adapters/evidence/notary.h
 
 struct LinkOptions {
   std::string audience;                 // the broker's name
@@ -28,6 +29,7 @@ struct LinkOptions {
   Duration offline_after = seconds(35); // silence after which a center is offered no new work
   Duration proof_deadline = seconds(10); // from dialling to the welcome
   std::size_t max_connectors = 2'000;
+  Duration checkpoint_every = hours(1);  // of a tree that grows
 };
 
 struct ConnectorStatus {
@@ -46,7 +48,7 @@ struct LogSlice {
 // All members are safe from any thread.
 class LinkServer {
  public:
-  LinkServer(LinkOptions options, Engine& engine, BlobStore& blobs, const BrokerKeys& keys, const Clock& clock, Rng& rng);
+  LinkServer(LinkOptions options, Engine& engine, BlobStore& blobs, Notary& notary, const BrokerKeys& keys, const Clock& clock, Rng& rng);
   ~LinkServer();
 
   grpc::Service& service();  // registered by the daemon

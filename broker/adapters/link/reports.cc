@@ -1,7 +1,7 @@
 // Reports: verified, stored as evidence, applied, and only then acknowledged.
 #include <spdlog/spdlog.h>
 
-#include <set>
+#include <utility>
 
 #include "broker/adapters/link/switchboard.h"
 #include "broker/adapters/link/verify.h"
@@ -18,7 +18,8 @@ void Switchboard::on_report(Session& session, wire::Envelope envelope) {
     return refuse(session, command.error());
   }
   ++session.reports;
-  reported_.push_back({session.number, envelope.SerializeAsString(), std::move(*command)});
+  EvidenceItem evidence = evidence_of(session.peer.center, EvidenceKind::report, envelope.payload());
+  reported_.push_back({session.number, envelope.SerializeAsString(), std::move(evidence), std::move(*command)});
 }
 
 // All that arrived while the last ones were being written goes into one transaction.
@@ -28,7 +29,11 @@ void Switchboard::store_reports() {
   reported.swap(reported_);
   std::vector<std::span<const std::byte>> blobs;
   for (const Reported& each : reported) blobs.push_back(std::as_bytes(std::span(each.envelope)));
-  const auto stored = blobs_.put_all(BlobKind::report, blobs);
+  auto stored = blobs_.put_all(BlobKind::report, blobs);
+  std::vector<EvidenceItem> evidence;
+  for (const Reported& each : reported) evidence.push_back(each.evidence);
+  if (stored)
+    if (auto appended = notary_.log().append(evidence); !appended) stored = std::unexpected(appended.error());
   for (Reported& each : reported) {
     if (stored) {
       apply(std::move(each));
@@ -82,9 +87,51 @@ void Switchboard::on_applied(std::uint64_t number, std::uint64_t seq, const Hash
     quarantine.set_name(std::string(name(code)));
     spdlog::warn("record {} of report {} of {} is quarantined: {}", index, seq, to_text(session->peer.center), name(code));
   }
-  wire::BrokerFrame frame;
-  *frame.mutable_ack() = federation::seal(ack_key_, federation::kAckType, ack.SerializeAsString());
-  if (send(*session, std::move(frame))) read_on(*session);
+  const wire::Envelope envelope = federation::seal(ack_key_, federation::kAckType, ack.SerializeAsString());
+  DueAck due{number, hash, envelope.SerializeAsString(), envelope.payload()};
+  if (result->repeated) return repeat_ack(*session, hash, std::move(due));
+  acks_.push_back(std::move(due));
+}
+
+// What was answered once is answered so again, with what was set aside then.
+void Switchboard::repeat_ack(Session& session, const Hash256& report, DueAck made) {
+  const auto places = notary_.log().find(session.peer.center, EvidenceKind::acknowledgement, {&report, 1});
+  if (!places) return refuse(session, places.error());
+  if (const auto& place = places->front()) {
+    const auto bytes = blobs_.get(place->name);
+    if (!bytes) return refuse(session, bytes.error());
+    made.envelope.assign(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+    wire::Envelope envelope;
+    if (envelope.ParseFromString(made.envelope)) made.payload = envelope.payload();
+  }
+  acks_.push_back(std::move(made));
+}
+
+// All that was applied since the last time, stored in one transaction and then sent: nothing is signed without a trace.
+void Switchboard::send_acks() {
+  if (acks_.empty()) return;
+  const std::vector<DueAck> due = std::exchange(acks_, {});
+  std::vector<std::span<const std::byte>> blobs;
+  std::vector<EvidenceItem> evidence;
+  for (const DueAck& ack : due) {
+    const Session* session = find(ack.session);
+    if (session == nullptr || session->stage == Stage::ending) continue;
+    blobs.push_back(std::as_bytes(std::span(ack.envelope)));
+    evidence.push_back(evidence_of(session->peer.center, EvidenceKind::acknowledgement, ack.payload, ack.report));
+  }
+  Status stored;
+  if (auto put = blobs_.put_all(BlobKind::acknowledgement, blobs); !put) stored = std::unexpected(put.error());
+  if (stored) stored = notary_.log().append(evidence);
+  for (const DueAck& ack : due) {
+    Session* session = find(ack.session);
+    if (session == nullptr || session->stage == Stage::ending) continue;
+    if (!stored) {
+      refuse(*session, stored.error());
+      continue;
+    }
+    wire::BrokerFrame frame;
+    if (frame.mutable_ack()->ParseFromString(ack.envelope) && send(*session, std::move(frame))) read_on(*session);
+  }
 }
 
 void Switchboard::nack(Session& session, std::uint64_t expected, const Error& error) {

@@ -27,10 +27,11 @@ std::string random_bytes(Rng& rng, std::size_t size) {
 
 }  // namespace
 
-Switchboard::Switchboard(LinkOptions options, Engine& engine, BlobStore& blobs, const BrokerKeys& keys, const Clock& clock, Rng& rng)
-    : options_(std::move(options)), engine_(engine), blobs_(blobs), order_key_(pair_of(keys.order)), ack_key_(pair_of(keys.ack)),
+Switchboard::Switchboard(LinkOptions options, Engine& engine, BlobStore& blobs, Notary& notary, const BrokerKeys& keys, const Clock& clock,
+                         Rng& rng)
+    : options_(std::move(options)), engine_(engine), blobs_(blobs), notary_(notary), order_key_(pair_of(keys.order)), ack_key_(pair_of(keys.ack)),
       clock_(clock), rng_(rng) {
-  worker_ = std::make_unique<Worker>([this] { store_reports(); }, [this] { tick(); }, kTick, clock_);
+  worker_ = std::make_unique<Worker>([this] { store_reports(), send_acks(); }, [this] { tick(); }, kTick, clock_);
   const std::scoped_lock lock(door_->mutex);
   door_->worker = worker_.get();
 }
@@ -170,6 +171,7 @@ void Switchboard::tick() {
   for (auto& [number, session] : sessions_) look_after(session, now);
   for (auto& [number, files] : files_) look_after(files, now);
   expire_logs(now);
+  send_checkpoints(now);
 }
 
 void Switchboard::look_after(Session& session, Duration now) {

@@ -7,12 +7,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "bourse/federation/v1/federation.pb.h"
 #include "broker/adapters/ca/keys.h"
+#include "broker/adapters/evidence/notary.h"
 #include "broker/adapters/link/link_server.h"
 #include "broker/adapters/link/peer.h"
 #include "broker/adapters/link/stream.h"
@@ -27,7 +29,7 @@ using LogDone = std::move_only_function<void(Result<LogSlice>)>;
 
 class Switchboard {
  public:
-  Switchboard(LinkOptions options, Engine& engine, BlobStore& blobs, const BrokerKeys& keys, const Clock& clock, Rng& rng);
+  Switchboard(LinkOptions options, Engine& engine, BlobStore& blobs, Notary& notary, const BrokerKeys& keys, const Clock& clock, Rng& rng);
   ~Switchboard();
 
   // From gRPC threads: a new stream, its peer already read from the certificate.
@@ -61,6 +63,7 @@ class Switchboard {
     std::deque<JobId> orders;   // to be sent
     bool fetching = false;      // the engine is being asked about some of them
     std::vector<JobId> cancels;
+    std::uint64_t tree_size = 0;  // of the checkpoint that the connector keeps
   };
   struct Files {
     std::shared_ptr<FilesStream> stream;
@@ -71,7 +74,13 @@ class Switchboard {
   struct Reported {  // verified, to be stored as evidence and applied
     std::uint64_t session = 0;
     std::string envelope;
+    EvidenceItem evidence;
     ApplyReport command;
+  };
+  struct DueAck {  // of a report that was applied
+    std::uint64_t session = 0;
+    Hash256 report;
+    std::string envelope, payload;
   };
   struct DueOrder {
     JobId job;
@@ -120,7 +129,13 @@ class Switchboard {
   void store_reports();
   void apply(Reported reported);
   void on_applied(std::uint64_t session, std::uint64_t seq, const Hash256& hash, Result<CommandResult> result);
+  void repeat_ack(Session& session, const Hash256& report, DueAck made);
+  void send_acks();
   void nack(Session& session, std::uint64_t expected, const Error& error);
+
+  // checkpoints.cc
+  void send_checkpoint(Session& session);
+  void send_checkpoints(Duration now);
 
   // dispatch.cc
   void on_changed(std::vector<JobId> jobs, std::vector<CenterId> centers);
@@ -141,6 +156,7 @@ class Switchboard {
   const LinkOptions options_;
   Engine& engine_;
   BlobStore& blobs_;
+  Notary& notary_;
   const federation::KeyPair order_key_, ack_key_;
   const Clock& clock_;
   Rng& rng_;
@@ -150,6 +166,8 @@ class Switchboard {
   std::map<CenterId, std::uint64_t> current_;
   std::map<std::uint64_t, Files> files_;
   std::vector<Reported> reported_;
+  std::vector<DueAck> acks_;
+  std::optional<Duration> checkpoints_looked_at_;
   std::map<Hash256, std::shared_ptr<const std::string>> scripts_;
   std::deque<Hash256> scripts_by_age_;
   std::size_t scripts_bytes_ = 0;
@@ -160,6 +178,7 @@ class Switchboard {
   std::condition_variable none_left_;
   std::size_t streams_ = 0;
   bool down_ = false;
+  bool checkpoint_made_ = false;  // for a period: to be sent soon
   std::map<CenterId, ConnectorStatus> status_;
   std::vector<JobId> changed_jobs_;
   std::vector<CenterId> changed_centers_;

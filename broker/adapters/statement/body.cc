@@ -104,6 +104,21 @@ json adjustment_json(const Adjustment& one) {
           {"at", to_text(one.at)}};
 }
 
+json reports_json(const Statement& statement) {
+  json out = json::array();
+  for (const Report& report : statement.reports) {
+    out.push_back({{"sha256", to_hex(report.sha256)}, {"envelope", base64(report.envelope)}});
+    if (statement.evidence) out.back()["leaf"] = report.leaf;
+  }
+  return out;
+}
+
+json evidence_json(const Evidence& evidence) {
+  json proof = json::array();
+  for (const Hash256& hash : evidence.proof) proof.push_back(to_hex(hash));
+  return {{"checkpoint", base64(evidence.checkpoint)}, {"proof", std::move(proof)}};
+}
+
 std::string hex(const federation::PublicKey& key) { return to_hex(Hash256{key}); }
 
 // ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -282,9 +297,16 @@ PayoutLine read_payout(const Field& in) {
   return {.id = in["id"].id<PayoutIdKind>(), .amount = in["amount"].amount(), .at = in["at"].instant()};
 }
 
+Evidence read_evidence(const Field& in) {
+  Evidence out{.checkpoint = in["checkpoint"].bytes(), .proof = {}};
+  for (const Field& hash : in["proof"].items()) out.proof.push_back(hash.hash());
+  return out;
+}
+
 Statement read_statement(const Field& in) {
-  if (in["format"].text() != kBodyFormat) throw Unreadable{"format"};
   Statement out;
+  out.format = in["format"].text();
+  if (out.format != kBodyFormat && out.format != kBodyFormat2) throw Unreadable{"format"};
   out.market = in["market"].text();
   out.center = in["center"]["id"].id<CenterIdKind>();
   out.center_name = in["center"]["name"].text();
@@ -302,8 +324,11 @@ Statement read_statement(const Field& in) {
   for (const Field& line : in["lines"].items()) out.lines.push_back(read_line(line));
   for (const Field& one : in["adjustments"].items()) out.adjustments.push_back(read_adjustment(one));
   for (const Field& one : in["payouts"].items()) out.payouts.push_back(read_payout(one));
+  if (in.has("evidence")) out.evidence = read_evidence(in["evidence"]);
   for (const Field& report : in["reports"].items())
-    out.reports.push_back({.sha256 = report["sha256"].hash(), .envelope = report["envelope"].bytes()});
+    out.reports.push_back({.sha256 = report["sha256"].hash(),
+                           .envelope = report["envelope"].bytes(),
+                           .leaf = out.evidence ? static_cast<std::uint64_t>(report["leaf"].integer()) : 0});
   return out;
 }
 
@@ -317,11 +342,8 @@ std::string body_json(const Statement& statement) {
   json payouts = json::array();
   for (const PayoutLine& one : statement.payouts)
     payouts.push_back({{"id", to_text(one.id)}, {"amount", to_text(one.amount)}, {"at", to_text(one.at)}});
-  json reports = json::array();
-  for (const Report& report : statement.reports)
-    reports.push_back({{"sha256", to_hex(report.sha256)}, {"envelope", base64(report.envelope)}});
-  const json body = {
-      {"format", std::string(kBodyFormat)},
+  json body = {
+      {"format", statement.format},
       {"market", statement.market},
       {"center", {{"id", to_text(statement.center)}, {"name", statement.center_name}, {"billing_key", hex(statement.billing_key)}}},
       {"period",
@@ -338,7 +360,8 @@ std::string body_json(const Statement& statement) {
       {"payouts", std::move(payouts)},
       {"payout", to_text(statement.payout)},
       {"closing", to_text(statement.closing)},
-      {"reports", std::move(reports)}};
+      {"reports", reports_json(statement)}};
+  if (statement.evidence) body["evidence"] = evidence_json(*statement.evidence);
   return body.dump();
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,5 +29,9 @@ class Differences {
 // Signatures and contents of the reports, each line against its signed record and its own arithmetic, the chain of each
 // attempt's records, the sums.
 void check_statement(const Statement& statement, Differences& differences);
+
+// The checkpoint's signature by the key that signs the statement, whose it is, and that the reports are in its tree. The
+// tree's size, when the checkpoint can be read.
+std::optional<std::uint64_t> check_evidence(const Statement& statement, const federation::PublicKey& ack_key, Differences& differences);
 
 }  // namespace bourse::statement

@@ -90,6 +90,7 @@ void check_file(std::string_view file, const std::optional<federation::PublicKey
   describe(*statement, out);
   if (body_json(*statement) != outer->body) differences.add("body", "not in canonical form, or has fields that are not of this format");
   check_statement(*statement, differences);
+  out.tree_size = check_evidence(*statement, pinned.value_or(outer->key), differences);
 }
 
 }  // namespace

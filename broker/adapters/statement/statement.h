@@ -2,7 +2,8 @@
 //
 // File (JSON, format "bourse.statement-file.v1"): the body's exact bytes in base64, their SHA-256, and an Ed25519 signature
 // by the broker's K_ack over PAE("application/vnd.bourse.statement.v1+json", body). The body (JSON, format
-// "bourse.statement.v2") holds the account and the signed reports it follows from. docs/statement.md lists every field.
+// "bourse.statement.v3") holds the account and the signed reports it follows from. docs/statement.md lists every field.
+// Version 2 is version 3 without its additions, and is read too.
 //
 // Pure: the same Statement gives the same bytes. Nothing here reads a clock, a database or a network.
 #pragma once
@@ -27,7 +28,8 @@
 
 namespace bourse::statement {
 
-inline constexpr std::string_view kBodyFormat = "bourse.statement.v2";
+inline constexpr std::string_view kBodyFormat = "bourse.statement.v3";
+inline constexpr std::string_view kBodyFormat2 = "bourse.statement.v2";
 inline constexpr std::string_view kFileFormat = "bourse.statement-file.v1";
 inline constexpr std::string_view kPayloadType = "application/vnd.bourse.statement.v1+json";
 inline constexpr std::size_t kMaxFileBytes = 256 << 20;
@@ -113,9 +115,17 @@ struct PayoutLine {
 struct Report {
   Hash256 sha256;        // of the payload
   std::string envelope;  // serialized federation.v1.Envelope
+  std::uint64_t leaf = 0; // its place in the evidence tree; where the statement has one
+};
+
+// That the reports are in the center's evidence tree (docs/adr/0010).
+struct Evidence {
+  std::string checkpoint;      // serialized federation.v1.Envelope of the period's signed Checkpoint
+  std::vector<Hash256> proof;  // of all reports' leaves at once: evidence::prove
 };
 
 struct Statement {
+  std::string format{kBodyFormat};
   std::string market;    // the broker's name
   CenterId center;
   std::string center_name;
@@ -133,6 +143,7 @@ struct Statement {
   Amount closing;        // opening + totals.center + adjusted.center_share − payout
   federation::PublicKey billing_key{};  // the center's K_bill, whose signatures the reports carry
   std::vector<Report> reports;          // each once, by first use
+  std::optional<Evidence> evidence;     // of version 3; absent in what was sealed without
 };
 
 std::string body_json(const Statement& statement);
@@ -149,6 +160,7 @@ struct Verification {
   std::string market, center, center_name, period, unit;
   std::uint32_t number = 0;
   std::uint64_t lines = 0, reports = 0, adjustments = 0;
+  std::optional<std::uint64_t> tree_size;  // of the checkpoint that the reports are proven to be in
   std::string opening, gross, center_share, margin, tax, adjusted, payout, closing;
   Hash256 file_sha256;   // what the broker's journal names
   federation::PublicKey ack_key{};  // that signed it: compare with the join bundle's unless it was pinned

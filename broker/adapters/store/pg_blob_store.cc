@@ -33,7 +33,7 @@ Status check_size(BlobKind kind, std::span<const std::byte> bytes) {
 
 // What a blob is found by; see the port. Errors: invalid_argument (a report that is no envelope).
 Result<Hash256> name_of(BlobKind kind, std::span<const std::byte> bytes) {
-  if (kind != BlobKind::report) return sha256(bytes);
+  if (kind != BlobKind::report && kind != BlobKind::acknowledgement) return sha256(bytes);
   return federation::payload_hash({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 

@@ -96,13 +96,15 @@ void MarketWorld::start() {
   journal_ = std::move(*journal);
   projector_ = std::make_unique<Projector>(ProjectorOptions{.conninfo = database_.as("bourse_projector")});
   engine_ = std::make_unique<Engine>(EngineOptions{}, *journal_, clock_, rng_);
-  link_ = std::make_unique<LinkServer>(LinkOptions{.audience = "bourse.test"}, *engine_, *blobs_, broker_keys_, clock_, rng_);
+  evidence_ = std::make_unique<PgEvidenceLog>(database_.as("bourse_writer"));
+  notary_ = std::make_unique<Notary>("bourse.test", *evidence_, broker_keys_.ack, clock_);
+  link_ = std::make_unique<LinkServer>(LinkOptions{.audience = "bourse.test"}, *engine_, *blobs_, *notary_, broker_keys_, clock_, rng_);
   const auto wait = [this](std::uint64_t position, Duration timeout) -> Status {
     if (projector_->wait_for(position, timeout)) return {};
     return fail(ErrorCode::timeout);
   };
   sealer_ = std::make_unique<Sealer>(SealerOptions{.market = "bourse.test", .reader_conninfo = database_.as("bourse_reader")}, *engine_,
-                                     *blobs_, broker_keys_.ack, clock_, wait);
+                                     *blobs_, *notary_, broker_keys_.ack, clock_, wait);
   service_ = std::make_unique<MarketService>(MarketServiceOptions{.name = "bourse.test",
                                                                   .edge_connect = "127.0.0.1:8443",
                                                                   .edge_server_name = "link.bourse.internal",
@@ -112,7 +114,7 @@ void MarketWorld::start() {
                                                                   .two_people = two_people_,
                                                                   .command_threads = 4,
                                                                   .query_threads = 4},
-                                             MarketServiceParts{*engine_, *blobs_, *link_, *authority_, broker_keys_, *sealer_, clock_, rng_, wait});
+                                             MarketServiceParts{*engine_, *blobs_, *notary_, *link_, *authority_, broker_keys_, *sealer_, clock_, rng_, wait});
   engine_->on_committed([this](std::uint64_t position, const std::vector<Event>& events) {
     projector_->notify(position);
     link_->committed(events);

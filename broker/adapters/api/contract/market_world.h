@@ -14,8 +14,10 @@
 #include "bourse/market/v1/market.grpc.pb.h"
 #include "broker/adapters/api/market_service.h"
 #include "broker/adapters/ca/keys.h"
+#include "broker/adapters/evidence/notary.h"
 #include "broker/adapters/statement/sealer/sealer.h"
 #include "broker/adapters/store/pg_blob_store.h"
+#include "broker/adapters/store/pg_evidence_log.h"
 #include "broker/adapters/store/pg_journal.h"
 #include "broker/adapters/store/projector.h"
 #include "federation-proto/envelope.h"
@@ -85,6 +87,8 @@ class MarketWorld : public ::testing::Test {
   broker::BrokerKeys broker_keys_;
   std::optional<broker::CertificateAuthority> authority_;
   std::unique_ptr<broker::PgBlobStore> blobs_;
+  std::unique_ptr<broker::PgEvidenceLog> evidence_;
+  std::unique_ptr<broker::Notary> notary_;
   std::unique_ptr<broker::PgJournal> journal_;
   std::unique_ptr<broker::Projector> projector_;
   std::unique_ptr<broker::Engine> engine_;

@@ -30,14 +30,16 @@ std::vector<Due> closing_periods(const Market& market) {
 }  // namespace
 
 struct Sealer::Impl {
-  Impl(SealerOptions options_in, Engine& engine_in, BlobStore& blobs_in, const SigningKey& key, WaitProjected wait, const Clock& clock_in)
+  Impl(SealerOptions options_in, Engine& engine_in, BlobStore& blobs_in, Notary& notary_in, const SigningKey& key, WaitProjected wait,
+       const Clock& clock_in)
       : options(std::move(options_in)),
         engine(engine_in),
         blobs(blobs_in),
         clock(clock_in),
         ack_key{key.secret, key.public_key},
         wait_projected(std::move(wait)),
-        source(options.reader_conninfo, options.market, blobs_in) {}
+        source(options.reader_conninfo, options.market, blobs_in),
+        notary(notary_in) {}
 
   SealerOptions options;
   Engine& engine;
@@ -46,6 +48,7 @@ struct Sealer::Impl {
   federation::KeyPair ack_key;
   WaitProjected wait_projected;
   StatementSource source;  // the thread's
+  Notary& notary;
 
   std::mutex mutex;
   std::condition_variable changed;
@@ -100,7 +103,8 @@ Status Sealer::Impl::seal_all() {
 }
 
 Status Sealer::Impl::seal(const Due& due) {
-  TRY(const statement::Statement statement, source.gather(due.period, due.center));
+  TRY(statement::Statement statement, source.gather(due.period, due.center));
+  CHECK_OK(add_evidence(notary, due.center.id, due.period.id, statement));
   const std::string file = statement::seal(statement, ack_key);
   // What we sign we have recomputed, like anybody who receives it.
   const statement::Verification verified = statement::verify(file, ack_key.public_key);
@@ -116,9 +120,9 @@ Status Sealer::Impl::seal(const Due& due) {
   return {};
 }
 
-Sealer::Sealer(SealerOptions options, Engine& engine, BlobStore& blobs, const SigningKey& ack_key, const Clock& clock,
+Sealer::Sealer(SealerOptions options, Engine& engine, BlobStore& blobs, Notary& notary, const SigningKey& ack_key, const Clock& clock,
                WaitProjected wait_projected)
-    : impl_(std::make_unique<Impl>(std::move(options), engine, blobs, ack_key, std::move(wait_projected), clock)) {}
+    : impl_(std::make_unique<Impl>(std::move(options), engine, blobs, notary, ack_key, std::move(wait_projected), clock)) {}
 
 Sealer::~Sealer() { stop(); }
 

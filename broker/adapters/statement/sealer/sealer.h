@@ -14,6 +14,7 @@
 
 #include "base/time.h"
 #include "broker/adapters/ca/keys.h"
+#include "broker/adapters/evidence/notary.h"
 #include "broker/app/blob_store.h"
 #include "broker/app/engine.h"
 
@@ -29,7 +30,7 @@ struct SealerOptions {
 class Sealer {
  public:
   using WaitProjected = std::function<Status(std::uint64_t position, Duration timeout)>;
-  Sealer(SealerOptions options, Engine& engine, BlobStore& blobs, const SigningKey& ack_key, const Clock& clock,
+  Sealer(SealerOptions options, Engine& engine, BlobStore& blobs, Notary& notary, const SigningKey& ack_key, const Clock& clock,
          WaitProjected wait_projected);
   ~Sealer();  // stops
 

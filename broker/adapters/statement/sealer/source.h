@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "broker/adapters/evidence/notary.h"
 #include "broker/adapters/statement/statement.h"
 #include "broker/app/blob_store.h"
 #include "broker/domain/center.h"
@@ -24,5 +25,9 @@ class StatementSource {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// The period's checkpoint, and the proof that the statement's reports are in its tree. Reports that an older version stored
+// without a leaf get one here. Again it gives the same. Errors: unavailable, integrity.
+Status add_evidence(Notary& notary, CenterId center, PeriodId period, statement::Statement& statement);
 
 }  // namespace bourse::broker

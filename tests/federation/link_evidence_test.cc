@@ -1,0 +1,136 @@
+// The evidence tree over the link: everything signed is in it, the connector keeps the newest checkpoint, and a broker that
+// changed the past is found out.
+#include <set>
+
+#include "broker/adapters/link/link_server.h"
+#include "connectors/core/witness.h"
+#include "federation-proto/fields.h"
+#include "tests/federation/link_world.h"
+
+namespace bourse::testing {
+namespace {
+
+using broker::EvidenceKind;
+using broker::JobState;
+
+class LinkEvidenceTest : public LinkWorld {
+ protected:
+  void SetUp() override {
+    checkpoint_every_ = milliseconds(50);
+    LinkWorld::SetUp();
+    if (HasFatalFailure()) return;
+    member_ = enrol("north");
+    connect();
+  }
+  void TearDown() override {
+    connector_.reset();
+    LinkWorld::TearDown();
+  }
+  void connect() {
+    connector_ = std::make_unique<TestConnector>(member_, keys_, directory_ + "/north", driver_, [this] { return channel(); });
+    ASSERT_TRUE(eventually([&] { return connector_->ready(); }));
+  }
+  JobId finished() {
+    const JobId id = submit();
+    EXPECT_TRUE(reaches(id, JobState::queued));
+    driver_.start(driver_.ids().back(), clock_.now() - seconds(60));
+    driver_.end(driver_.ids().back(), clock_.now(), seconds(60));
+    EXPECT_TRUE(reaches(id, JobState::ended));
+    return id;
+  }
+  std::uint64_t size() { return evidence_.frontier(member_.center)->size(); }
+  // What the connector would go on from after a restart.
+  Result<connector::Witness> witness(const std::string& name = "/north/checkpoints.log") {
+    us_ = {kAudience, member_.center, member_.connector, 1, keys_.order.public_key, keys_.ack.public_key};
+    return connector::Witness::open(directory_ + name, us_);
+  }
+  bool acknowledged() {
+    const auto report = center(member_.center).chain.hash;
+    return evidence_.find(member_.center, EvidenceKind::acknowledgement, {&report, 1})->front().has_value();
+  }
+
+  Member member_;
+  connector::Membership us_;
+  FakeDriver driver_;
+  std::unique_ptr<TestConnector> connector_;
+};
+
+TEST_F(LinkEvidenceTest, ReportsOrdersAndAcknowledgementsAreLeaves) {
+  const JobId id = finished();
+  ASSERT_TRUE(eventually([&] { return acknowledged(); }));
+  const Hash256 order = job(id).attempt().order_hash;
+  const Hash256 report = center(member_.center).chain.hash;
+  EXPECT_TRUE(evidence_.find(member_.center, EvidenceKind::order, {&order, 1})->front());
+  EXPECT_TRUE(evidence_.find(member_.center, EvidenceKind::report, {&report, 1})->front());
+  const auto ack = evidence_.find(member_.center, EvidenceKind::acknowledgement, {&report, 1})->front();
+  ASSERT_TRUE(ack);
+  const auto bytes = blobs_.get(ack->name);
+  ASSERT_TRUE(bytes);
+  wire::Envelope envelope;
+  ASSERT_TRUE(envelope.ParseFromArray(bytes->data(), static_cast<int>(bytes->size())));
+  EXPECT_TRUE(federation::open(envelope, federation::kAckType, keys_.ack.public_key));
+  // As many as were signed: one order, and every report with its answer.
+  EXPECT_EQ(size(), 1 + 2 * center(member_.center).chain.seq);
+}
+
+TEST_F(LinkEvidenceTest, TheConnectorKeepsTheNewestCheckpoint) {
+  std::uint64_t before = 0;
+  for (int round = 0; round < 3; ++round) {
+    finished();
+    ASSERT_TRUE(eventually([&] {
+      const auto kept = witness();
+      return kept && kept->size() == size() && size() > before;
+    })) << (witness() ? std::to_string(witness()->size()) : witness().error().message());
+    EXPECT_EQ(witness()->root(), evidence_.frontier(member_.center)->root());
+    before = size();
+    if (round == 1) {
+      connector_.reset();
+      connect();
+    }
+  }
+}
+
+TEST_F(LinkEvidenceTest, ABrokerThatChangedThePastIsNotWorkedWith) {
+  finished();
+  ASSERT_TRUE(eventually([&] {
+    const auto kept = witness();
+    return kept && kept->size() == size() && acknowledged();
+  }));
+  const std::uint64_t kept = witness()->size();
+  stop_server();
+  // The same number of leaves and more, but others.
+  broker::MemoryEvidenceLog other;
+  for (int i = 0; i < static_cast<int>(kept) + 2; ++i) {
+    const auto item = broker::evidence_of(member_.center, EvidenceKind::report, "forged " + std::to_string(i));
+    ASSERT_TRUE(other.append({&item, 1}));
+  }
+  notary_ = std::make_unique<broker::Notary>(kAudience, other, keys_.ack, clock_);
+  start_server();
+  ASSERT_TRUE(eventually([&] { return !witness(); }));
+  const Status ended = connector_->ended();
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, ErrorCode::integrity) << ended.error().message();
+  // Nor after a restart: both signatures are kept.
+  EXPECT_EQ(witness().error().code, ErrorCode::integrity);
+  stop_server();
+}
+
+TEST_F(LinkEvidenceTest, AnotherCentersOrUnsignedCheckpointIsNotTaken) {
+  auto kept = witness("/checkpoints.log");
+  ASSERT_TRUE(kept);
+  const auto update = [&](const std::string& market, CenterId center, const broker::SigningKey& key) {
+    wire::CheckpointUpdate out;
+    *out.mutable_checkpoint() = federation::seal_checkpoint({key.secret, key.public_key}, {market, center, 0, evidence::empty_root(), clock_.now()});
+    return out;
+  };
+  EXPECT_EQ(kept->take(update(kAudience, member_.center, keys_.order)).error().code, ErrorCode::bad_signature);
+  EXPECT_EQ(kept->take(update("bourse.other", member_.center, keys_.ack)).error().code, ErrorCode::forbidden);
+  EXPECT_EQ(kept->take(update(kAudience, CenterId{member_.connector.uuid}, keys_.ack)).error().code, ErrorCode::forbidden);
+  auto from = update(kAudience, member_.center, keys_.ack);
+  from.set_from_size(3);
+  EXPECT_EQ(kept->take(from).error().code, ErrorCode::invalid_argument);
+  EXPECT_TRUE(witness("/checkpoints.log"));
+}
+
+}  // namespace
+}  // namespace bourse::testing
