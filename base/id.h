@@ -79,6 +79,7 @@ BOURSE_ID(ProposalId, "prp");
 BOURSE_ID(PayoutId, "pay");
 BOURSE_ID(AdjustmentId, "adj");
 BOURSE_ID(DisputeId, "dsp");
+BOURSE_ID(InvoiceId, "inv");
 
 }  // namespace bourse
 

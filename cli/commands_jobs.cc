@@ -21,7 +21,7 @@ constexpr int kPollMs = 1000;
 struct JobArguments {
   std::string script, name, account, quote, key;
   std::int64_t cores = 1, gpus = 0, nodes = 1;
-  std::string memory = "1GiB", time = "1h", expected, gpu_model, arch, objective = "cheapest", budget, deadline, center, qos;
+  std::string memory = "1GiB", time = "1h", expected, gpu_model, arch, objective = "cheapest", budget, deadline, center, qos, project;
   bool wait = false;
 };
 
@@ -42,6 +42,7 @@ void add_spec_options(CLI::App& command, JobArguments& a) {
   command.add_option("--deadline", a.deadline, "The predicted end may not be later (RFC 3339)");
   command.add_option("--center", a.center, "Only this center");
   command.add_option("--qos", a.qos, "Quality of service at the center");
+  command.add_option("--project", a.project, "Whose work it is, for your own books (bourse usage --by project)");
 }
 
 std::string base_name(const std::string& path) {
@@ -63,7 +64,7 @@ json spec_of(Context& context, const JobArguments& a) {
   if (!a.budget.empty()) spec["budget"] = to_text(context.must("--budget", positive_amount(a.budget)));
   if (!a.deadline.empty()) spec["deadline"] = to_text(context.must("--deadline", parse_instant(a.deadline)));
   const std::pair<const char*, const std::string*> texts[] = {
-      {"gpu_model", &a.gpu_model}, {"arch", &a.arch}, {"center", &a.center}, {"qos", &a.qos}};
+      {"gpu_model", &a.gpu_model}, {"arch", &a.arch}, {"center", &a.center}, {"qos", &a.qos}, {"project", &a.project}};
   for (const auto& [name, value] : texts)
     if (!value->empty()) spec[name] = *value;
   const std::string script = read_input(a.script, kLargestScript);

@@ -1,4 +1,6 @@
 // After the capture: what waits for a second person, paying centers, and corrections.
+#include <iostream>
+
 #include "cli/client/table.h"
 #include "cli/context.h"
 
@@ -89,23 +91,29 @@ std::string show_due(const json& reply) {
 }
 
 std::string show_payouts(const json& reply) {
-  Table table({"payout", "center", "amount", "state", "ordered", "settled", "payee", "bank's reference", "reason"});
+  Table table({"payout", "center", "amount", "state", "ordered", "settled", "payee", "payment file", "bank's reference", "reason"});
   for (const json& p : reply.value("payouts", json::array()))
     table.add({field(p, "id"), field(p, "center_name"), money(p, "money"), field(p, "state"), instant(p, "ordered_at"), instant(p, "settled_at"),
-               p.contains("payee") ? show_payee(p["payee"]) : "", field(p, "bank_reference"), field(p, "reason")});
+               p.contains("payee") ? show_payee(p["payee"]) : "", field(p, "file"), field(p, "bank_reference"), field(p, "reason")});
   const std::string more = field(reply, "next_cursor").empty() ? "" : "More: --cursor " + field(reply, "next_cursor") + "\n";
   return (table.empty() ? "No payouts.\n" : table.text()) + more;
 }
 
 struct PayoutArguments {
-  std::string center, through, state, cursor, note, key, date, version = "03", payout, output = "-";
+  std::string center, through, state, cursor, note, key, date, version = "03", payout, again, output = "-";
 };
 
 void export_payouts(Context& context, const PayoutArguments& a) {
-  std::string query = "?version=" + a.version;
-  if (!a.date.empty()) query += "&execution_date=" + url_encoded(a.date);
-  if (!a.payout.empty()) query += "&payout=" + url_encoded(a.payout);
-  save(context, "/api/v1/finance/payments" + query, a.output);
+  std::string file = a.again;
+  if (file.empty()) {
+    json body = {{"version", a.version}};
+    if (!a.date.empty()) body["execution_date"] = a.date;
+    if (!a.payout.empty()) body["payout"] = a.payout;
+    const json made = context.must(context.client().post("/api/v1/finance/payments", body, a.key));
+    file = field(made, "id");
+    std::cerr << "payment file " << harmless(file) << ": " << made.value("payouts", json::array()).size() << " payouts\n";
+  }
+  save(context, "/api/v1/finance/payments/" + url_encoded(file), a.output);
 }
 
 void add_payout_commands(CLI::App& app, Context& context) {
@@ -137,10 +145,13 @@ void add_payout_commands(CLI::App& app, Context& context) {
       if (!value->empty()) query += (query.empty() ? "?" : "&") + std::string(name) + "=" + url_encoded(*value);
     context.print(context.must(context.client().get("/api/v1/finance/payouts" + query)), show_payouts);
   });
-  CLI::App* out = payout->add_subcommand("export", "All payouts in transit as a payment file for the bank (pain.001)");
+  CLI::App* out = payout->add_subcommand("export", "The payouts in transit that are in no file yet as a payment file for the bank (pain.001)");
   out->add_option("--execution-date", a->date, "2026-11-30 (default: today)");
   out->add_option("--pain", a->version, "Version of the message")->check(CLI::IsMember({"03", "09"}))->capture_default_str();
-  out->add_option("--payout", a->payout, "That one alone: when the others are at the bank already");
+  out->add_option("--payout", a->payout, "That one alone");
+  add_key(*out, a->key);
+  out->add_option("--again", a->again, "A file that was made before, byte for byte: its message id ('bourse payout list')")
+      ->excludes("--execution-date", "--pain", "--payout");
   out->add_option("--output", a->output, "File; '-' for standard output")->capture_default_str();
   out->callback([&context, a] { export_payouts(context, *a); });
 }

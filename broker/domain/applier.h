@@ -39,6 +39,9 @@ struct Applier {
   void operator()(const ChargeAdjusted& event) const;
   void operator()(const DisputeOpened& event) const;
   void operator()(const DisputeResolved& event) const;
+  void operator()(const PayoutsExported& event) const;
+  void operator()(const InvoiceRequested& event) const;
+  void operator()(const InvoiceMoved& event) const;
 
   void operator()(const QuoteIssued& event) const;
   void operator()(const QuoteDropped& event) const;

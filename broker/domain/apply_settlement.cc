@@ -95,6 +95,45 @@ void Applier::operator()(const DisputeResolved& event) const {
   --market.open_disputes_;
 }
 
+void Applier::operator()(const PayoutsExported& event) const {
+  const bool fresh = market.payment_files_.try_emplace(event.file.id, event.file).second;
+  BOURSE_ASSERT(fresh);
+  for (const PayoutId id : event.payouts) {
+    const auto it = market.payouts_.find(id);
+    BOURSE_ASSERT(it != market.payouts_.end());
+    it->second->file = event.file.id;
+  }
+}
+
+void Applier::operator()(const InvoiceRequested& event) const {
+  const bool fresh = market.index(event.invoice);
+  BOURSE_ASSERT(fresh);
+}
+
+void Applier::operator()(const InvoiceMoved& event) const {
+  const auto it = market.invoices_.find(event.invoice);
+  BOURSE_ASSERT(it != market.invoices_.end());
+  Invoice& invoice = *it->second;
+  invoice.state = event.state;
+  invoice.moved_by = event.by;
+  invoice.moved_at = event.at;
+  if (!event.reason.empty()) invoice.reason = event.reason;
+  if (event.number.empty()) return;
+  (event.state == InvoiceState::reversed ? invoice.red_number : invoice.number) = event.number;
+  (event.state == InvoiceState::reversed ? invoice.red_date : invoice.date) = event.date;
+  market.invoice_numbers_.insert(event.number);
+}
+
+bool Market::index(Invoice invoice) {
+  const InvoiceId id = invoice.id;
+  if (invoices_.contains(id)) return false;
+  invoices_of_[invoice.account].push_back(id);
+  for (const std::string& number : {invoice.number, invoice.red_number})
+    if (!number.empty()) invoice_numbers_.insert(number);
+  invoices_.try_emplace(id, std::make_unique<Invoice>(std::move(invoice)));
+  return true;
+}
+
 void Market::index(const Period& period) {
   auto& of_center = periods_of_[period.center];
   BOURSE_ASSERT(of_center.size() + 1 == period.number);

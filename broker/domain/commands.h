@@ -154,6 +154,35 @@ struct SetMemberLimits {
   UserId user;
   MemberLimits limits;
 };
+// Names payouts in transit in a payment file, each in one file only.
+struct ExportPayouts {
+  PaymentFile file;
+  std::vector<PayoutId> payouts;
+};
+// Asks for a tax invoice over months that are closed. What was billed and paid is the caller's knowledge, from the projections;
+// a closed month's bill never changes, so it can't be stale. What is invoiced already is the engine's.
+struct RequestInvoice {
+  struct Month {
+    std::int32_t month = 0;  // since year 0, on the account's calendar
+    Amount billed;           // charges less corrections
+    Amount amount;           // of it on this invoice
+  };
+  InvoiceId invoice;
+  BillingAccountId account;
+  UserId by;
+  InvoiceBuyer buyer;
+  std::vector<Month> months;
+  Amount billed;  // of all closed months
+  Amount paid;    // money that came in
+};
+// What became of it: issued, rejected, withdrawn, or, once issued, reversed by a red-letter invoice.
+struct MoveInvoice {
+  InvoiceId invoice;
+  InvoiceState state{};
+  std::string number, date;
+  std::string reason;
+  UserId by;
+};
 struct OpenDispute {
   DisputeId dispute;
   AdjustmentId adjustment;
@@ -168,7 +197,7 @@ using CommandBody = std::variant<OpenBillingAccount, AddMember, FundAccount, Pos
                                  ChangeCenterState, SetContract, PublishPrices, ObservePools, IssueQuote, SubmitJob,
                                  CancelJob, ApplyReport, Tick, ClosePeriod, SealStatement, Propose, EndProposal, SetPayee,
                                  OrderPayout, SettlePayout, Refund, OpenDispute, ResolveDispute, SetCreditLimit,
-                                 SetAccountPolicy, SetMemberLimits>;
+                                 SetAccountPolicy, SetMemberLimits, ExportPayouts, RequestInvoice, MoveInvoice>;
 
 struct Command {
   // The caller's idempotency key, already scoped by principal ("usr_…/key"); empty for commands that need none

@@ -1,4 +1,6 @@
 // Paying centers: where to, how much, and what the bank did with it.
+#include <absl/container/btree_set.h>
+
 #include <algorithm>
 
 #include "broker/domain/decider.h"
@@ -124,6 +126,27 @@ Result<CommandResult> Decider::on(const SettlePayout& command) {
                      .reason = shown(command.reason),
                      .at = now_});
   return made(command.payout.uuid);
+}
+
+Result<CommandResult> Decider::on(const ExportPayouts& command) {
+  if (command.payouts.empty()) return fail(ErrorCode::failed_precondition, "No payout in transit is without a payment file.");
+  absl::btree_set<PayoutId> seen;
+  for (const PayoutId id : command.payouts) {
+    const Payout* payout = market_.payout(id);
+    if (payout == nullptr) return fail(ErrorCode::not_found, "payout " + to_text(id));
+    if (!seen.insert(id).second) return fail(ErrorCode::invalid_argument, to_text(id) + " is named twice");
+    if (payout->state != PayoutState::in_transit)
+      return fail(ErrorCode::failed_precondition, to_text(id) + " is " + std::string(name(payout->state)) + ".");
+    if (!payout->file.is_nil())
+      return fail(ErrorCode::failed_precondition,
+                  to_text(id) + " is in the payment file " + to_crockford(payout->file) + " already.");
+  }
+  if (command.file.id.is_nil() || command.file.bytes.is_zero() || market_.payment_file(command.file.id) != nullptr)
+    return fail(ErrorCode::invalid_argument, "the payment file's id must be new, and its bytes known");
+  PaymentFile file = command.file;
+  file.at = now_;
+  emit(PayoutsExported{file, command.payouts});
+  return made(file.id);
 }
 
 }  // namespace bourse::broker

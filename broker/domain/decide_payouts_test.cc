@@ -121,5 +121,32 @@ TEST_F(Payouts, NothingWithoutABankAccount) {
             ErrorCode::failed_precondition);
 }
 
+TEST_F(Payouts, ArePutIntoOnePaymentFileOnly) {
+  const auto file = [](std::uint64_t n) { return PaymentFile{.id = {7, n}, .bytes = hash_of("file " + std::to_string(n))}; };
+  EXPECT_EQ(error(ExportPayouts{file(1), {}}), ErrorCode::failed_precondition);
+  const OrderPayout first = order(settle());
+  ok(first);
+  EXPECT_EQ(error(ExportPayouts{file(1), {first.payout, first.payout}}), ErrorCode::invalid_argument);
+  EXPECT_EQ(error(ExportPayouts{file(1), {id_of<PayoutId>(77)}}), ErrorCode::not_found);
+  ok(ExportPayouts{file(1), {first.payout}}, "k", 1);
+  EXPECT_EQ(market.payout(first.payout)->file, file(1).id);
+  EXPECT_EQ(market.payment_file(file(1).id)->bytes, file(1).bytes);
+  EXPECT_EQ(market.payment_file(file(1).id)->at, now);
+  // The answer was lost and it is asked for again: the same file. With another key it is refused.
+  EXPECT_EQ(ok(ExportPayouts{file(1), {}}, "k", 1).object, file(1).id);
+  EXPECT_EQ(error(ExportPayouts{file(2), {first.payout}}), ErrorCode::failed_precondition);
+  const OrderPayout second = order(settle());
+  ok(second);
+  EXPECT_EQ(error(ExportPayouts{file(2), {first.payout, second.payout}}), ErrorCode::failed_precondition);
+  EXPECT_TRUE(market.payout(second.payout)->file.is_nil());
+  EXPECT_EQ(error(ExportPayouts{file(1), {second.payout}}), ErrorCode::invalid_argument);  // an id once
+  ok(ExportPayouts{file(2), {second.payout}});
+  ok(SettlePayout{second.payout, PayoutState::returned, "B", "closed account"});
+  const OrderPayout third = order(settle());
+  ok(third);
+  ok(SettlePayout{third.payout, PayoutState::paid, "C", ""});
+  EXPECT_EQ(error(ExportPayouts{file(3), {third.payout}}), ErrorCode::failed_precondition);  // not in transit
+}
+
 }  // namespace
 }  // namespace bourse::broker

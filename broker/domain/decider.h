@@ -134,6 +134,10 @@ class Decider {
   Result<CommandResult> on(const SetPayee& command);
   Result<CommandResult> on(const OrderPayout& command);
   Result<CommandResult> on(const SettlePayout& command);
+  Result<CommandResult> on(const ExportPayouts& command);
+  // decide_invoices.cc
+  Result<CommandResult> on(const RequestInvoice& command);
+  Result<CommandResult> on(const MoveInvoice& command);
   // decide_adjustments.cc
   Result<CommandResult> on(const Refund& command);
   Result<CommandResult> on(const OpenDispute& command);

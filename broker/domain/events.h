@@ -12,6 +12,7 @@
 #include "base/codec.h"
 #include "broker/domain/acts.h"
 #include "broker/domain/center.h"
+#include "broker/domain/invoice.h"
 #include "broker/domain/job.h"
 #include "broker/domain/spending.h"
 #include "ledger/domain/events.h"
@@ -375,7 +376,7 @@ using Event =
                  QuoteDropped, JobSubmitted, AttemptOrdered, AttemptReported, UsageCaptured, CancelRequested, JobClosed,
                  RecordQuarantined, ReportAccepted, PeriodOpened, PeriodClosing, StatementSealed, ActProposed, ProposalEnded,
                  PayeeSet, PayoutOrdered, PayoutSettled, ChargeAdjusted, DisputeOpened, DisputeResolved,
-                 ledger::CreditLimitSet, AccountPolicySet, MemberLimitsSet>;
+                 ledger::CreditLimitSet, AccountPolicySet, MemberLimitsSet, PayoutsExported, InvoiceRequested, InvoiceMoved>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

@@ -59,6 +59,9 @@ Status validate(const JobSpec& spec) {
   if (spec.kind > JobKind::service) return invalid("kind is unknown");
   if (spec.objective > Objective::best_value) return invalid("objective is unknown");
   if (spec.script.is_zero()) return invalid("script is missing");
+  if (!spec.project.empty() && (spec.project.size() > kMaxProject || !is_label(spec.project)))
+    return invalid("project must be at most " + std::to_string(kMaxProject) +
+                   " bytes of printable UTF-8, and may not begin with '-'");
   CHECK_OK(validate_need(spec));
   CHECK_OK(validate_times(spec));
   if (spec.budget && !spec.budget->is_positive()) return invalid("budget must be above zero");

@@ -22,6 +22,7 @@ enum class ReleasePolicy : std::uint8_t { on_end = 0 };  // when the rest of the
 
 // Bounds on a spec; beyond them a request is invalid_argument (checked by `validate`).
 inline constexpr std::size_t kMaxJobName = 128;
+inline constexpr std::size_t kMaxProject = 64;
 inline constexpr std::size_t kMaxScriptBytes = 1 << 20;
 inline constexpr std::int64_t kMaxCores = 1'000'000;
 inline constexpr std::int64_t kMaxNodes = 100'000;
@@ -42,11 +43,12 @@ struct JobSpec {
   std::optional<Instant> deadline;  // predicted end may not exceed it
   CenterId center;                  // nil = the market chooses
   std::string qos;                  // empty = the pool's default
+  std::string project;              // whose work it is, for the account's own books; may be empty
 
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.name, self.kind, self.script, self.need, self.gpu_model, self.arch, self.walltime, self.expected,
-          self.objective, self.budget, self.deadline, self.center, self.qos);
+          self.objective, self.budget, self.deadline, self.center, self.qos, self.project);
   }
 };
 

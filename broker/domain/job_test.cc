@@ -33,6 +33,16 @@ TEST(JobSpec, AGoodOneIsLetIn) {
   EXPECT_EQ(why(spec), "");
 }
 
+TEST(JobSpec, AProjectIsOneShortLineOrNothing) {
+  JobSpec spec = good();
+  spec.project = "国家重点 2026-A";
+  EXPECT_EQ(why(spec), "");
+  for (const std::string& wrong : {std::string("-p"), std::string("a\nb"), std::string(65, 'x')}) {
+    spec.project = wrong;
+    EXPECT_NE(why(spec), "") << wrong;
+  }
+}
+
 TEST(JobSpec, NamesThatCouldHarmAreRefused) {
   using namespace std::string_literals;
   for (const std::string& name : {""s,

@@ -90,6 +90,19 @@ const Payout* Market::payout(PayoutId id) const {
   const auto* payout = find_or_null(payouts_, id);
   return payout == nullptr ? nullptr : payout->get();
 }
+const PaymentFile* Market::payment_file(Uuid id) const {
+  return find_or_null(payment_files_, id);
+}
+const Invoice* Market::invoice(InvoiceId id) const {
+  const auto* invoice = find_or_null(invoices_, id);
+  return invoice == nullptr ? nullptr : invoice->get();
+}
+std::vector<const Invoice*> Market::invoices(BillingAccountId account) const {
+  std::vector<const Invoice*> found;
+  if (const auto* ids = find_or_null(invoices_of_, account))
+    for (const InvoiceId id : *ids) found.push_back(invoice(id));
+  return found;
+}
 const Dispute* Market::dispute(DisputeId id) const {
   const auto* dispute = find_or_null(disputes_, id);
   return dispute == nullptr ? nullptr : dispute->get();

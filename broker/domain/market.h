@@ -109,6 +109,9 @@ class Market {
   // What a payout through that closed period would pay now: its closing balance less what was paid out since, never more
   // than is owed at present, in whole cents. Zero or less: nothing is due.
   Amount due(const Period& through) const;
+  const PaymentFile* payment_file(Uuid id) const;
+  const Invoice* invoice(InvoiceId id) const;
+  std::vector<const Invoice*> invoices(BillingAccountId account) const;  // by id
   const Dispute* dispute(DisputeId id) const;
   std::vector<const Dispute*> disputes() const;  // by id
   Adjusted adjusted(AttemptId attempt) const;
@@ -164,6 +167,7 @@ class Market {
   void index(const Quote& quote);
   void index(const Job& job);
   void index(const Proposal& proposal);
+  bool index(Invoice invoice);  // false when it is known
 
   ledger::Ledger ledger_;
   pricing::PriceBook prices_;
@@ -190,6 +194,10 @@ class Market {
   absl::btree_map<ProposalId, std::unique_ptr<Proposal>> proposals_;
   absl::btree_set<std::pair<Instant, ProposalId>> proposal_expiry_;
   absl::btree_map<PayoutId, std::unique_ptr<Payout>> payouts_;
+  absl::btree_map<Uuid, PaymentFile> payment_files_;
+  absl::btree_map<InvoiceId, std::unique_ptr<Invoice>> invoices_;
+  absl::flat_hash_map<BillingAccountId, std::vector<InvoiceId>> invoices_of_;  // in the order of requests
+  absl::flat_hash_set<std::string> invoice_numbers_;                           // of issued ones and of red-letter ones
   absl::btree_map<DisputeId, std::unique_ptr<Dispute>> disputes_;
   std::size_t open_disputes_ = 0;
   absl::btree_map<AttemptId, Adjusted> adjusted_;  // of attempts that ever were

@@ -56,6 +56,8 @@ constexpr auto kHappenings = std::to_array<std::string_view>(
     {"accepted", "queued", "started", "ended", "cancelled", "rejected", "never_submitted", "unknown"});
 constexpr auto kJobStates = std::to_array<std::string_view>(
     {"routed", "ordered", "queued", "running", "ending", "ended", "failed", "cancelled"});
+constexpr auto kInvoiceKinds = std::to_array<std::string_view>({"ordinary", "special"});
+constexpr auto kInvoiceStates = std::to_array<std::string_view>({"requested", "issued", "rejected", "withdrawn", "reversed"});
 constexpr auto kJobKinds = std::to_array<std::string_view>({"batch", "session", "service"});
 constexpr auto kObjectives = std::to_array<std::string_view>({"cheapest", "fastest", "best_value"});
 constexpr auto kCenterStates = std::to_array<std::string_view>({"active", "paused", "quarantined"});
@@ -114,6 +116,12 @@ std::string_view name(AdjustmentKind kind) {
 }
 std::string_view name(DisputeState state) {
   return word(kDisputeStates, state, 1);
+}
+std::string_view name(InvoiceKind kind) {
+  return word(kInvoiceKinds, kind, 1);
+}
+std::string_view name(InvoiceState state) {
+  return word(kInvoiceStates, state, 1);
 }
 std::string_view name(ProposalEnd end) {
   return word(kProposalEnds, end, 1);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/amount.h"
+#include "base/hash.h"
 #include "base/id.h"
 #include "base/time.h"
 #include "base/unit.h"
@@ -38,11 +39,29 @@ struct Payout {
   Instant ordered_at;
   Instant settled_at;          // when confirmed or returned
   std::string bank_reference;  // the bank's own, of the entry that settled it
+  Uuid file;                   // the payment file that names it; nil = none yet
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.center, self.unit, self.amount, self.payee, self.periods, self.state, self.ordered_at,
-          self.settled_at, self.bank_reference);
+          self.settled_at, self.bank_reference, self.file);
   }
+};
+
+// A file that told the bank to make payments. A payout is in one file at most: a bank that gets it twice knows it by its id.
+struct PaymentFile {
+  Uuid id;        // the message's, in 26 characters
+  Hash256 bytes;  // SHA-256 of the file, which is kept as a blob
+  UserId by;
+  Instant at;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.id, self.bytes, self.by, self.at); }
+};
+
+// The payouts are in that payment file from here on, and may be in no other.
+struct PayoutsExported {
+  PaymentFile file;
+  std::vector<PayoutId> payouts;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.file, self.payouts); }
 };
 
 // What an attempt was charged in all: the caller's knowledge of it, from the projections, since the engine forgets jobs that

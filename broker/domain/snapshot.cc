@@ -78,6 +78,8 @@ void Market::save(std::vector<std::byte>& state) const {
   save_sorted(out, payouts_);
   save_sorted(out, disputes_);
   save_sorted(out, adjusted_);
+  save_sorted(out, payment_files_);
+  save_sorted(out, invoices_);
   out.write(static_cast<std::uint64_t>(ended_jobs_.size()));
   for (const JobId id : ended_jobs_) out.write(id);
   out.write(static_cast<std::uint64_t>(answered_.size()));
@@ -172,8 +174,11 @@ Status Market::load_settlement(codec::Reader& in) {
     const DisputeId id = dispute.id;
     return disputes_.try_emplace(id, std::make_unique<Dispute>(std::move(dispute))).second;
   }));
-  return load_each<Adjusted>(in, "adjustments",
-                             [&](const Adjusted& one) { return adjusted_.try_emplace(one.attempt, one).second; });
+  CHECK_OK(load_each<Adjusted>(in, "adjustments",
+                               [&](const Adjusted& one) { return adjusted_.try_emplace(one.attempt, one).second; }));
+  CHECK_OK(load_each<PaymentFile>(in, "payment files",
+                                  [&](const PaymentFile& one) { return payment_files_.try_emplace(one.id, one).second; }));
+  return load_each<Invoice>(in, "invoices", [&](Invoice invoice) { return index(std::move(invoice)); });
 }
 
 }  // namespace bourse::broker

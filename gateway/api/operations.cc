@@ -164,10 +164,16 @@ std::vector<Operation> payouts() {
        .rpc = "OrderPayout",
        .status = 201,
        .body = {"center", "through", "note"}},
-      {.method = Method::get,
+      {.method = Method::post,
        .pattern = "/api/v1/finance/payments",
        .rpc = "ExportPayments",
-       .query = {{"execution_date"}, {"version"}, {"payout"}},
+       .status = 201,
+       .body = {"execution_date", "version", "payout"},
+       .body_optional = true},
+      {.method = Method::get,
+       .pattern = "/api/v1/finance/payments/{id}",
+       .rpc = "GetPaymentFile",
+       .path = {{"id", "file"}},
        .rendering = Rendering::document},
   };
 }

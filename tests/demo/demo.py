@@ -143,6 +143,10 @@ class Demo:
                 self.story.say(f"{due['center_name']}: {due['owed']['amount']} CNY stay owed, since banks pay whole cents")
         orders, answer = f"{self.out}/payments.xml", f"{self.out}/bank-2.xml"
         fiona.run("payout", "export", "--output", orders)
+        file_id = fiona.ask("payout", "list")["payouts"][0]["file"]
+        fiona.run("payout", "export", "--again", file_id, "--output", orders + ".again")
+        with open(orders, "rb") as one, open(orders + ".again", "rb") as again:
+            assert one.read() == again.read(), "the same payment file came out differently"
         paid = self.bank.execute(orders)
         self.bank.statement(answer)
         self.story.say(fiona.run("bank", "import", answer).rstrip())

@@ -54,6 +54,7 @@ Result<JobSpec> read_spec(const v1::JobSpec& in, const std::function<CenterId(st
   CHECK_OK(check_text("spec.gpu_model", in.gpu_model(), 64, true));
   CHECK_OK(check_text("spec.arch", in.arch(), 32, true));
   CHECK_OK(check_text("spec.qos", in.qos(), 64, true));
+  CHECK_OK(check_text("spec.project", in.project(), kMaxProject, true));
   CHECK_OK(check_text("spec.center", in.center(), 64, true));
   CHECK_OK(check_range("spec.cores", in.cores(), 0, kMaxCores));
   CHECK_OK(check_range("spec.gpus", in.gpus(), 0, kMaxCores));
@@ -69,6 +70,7 @@ Result<JobSpec> read_spec(const v1::JobSpec& in, const std::function<CenterId(st
   spec.walltime = milliseconds(in.walltime_ms());
   spec.expected = milliseconds(in.expected_ms());
   spec.qos = in.qos();
+  spec.project = in.project();
   if (!in.objective().empty()) {
     const auto* found = std::ranges::find(kObjectives, in.objective(), [](Objective o) { return name(o); });
     if (found == std::end(kObjectives))
@@ -105,6 +107,7 @@ void fill(v1::JobSpec& out, const JobSpec& spec, Unit, const Market& market) {
   if (spec.deadline) out.set_deadline_ms(spec.deadline->unix_ms);
   if (!spec.center.is_nil()) out.set_center(center_name(market, spec.center));
   out.set_qos(spec.qos);
+  out.set_project(spec.project);
 }
 
 // What a row says beyond one price a quantity.

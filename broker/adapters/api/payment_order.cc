@@ -32,8 +32,8 @@ Result<bank::Agent> payment_agent(const std::string& text) {
   return fail(ErrorCode::invalid_argument, "bank: expected a BIC, or the twelve digits of CNAPS.");
 }
 
-Result<std::string> payment_file(const Payee& debtor, std::vector<Payout> payouts, const std::string& execution_date,
-                                 bank::PainVersion version) {
+Result<PaymentOrder> payment_order(const Payee& debtor, std::vector<Payout> payouts, const std::string& execution_date,
+                                   bank::PainVersion version) {
   std::ranges::sort(payouts, {}, &Payout::id);
   bank::PaymentFile file{.version = version, .execution_date = execution_date, .debtor = debtor.name};
   std::string ids;
@@ -51,17 +51,19 @@ Result<std::string> payment_file(const Payee& debtor, std::vector<Payout> payout
                               .remittance = "Settlement " + to_text(payout.id)});
   }
   // By the message id a bank refuses a file sent twice, so it follows from what would be paid twice.
-  file.message_id = to_crockford(derived_uuid("payment file", ids));
+  const Uuid message = derived_uuid("payment file", ids);
+  file.message_id = to_crockford(message);
   file.initiating_party = debtor.name;
   TRY(file.debtor_account, payment_account(debtor.account));
   TRY(file.debtor_agent, payment_agent(debtor.agent));
-  return bank::write_payments(file);
+  TRY(std::string text, bank::write_payments(file));
+  return PaymentOrder{message, std::move(text)};
 }
 
 Status check_payable(const Payee& payee) {
   // As a payment of one unit to it would be written; the rest of the file is beyond doubt.
   const Payee debtor{.name = "Debtor", .account = "DE89370400440532013000", .agent = "COBADEFFXXX"};
-  const auto file = payment_file(debtor, {{.id = PayoutId{{1, 1}}, .amount = Amount::of_micros(1'000'000), .payee = payee}}, "2026-01-01", bank::PainVersion::v03);
+  const auto file = payment_order(debtor, {{.id = PayoutId{{1, 1}}, .amount = Amount::of_micros(1'000'000), .payee = payee}}, "2026-01-01", bank::PainVersion::v03);
   if (!file) return std::unexpected(file.error());
   return {};
 }

@@ -59,6 +59,7 @@ void show_stored(v1::Payout& out, const StoredPayout& stored) {
   out.set_bank_reference(payout.bank_reference);
   out.set_reason(stored.reason);
   out.set_end_to_end_id(to_crockford(payout.id.uuid));
+  if (!payout.file.is_nil()) out.set_file(to_crockford(payout.file));
 }
 
 Result<PayoutState> state_named(const std::string& text) {
@@ -176,9 +177,10 @@ Result<v1::Payout> Api::order_payout(const v1::OrderPayoutRequest& request) {
   return out;
 }
 
-Result<v1::Document> Api::export_payments(const v1::ExportPaymentsRequest& request) {
+Result<v1::PaymentFile> Api::export_payments(const v1::ExportPaymentsRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
   CHECK_OK(require(caller, {Role::finance}));
+  CHECK_OK(scoped_key(caller, request.key()));
   if (options_.debtor == Payee{})
     return fail(ErrorCode::failed_precondition, "The broker's configuration names no account to pay from ([finance.debtor]).");
   const std::string date = request.execution_date().empty() ? to_text(parts_.clock.now()).substr(0, 10) : request.execution_date();
@@ -192,16 +194,49 @@ Result<v1::Document> Api::export_payments(const v1::ExportPaymentsRequest& reque
   TRY(const std::vector<Payout> payouts, look([only](const Market& market) {
         std::vector<Payout> out;
         for (const Payout* payout : market.payouts())
-          if (payout->state == PayoutState::in_transit && (only.is_nil() || payout->id == only)) out.push_back(*payout);
+          if (only.is_nil() ? payout->state == PayoutState::in_transit && payout->file.is_nil() : payout->id == only)
+            out.push_back(*payout);
         return out;
       }));
-  if (payouts.empty()) return fail(ErrorCode::failed_precondition, only.is_nil() ? "No payout is in transit." : "That payout is not in transit.");
-  TRY(const std::string text,
-      payment_file(options_.debtor, payouts, date, request.version() == "09" ? bank::PainVersion::v09 : bank::PainVersion::v03));
+  // Whether they may be in a new file is the engine's to say, which also knows the answer to a repeat.
+  ExportPayouts command{.file = {.by = caller.user}};
+  if (!payouts.empty()) {
+    TRY(const PaymentOrder order,
+        payment_order(options_.debtor, payouts, date, request.version() == "09" ? bank::PainVersion::v09 : bank::PainVersion::v03));
+    command.file.id = order.message;
+    TRY(command.file.bytes, parts_.blobs.put(BlobKind::payment_file, std::as_bytes(std::span(order.text))));
+    for (const Payout& payout : payouts) command.payouts.push_back(payout.id);
+  }
+  TRY(const CommandResult done, run(caller, request.key(), fingerprint("ExportPayments", request), std::move(command)));
+  return look([file = done.object, position = done.position](const Market& market) {
+    v1::PaymentFile out;
+    const PaymentFile* made = market.payment_file(file);
+    if (made == nullptr) return out;
+    out.set_id(to_crockford(made->id));
+    out.set_sha256(to_hex(made->bytes));
+    out.set_at_ms(made->at.unix_ms);
+    for (const Payout* payout : market.payouts())
+      if (payout->file == file) out.add_payouts(to_text(payout->id));
+    out.set_position(position);
+    return out;
+  });
+}
+
+Result<v1::Document> Api::get_payment_file(const v1::GetPaymentFileRequest& request) {
+  TRY(const Caller caller, caller_of(request.principal()));
+  CHECK_OK(require(caller, {Role::finance}));
+  const auto id = parse_crockford(request.file());
+  if (!id) return fail(ErrorCode::not_found, "There is no such payment file.");
+  TRY(const std::optional<PaymentFile> file, look([id = *id](const Market& market) {
+        const PaymentFile* found = market.payment_file(id);
+        return found == nullptr ? std::nullopt : std::optional(*found);
+      }));
+  if (!file) return fail(ErrorCode::not_found, "There is no such payment file.");
+  TRY(const std::vector<std::byte> bytes, parts_.blobs.get(file->bytes));
   v1::Document document;
-  document.set_name(fmt::format("payments-{}.xml", date));
+  document.set_name(fmt::format("payments-{}.xml", to_crockford(file->id)));
   document.set_media_type("application/xml");
-  document.set_data(text);
+  document.set_data(bytes.data(), bytes.size());
   return document;
 }
 

@@ -42,9 +42,10 @@ Result<std::vector<StoredPayout>> Queries::payouts(std::optional<CenterId> cente
     for (const auto& row : work.exec_params(
              "SELECT o.id, o.center, c.name, o.unit, o.amount_micros, o.payee_name, o.payee_account, o.payee_agent, "
              BOURSE_MS("o.ordered_at") " AS ordered_ms, coalesce(s.state, 1) AS state, " BOURSE_MS("s.at") " AS settled_ms, "
-             "s.bank_reference, s.reason, (SELECT string_agg(pp.period::text, ',' ORDER BY p.number) FROM market.payout_periods pp "
+             "s.bank_reference, s.reason, f.file, (SELECT string_agg(pp.period::text, ',' ORDER BY p.number) FROM market.payout_periods pp "
              "JOIN market.periods p ON p.id = pp.period WHERE pp.payout = o.id) AS periods "
              "FROM market.payouts o JOIN market.centers c ON c.id = o.center LEFT JOIN market.payout_settlements s ON s.payout = o.id "
+             "LEFT JOIN market.payment_file_payouts f ON f.payout = o.id "
              "WHERE ($1::uuid IS NULL OR o.center = $1::uuid) AND ($2::smallint = 0 OR coalesce(s.state, 1) = $2::smallint) "
              "AND ($3::uuid IS NULL OR o.id < $3::uuid) ORDER BY o.id DESC LIMIT $4",
              which, static_cast<int>(state.value_or(PayoutState{})), older, limit)) {
@@ -57,7 +58,8 @@ Result<std::vector<StoredPayout>> Queries::payouts(std::optional<CenterId> cente
                                      .state = enum_column<PayoutState>(row["state"]),
                                      .ordered_at = instant_column(row["ordered_ms"]),
                                      .settled_at = instant_column(row["settled_ms"]),
-                                     .bank_reference = row["bank_reference"].c_str()},
+                                     .bank_reference = row["bank_reference"].c_str(),
+                                     .file = uuid_column(row["file"])},
                           .center_name = row["name"].c_str(),
                           .reason = row["reason"].c_str()};
       constexpr std::size_t kUuid = 36;

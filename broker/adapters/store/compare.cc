@@ -244,7 +244,9 @@ Status Comparison::counts() {
       {"proposals", expected_.proposals},     {"proposal_ends", expected_.proposal_ends},
       {"payees", expected_.payees},           {"payouts", expected_.payouts},
       {"adjustments", expected_.adjustments}, {"payout_settlements", expected_.payout_settlements},
-      {"disputes", expected_.disputes},       {"dispute_resolutions", expected_.dispute_resolutions}};
+      {"disputes", expected_.disputes},       {"dispute_resolutions", expected_.dispute_resolutions},
+      {"invoices", expected_.invoices},       {"invoice_moves", expected_.invoice_moves},
+      {"payment_file_payouts", expected_.exported_payouts}};
   for (const auto& [table, count] : tables)
     CHECK_OK(each(std::string("SELECT count(*) FROM market.") + table,
                   [&](const Rows& r, int i) { same_count(table, r.int8(i, 0), count); }));

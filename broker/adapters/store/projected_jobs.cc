@@ -16,7 +16,7 @@ const char* const JobRow::kLoad =
 const char* const JobRow::kCopyNew =
     "COPY market.jobs (id, account, tenant, \"user\", quote, name, state, cancel_requested, center, pool, scheduler_job, "
     "attempt, attempts, unit, hold, held_micros, charged_micros, exit_code, reason, submitted_at, started_at, ended_at, "
-    "kind, cores, gpus, nodes, mem_mib, walltime_ms, objective, script, spec, decision, journal_seq) "
+    "kind, cores, gpus, nodes, mem_mib, walltime_ms, objective, script, spec, decision, journal_seq, project) "
     "FROM STDIN (FORMAT binary)";
 const char* const JobRow::kMerge =
     "UPDATE market.jobs AS t SET state = s.state, cancel_requested = s.cancel_requested, center = s.center, pool = s.pool, "
@@ -59,7 +59,7 @@ void JobRow::write_new(CopyRows& out) const {
   out.add(id, account, tenant, user, or_null(quote), spec.name, state, cancel_requested, place.center, place.pool,
           scheduler_job, attempt, attempts, unit.text(), hold, held, charged, exit_code, reason, submitted_at,
           or_null(started_at), or_null(ended_at), spec.kind, spec.need.cores, spec.need.gpus, spec.need.nodes,
-          spec.need.mem_mib, spec.walltime.ms, spec.objective, spec.script, codec::encoded(spec), decision, journal_seq);
+          spec.need.mem_mib, spec.walltime.ms, spec.objective, spec.script, codec::encoded(spec), decision, journal_seq, spec.project);
 }
 
 void JobRow::write_change(CopyRows& out) const {

@@ -16,7 +16,8 @@ constexpr const char* kClear =
     "market.attempts, market.attempt_events, market.usage_captures, market.rated_lines, market.reports, "
     "market.quarantined_records, market.periods, market.commands, market.account_policies, market.member_limits, market.proposals, market.proposal_ends, market.payees, "
     "market.payouts, market.payout_periods, market.payout_settlements, market.adjustments, market.disputes, "
-    "market.dispute_resolutions";
+    "market.dispute_resolutions, market.payment_files, market.payment_file_payouts, market.invoices, market.invoice_lines, "
+    "market.invoice_moves";
 
 }  // namespace
 

@@ -94,4 +94,23 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const D
   return {};
 }
 
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const PayoutsExported& e) {
+  state.payment_files.rows.add(e.file.id, e.file.bytes, or_null(e.file.by), e.file.at, place.seq);
+  for (const PayoutId payout : e.payouts) state.payment_file_payouts.rows.add(payout, e.file.id);
+  return {};
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const InvoiceRequested& e) {
+  const Invoice& i = e.invoice;
+  state.invoices.rows.add(i.id, i.account, i.by, i.unit.text(), i.amount, i.buyer.kind, i.buyer.title, i.buyer.tax_number,
+                          codec::encoded(i), i.requested_at, place.seq);
+  for (const InvoiceLine& line : i.lines) state.invoice_lines.rows.add(i.id, line.month, line.amount);
+  return {};
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const InvoiceMoved& e) {
+  state.invoice_moves.rows.add(e.invoice, place.seq, place.idx, e.state, e.number, e.date, e.reason, or_null(e.by), e.at);
+  return {};
+}
+
 }  // namespace bourse::broker::store

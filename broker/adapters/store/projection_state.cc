@@ -122,8 +122,20 @@ static void name_price_tables(ProjectionState& state) {
       "FROM STDIN (FORMAT binary)";
 }
 
+static void name_book_tables(ProjectionState& state) {
+  state.payment_files.copy = "COPY market.payment_files (id, sha256, \"by\", at, journal_seq) FROM STDIN (FORMAT binary)";
+  state.payment_file_payouts.copy = "COPY market.payment_file_payouts (payout, file) FROM STDIN (FORMAT binary)";
+  state.invoices.copy =
+      "COPY market.invoices (id, account, \"by\", unit, amount_micros, kind, title, tax_number, body, requested_at, journal_seq) "
+      "FROM STDIN (FORMAT binary)";
+  state.invoice_lines.copy = "COPY market.invoice_lines (invoice, month, amount_micros) FROM STDIN (FORMAT binary)";
+  state.invoice_moves.copy =
+      "COPY market.invoice_moves (invoice, journal_seq, idx, state, number, date, reason, \"by\", at) FROM STDIN (FORMAT binary)";
+}
+
 ProjectionState::ProjectionState() {
   name_price_tables(*this);
+  name_book_tables(*this);
   transfers.copy =
       "COPY market.transfers (journal_seq, idx, id, debit, credit, amount_micros, pending, code, reference, hold, at) "
       "FROM STDIN (FORMAT binary)";

@@ -27,7 +27,7 @@ struct ProjectionState {
 
   AddedRows transfers, refusals, billing_accounts, members, contracts, settlement_rows, prices, discounts, attempt_events, captures, lines, reports,
       quarantined, commands, policies, limits, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
-      disputes, dispute_resolutions;
+      disputes, dispute_resolutions, payment_files, payment_file_payouts, invoices, invoice_lines, invoice_moves;
 
   ProjectionState();
 
@@ -40,7 +40,8 @@ struct ProjectionState {
     for (AddedRows* added : {&transfers, &refusals, &billing_accounts, &members, &contracts, &settlement_rows, &prices, &discounts, &attempt_events,
                              &captures, &lines, &reports, &quarantined, &commands, &policies, &limits, &proposals, &proposal_ends, &payees,
                              &payouts, &payout_periods, &payout_settlements, &adjustments, &disputes,
-                             &dispute_resolutions})
+                             &dispute_resolutions, &payment_files, &payment_file_payouts, &invoices, &invoice_lines,
+                             &invoice_moves})
       visit(*added);
   }
 };
@@ -69,6 +70,9 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const P
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const ChargeAdjusted& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const DisputeOpened& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const DisputeResolved& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const PayoutsExported& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const InvoiceRequested& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const InvoiceMoved& event);
 std::unexpected<Error> not_projected(const EventPlace& place, const char* what, Uuid id);
 // Second pass. Errors: integrity.
 Status apply(ProjectionState& state, EventPlace& place, const Event& event);

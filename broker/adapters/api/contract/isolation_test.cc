@@ -97,6 +97,7 @@ class Isolation : public MarketWorld {
             rpc("ListDue", &Stub::ListDue, v1::ListDueRequest{}),
             rpc("ListPayouts", &Stub::ListPayouts, v1::ListPayoutsRequest{}),
             rpc("ExportPayments", &Stub::ExportPayments, v1::ExportPaymentsRequest{}),
+            rpc("GetPaymentFile", &Stub::GetPaymentFile, v1::GetPaymentFileRequest{}),
             rpc("ImportBankFile", &Stub::ImportBankFile, v1::ImportBankFileRequest{}),
             rpc("ListBankEntries", &Stub::ListBankEntries, v1::ListBankEntriesRequest{}),
             rpc("RefundJob", &Stub::RefundJob, v1::RefundJobRequest{}),

@@ -1,6 +1,7 @@
 // Paying a center, and what the bank says of it: order, payment file, statement of account; top-ups by claim code.
 #include <pqxx/pqxx>
 
+#include "base/sha256.h"
 #include "broker/adapters/api/contract/market_world.h"
 
 namespace bourse::test {
@@ -90,14 +91,26 @@ class PaysCenters : public MarketWorld {
     request.set_center("alpha");
     return request;
   }
-  v1::Document payments() {
+  v1::ExportPaymentsRequest exporting() {
     v1::ExportPaymentsRequest request = by_finance(v1::ExportPaymentsRequest{});
     request.set_execution_date("2026-03-02");
-    v1::Document out;
+    return request;
+  }
+  v1::PaymentFile exported(const v1::ExportPaymentsRequest& request) {
+    v1::PaymentFile out;
     const Answer got = call(&Stub::ExportPayments, request, &out);
     EXPECT_TRUE(got.ok()) << got.code << " " << got.detail;
     return out;
   }
+  std::string file_of(const std::string& id) {
+    v1::GetPaymentFileRequest request = by_finance(v1::GetPaymentFileRequest{});
+    request.set_file(id);
+    v1::Document out;
+    const Answer got = call(&Stub::GetPaymentFile, request, &out);
+    EXPECT_TRUE(got.ok()) << got.code << " " << got.detail;
+    return out.data();
+  }
+  std::string payments() { return file_of(exported(exporting()).id()); }
   v1::Wallet wallet() {
     v1::ListWalletsRequest request;
     *request.mutable_principal() = ada_;
@@ -201,10 +214,9 @@ TEST_F(PaysCenters, TheBanksWordPaysAPeriod) {
   ASSERT_EQ(set_payee("6222000000000001", "102100099996").code, "");
   v1::Payout payout;
   ASSERT_TRUE(call(&Stub::OrderPayout, order(), &payout).ok());
-  const std::string file = payments().data();
+  const std::string file = payments();
   EXPECT_NE(file.find("<EndToEndId>" + payout.end_to_end_id() + "</EndToEndId>"), std::string::npos) << file;
   EXPECT_NE(file.find("<MmbId>102100099996</MmbId>"), std::string::npos) << file;
-  EXPECT_EQ(payments().data(), file);
   const std::string statement = camt(kOurs, {{payout.money().amount(), false, payout.end_to_end_id(), "Settlement", "PB1"}});
   const v1::ImportBankFileReply reply = imported(statement);
   EXPECT_EQ(reply.details(0).state(), "paid") << reply.details(0).reason();
@@ -218,6 +230,55 @@ TEST_F(PaysCenters, TheBanksWordPaysAPeriod) {
   v1::ListStatementsReply statements;
   ASSERT_TRUE(call(&Stub::ListStatements, by_finance(v1::ListStatementsRequest{}), &statements).ok());
   EXPECT_EQ(statements.statements(0).state(), "paid");
+}
+
+TEST_F(PaysCenters, APayoutIsInOnePaymentFile) {
+  v1::PaymentFile none;
+  EXPECT_EQ(call(&Stub::ExportPayments, exporting(), &none).code, "failed_precondition");  // nothing is in transit
+  ASSERT_EQ(set_payee("6222000000000001", "102100099996").code, "");
+  const auto pay = [&] {
+    run_job(alpha_, submit(ada_, large()).id(), seconds(30));
+    settle();
+    v1::Payout payout;
+    const Answer got = call(&Stub::OrderPayout, order(), &payout);
+    EXPECT_TRUE(got.ok()) << got.code << " " << got.detail;
+    EXPECT_EQ(payout.file(), "");
+    return payout;
+  };
+  const v1::Payout first = pay();
+  const v1::ExportPaymentsRequest request = exporting();
+  const v1::PaymentFile file = exported(request);
+  ASSERT_EQ(file.payouts_size(), 1);
+  EXPECT_EQ(file.payouts(0), first.id());
+  const std::string bytes = file_of(file.id());
+  EXPECT_NE(bytes.find("<MsgId>" + file.id() + "</MsgId>"), std::string::npos) << bytes;
+  EXPECT_EQ(file.sha256(), to_hex(sha256(bytes)));
+  // The answer was lost: the same key gives the same file; another key finds nothing to pay.
+  EXPECT_EQ(exported(request).id(), file.id());
+  EXPECT_EQ(call(&Stub::ExportPayments, exporting(), &none).code, "failed_precondition");
+  v1::ExportPaymentsRequest that = exporting();
+  that.set_payout(first.id());
+  const Answer refused = call(&Stub::ExportPayments, that, &none);
+  EXPECT_EQ(refused.code, "failed_precondition");
+  EXPECT_NE(refused.detail.find(file.id()), std::string::npos) << refused.detail;
+
+  const v1::Payout second = pay();
+  const v1::PaymentFile next = exported(exporting());
+  ASSERT_EQ(next.payouts_size(), 1);
+  EXPECT_EQ(next.payouts(0), second.id());
+  EXPECT_NE(next.id(), file.id());
+  EXPECT_EQ(file_of(file.id()), bytes);
+  v1::ListPayoutsReply list;
+  ASSERT_TRUE(call(&Stub::ListPayouts, by_finance(v1::ListPayoutsRequest{}), &list).ok());
+  ASSERT_EQ(list.payouts_size(), 2);
+  EXPECT_EQ(list.payouts(0).file(), next.id());
+  EXPECT_EQ(list.payouts(1).file(), file.id());
+  v1::GetPaymentFileRequest unknown = by_finance(v1::GetPaymentFileRequest{});
+  v1::Document document;
+  for (const char* id : {"", "x", "0000000000000000000000000A"}) {
+    unknown.set_file(id);
+    EXPECT_EQ(call(&Stub::GetPaymentFile, unknown, &document).code, "not_found") << id;
+  }
 }
 
 }  // namespace

@@ -1,0 +1,96 @@
+// Tax invoices: nothing is invoiced twice, and nothing that wasn't billed and paid.
+#include <algorithm>
+
+#include "broker/domain/decider.h"
+#include "broker/domain/text.h"
+
+namespace bourse::broker {
+namespace {
+
+constexpr std::size_t kMaxNumber = 40;
+
+// What stands on the account's invoices, in all and of one month.
+struct Invoiced {
+  Amount all, of_month;
+  std::size_t open = 0;
+};
+Invoiced invoiced(const Market& market, BillingAccountId account, std::int32_t month = -1) {
+  Invoiced out;
+  for (const Invoice* invoice : market.invoices(account)) {
+    out.open += invoice->state == InvoiceState::requested ? 1 : 0;
+    if (!invoice->stands()) continue;
+    out.all += invoice->amount;
+    for (const InvoiceLine& line : invoice->lines)
+      if (line.month == month) out.of_month += line.amount;
+  }
+  return out;
+}
+
+bool is_day(const std::string& text) {
+  return text.size() == std::string_view("2026-11-30").size() && parse_instant(text + "T00:00:00Z").has_value();
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxNumber && std::ranges::all_of(text, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '-';
+  });
+}
+
+}  // namespace
+
+Result<CommandResult> Decider::on(const RequestInvoice& command) {
+  TRY(const BillingAccount* account, usable_account(command.account, command.by));
+  if (command.invoice.is_nil() || market_.invoice(command.invoice) != nullptr)
+    return fail(ErrorCode::invalid_argument, "the invoice's id must be new");
+  CHECK_OK(validate(command.buyer));
+  if (command.months.empty()) return fail(ErrorCode::failed_precondition, "Nothing is left to invoice.");
+  if (command.months.size() > kMaxInvoiceMonths) return fail(ErrorCode::too_large, "an invoice is over at most 120 months");
+  Invoice invoice{.id = command.invoice,
+                  .account = command.account,
+                  .by = command.by,
+                  .unit = account->unit,
+                  .buyer = command.buyer,
+                  .requested_at = now_};
+  for (const RequestInvoice::Month& month : command.months) {
+    if (!month.amount.is_positive()) return fail(ErrorCode::invalid_argument, "what is invoiced must be above zero");
+    if (!invoice.lines.empty() && invoice.lines.back().month >= month.month)
+      return fail(ErrorCode::invalid_argument, "months must be in order, and each once");
+    const Amount left = month.billed - invoiced(market_, command.account, month.month).of_month;
+    if (month.amount > left)
+      return fail(ErrorCode::failed_precondition, "Of one of the months only " + to_text(std::max(left, Amount{})) + " is not invoiced yet.");
+    invoice.lines.push_back({month.month, month.amount});
+    invoice.amount += month.amount;
+  }
+  const Invoiced before = invoiced(market_, command.account);
+  const Amount left = std::min(command.billed, command.paid) - before.all;
+  if (invoice.amount > left)
+    return fail(ErrorCode::failed_precondition,
+                "Only " + to_text(std::max(left, Amount{})) + " was billed, paid and is not invoiced yet.");
+  if (before.open >= kMaxOpenInvoices) return fail(ErrorCode::overloaded, "100 requests of the account wait already.");
+  emit(InvoiceRequested{std::move(invoice)});
+  return made(command.invoice.uuid);
+}
+
+Result<CommandResult> Decider::on(const MoveInvoice& command) {
+  const Invoice* invoice = market_.invoice(command.invoice);
+  if (invoice == nullptr) return fail(ErrorCode::not_found, "invoice " + to_text(command.invoice));
+  const bool numbered = command.state == InvoiceState::issued || command.state == InvoiceState::reversed;
+  if (command.state == InvoiceState::requested || command.state > InvoiceState::reversed)
+    return fail(ErrorCode::invalid_argument, "an invoice is issued, rejected, withdrawn or reversed");
+  const InvoiceState from = command.state == InvoiceState::reversed ? InvoiceState::issued : InvoiceState::requested;
+  if (invoice->state != from)
+    return fail(ErrorCode::failed_precondition, "The invoice is " + std::string(name(invoice->state)) + ".");
+  if (numbered && !is_number(command.number))
+    return fail(ErrorCode::invalid_argument, "number must be 1 to 40 digits, capitals and -");
+  if (numbered && !is_day(command.date)) return fail(ErrorCode::invalid_argument, "date must be a day like 2026-11-30");
+  if (!numbered && !(command.number.empty() && command.date.empty()))
+    return fail(ErrorCode::invalid_argument, "only what is issued has a number and a date");
+  if (command.state != InvoiceState::issued && command.state != InvoiceState::withdrawn && command.reason.empty())
+    return fail(ErrorCode::invalid_argument, "a reason must be given");
+  if (numbered && market_.invoice_numbers_.contains(command.number))
+    return fail(ErrorCode::failed_precondition, "An invoice has that number already.");
+  emit(InvoiceMoved{command.invoice, command.state, command.number, command.date, shown(command.reason), command.by, now_});
+  return made(command.invoice.uuid);
+}
+
+}  // namespace bourse::broker
