@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <vector>
+
+#include "pricing/spread.h"
 
 namespace bourse::pricing {
 namespace {
@@ -54,6 +57,21 @@ bool dearer_scow(const PriceRow& sale, const PriceRow& settlement, std::int32_t 
          settlement.minimum <= sale.minimum && at_least({sale.price}, {settlement.price}).value_or(false);
 }
 
+// Rows with windows have one price each. Where both sides have the same windows, each row covers its like; else each row of
+// the sale must cover each of the settlement's, since they hold in any combination.
+bool dearer_windowed(const Deal& deal, Meter meter) {
+  std::vector<const PriceRow*> sold, settled;
+  for (const PriceRow& row : deal.sale)
+    if (row.meter == meter) sold.push_back(&row);
+  for (const PriceRow& row : deal.settlement)
+    if (row.meter == meter) settled.push_back(&row);
+  const bool alike = std::ranges::equal(sold, settled, [](const PriceRow* a, const PriceRow* b) { return a->windows == b->windows && a->zone == b->zone; });
+  for (std::size_t i = 0; i < sold.size(); ++i)
+    for (std::size_t j = 0; j < settled.size(); ++j)
+      if ((!alike || i == j) && !dearer(*sold[i], *settled[j], deal.tax_bps)) return false;
+  return !sold.empty() || settled.empty();
+}
+
 Amount net_of(Amount total, std::int32_t tax_bps) { return total - split(total, {.tax_bps = tax_bps}).tax; }
 
 // Both are non-decreasing functions of a number from 0 to `most`; nothing where they can't be told.
@@ -93,6 +111,8 @@ std::optional<Amount> amount_at(const PriceRow& row, std::int64_t quantity) {
 bool covers_always(const Deal& deal) {
   if (has_scow(deal.sale) && has_scow(deal.settlement)) return dearer_scow(deal.sale.front(), deal.settlement.front(), deal.tax_bps);
   if (has_scow(deal.sale) || has_scow(deal.settlement)) return false;
+  if (by_windows(deal.sale) || by_windows(deal.settlement))
+    return std::ranges::all_of(kMeters, [&](Meter meter) { return dearer_windowed(deal, meter); });
   return std::ranges::all_of(deal.settlement, [&](const PriceRow& row) {
     const PriceRow* sold = of_meter(deal.sale, row.meter);
     return sold != nullptr && dearer(*sold, row, deal.tax_bps);
@@ -101,6 +121,7 @@ bool covers_always(const Deal& deal) {
 
 bool covers(const Deal& deal, const Allocation& held, Duration longest) {
   if (covers_always(deal)) return true;
+  if (by_windows(deal.sale) || by_windows(deal.settlement)) return false;
   if (has_scow(deal.sale) || has_scow(deal.settlement)) {
     const auto total_at = [&](std::span<const PriceRow> rows, std::int64_t ms) -> std::optional<Amount> {
       const auto rating = rate_held(readings_of(held, Duration{ms}), held, deal.pool, rows);

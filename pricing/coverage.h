@@ -8,7 +8,7 @@
 
 namespace bourse::pricing {
 
-// Both lists as PriceBook::lock gives them for one job; rows are `by_job` and grow with use.
+// Both lists as PriceBook::lock gives them for one job; rows are `can_sell` (spread.h) and grow with use.
 struct Deal {
   std::span<const PriceRow> sale;
   std::span<const PriceRow> settlement;

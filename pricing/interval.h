@@ -22,6 +22,7 @@ Result<std::vector<Instant>> tariff_edges(std::span<const PriceRow> rows, Instan
 struct ReadingAt {
   Instant at;
   Readings cumulative;
+  bool operator==(const ReadingAt&) const = default;
 };
 
 // What of a meter falls to a row.

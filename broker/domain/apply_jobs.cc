@@ -130,6 +130,7 @@ void Applier::operator()(const UsageCaptured& event) const {
   attempt.usage_revision = event.revision;
   attempt.usage_final = event.final;
   attempt.charged += event.gross;
+  attempt.windowed = event.windowed;
   close_if_done(attempt);
   const auto [day, month] = market.calendar(account(of.account), event.at);
   spending(of.account, of.user).spend(event.gross, day, month);

@@ -94,6 +94,7 @@ struct UsageRecord {
   bool final = false;
   std::uint32_t revision = 0;  // from 1
   pricing::Readings meters;    // cumulative
+  std::vector<pricing::ReadingAt> readings;  // cumulative too: since the record before, at the tariff edges of the order
 };
 using ReportRecord = std::variant<EventRecord, UsageRecord>;
 // A report whose signature, key and addressing were verified. Attempts that it causes get ids derived from their job.
@@ -211,6 +212,7 @@ struct Command {
 inline constexpr std::size_t kMaxKey = 255 + 64;
 inline constexpr std::size_t kMaxTransfers = 16'384;  // of one PostTransfers, and as many accounts
 inline constexpr std::size_t kMaxRecords = 1'000;     // of one report
+inline constexpr std::size_t kMaxReadings = 1'000;    // of one usage record, besides its own
 inline constexpr std::size_t kMaxPriceRows = 10'000;  // of one PublishPrices, discounts counted
 inline constexpr std::size_t kMaxPools = 1'000;       // of one center
 inline constexpr Duration kMaxQuoteValidity = hours(24);

@@ -71,7 +71,8 @@ Status check_row(const pricing::PriceRow& row) {
 // What a price book may hold and the market can't sell by.
 Status check_sellable(const pricing::PriceRow& row) {
   const auto unsold = [&](std::string_view why) { return invalid("price row " + to_text(row.id) + ": " + std::string(why)); };
-  if (!row.windows.empty()) return unsold("the market doesn't sell by weekly windows");
+  const bool one_price = row.tiers.steps.empty() && row.free.ticks == 0 && row.minimum.is_zero() && row.factor.table.empty();
+  if (!row.windows.empty() && !one_price) return unsold("with weekly windows the market sells at one price, without tiers, free quantity or minimum");
   if (pricing::by_month(row)) return unsold("the market doesn't count tiers or free quantities by the month");
   if (!row.factor.table.empty()) return unsold("the market doesn't sell by 度: centers are owed money");
   if (!pricing::grows_with_use(row))

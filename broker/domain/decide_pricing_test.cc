@@ -85,6 +85,7 @@ TEST_F(Pricing, RefusesWhatTheMarketCannotSellBy) {
   auto windows = row();
   windows.windows = {{.from = 60, .until = 120}};
   windows.zone = "UTC";
+  windows.minimum = Amount{1};
   EXPECT_NE(refused(windows).find("weekly windows"), std::string::npos);
   auto tiers = row();
   tiers.tiers = {.over = pricing::Over::month, .steps = {{.above = 100, .price = *parse_decimal("2")}}};
@@ -189,6 +190,7 @@ TEST_F(Pricing, SettlementPricesAreCheckedLikePublishedOnes) {
   auto windows = settling(row("0.1"));
   windows[0].windows = {{.from = 60, .until = 120}};
   windows[0].zone = "UTC";
+  windows[0].minimum = Amount{1};
   EXPECT_EQ(error(contract(windows)), ErrorCode::invalid_argument);
   auto elsewhere = settling(row("0.1"));
   elsewhere[0].scope.center = south;

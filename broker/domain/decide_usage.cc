@@ -1,5 +1,7 @@
 // Signed usage: what a center may charge for. A record that fails any check is set aside and changes nothing.
 #include <algorithm>
+#include <span>
+#include <vector>
 
 #include "base/assert.h"
 #include "broker/domain/decider.h"
@@ -12,7 +14,7 @@ constexpr Duration kAhead = minutes(5);     // how far a center's clock may be b
 constexpr Duration kGrace = minutes(2);     // beyond walltime: schedulers round to minutes and take their time to kill
 constexpr Duration kRounding = seconds(1);  // an interval may have been cut to whole seconds at both ends
 
-std::string reading(pricing::Meter meter, std::int64_t value, std::string_view relation, std::int64_t bound) {
+std::string reading_text(pricing::Meter meter, std::int64_t value, std::string_view relation, std::int64_t bound) {
   return std::string(pricing::name(meter)) + " " + std::to_string(value) + " " + std::string(relation) + " " +
          std::to_string(bound);
 }
@@ -31,16 +33,47 @@ struct Sum {
   pricing::Rating rating;
   pricing::Split parts;
 };
-Result<Sum> sum_of(const Plan& plan, const pricing::Readings& charged) {
+Result<pricing::Rating> rating_of(const Plan& plan, const pricing::Readings& charged, std::span<const pricing::PriceRow> rows,
+                                  const std::vector<std::int64_t>& windowed) {
+  if (!pricing::by_windows(rows)) return pricing::rate_held(charged, plan.allocation, plan.totals, rows);
+  if (windowed.empty()) return pricing::rate_quantities(std::vector<std::int64_t>(rows.size()), rows);
+  return pricing::rate_quantities(windowed, rows);
+}
+Result<Sum> sum_of(const Plan& plan, const pricing::Readings& charged, const WindowedUse& windowed) {
   Sum sum;
-  TRY(sum.rating, pricing::rate_held(charged, plan.allocation, plan.totals, plan.rows));
+  TRY(sum.rating, rating_of(plan, charged, plan.rows, windowed.sold));
   if (plan.settlement.empty()) {
     sum.parts = pricing::split(sum.rating.total, plan.terms);
     return sum;
   }
-  TRY(const pricing::Rating settled, pricing::rate_held(charged, plan.allocation, plan.totals, plan.settlement));
+  TRY(const pricing::Rating settled, rating_of(plan, charged, plan.settlement, windowed.settled));
   sum.parts = pricing::split_settled(sum.rating.total, settled.total, plan.terms, plan.may_subsidise);
   return sum;
+}
+
+// Where the attempt's rows have windows: what falls to each of them up to `record`, within the walltime.
+Result<WindowedUse> use_of(const Job& job, const UsageRecord& record) {
+  const Plan& plan = job.plan();
+  const Attempt& attempt = job.attempt();
+  WindowedUse use = attempt.windowed;
+  if (!pricing::by_windows(plan.rows) && !pricing::by_windows(plan.settlement)) return use;
+  if (record.meters == pricing::Readings{}) return use;
+  const auto within = [&](const pricing::Readings& readings) { return within_walltime(readings, plan.allocation, job.spec.walltime); };
+  const Instant from = use.at == Instant{} ? record.start : use.at;
+  std::vector<pricing::ReadingAt> taken;
+  for (const pricing::ReadingAt& reading : record.readings) taken.push_back({reading.at, within(reading.cumulative)});
+  taken.push_back({std::max(from, record.end), within(record.meters)});
+  const auto spread = [&](const std::vector<pricing::PriceRow>& rows, std::vector<std::int64_t>& quantities) -> Status {
+    if (!pricing::by_windows(rows)) return {};
+    if (quantities.empty()) quantities.assign(rows.size(), 0);
+    TRY(pricing::Spread on, pricing::spread_on({from, within(attempt.usage), std::move(quantities)}, taken, rows));
+    quantities = std::move(on.quantities);
+    return {};
+  };
+  CHECK_OK(spread(plan.rows, use.sold));
+  CHECK_OK(spread(plan.settlement, use.settled));
+  use.at = taken.back().at;
+  return use;
 }
 
 pricing::Split operator-(const pricing::Split& a, const pricing::Split& b) {
@@ -63,7 +96,33 @@ std::optional<Decider::SetAside> Decider::check_usage(const Job& job, const Usag
   if (record.start > record.end) return aside(QuarantineCode::bad_interval, "it starts after its end");
   if (record.start < attempt.ordered_at - kAhead && !states_nothing)
     return aside(QuarantineCode::bad_interval, "it starts before it was ordered");
-  return check_readings(job, record);
+  if (auto aside_ = check_readings(job, record)) return aside_;
+  return check_edges(job, record);
+}
+
+// Readings between the record before and this one: in order, and between two of them no more than can have run. Where the
+// rows have no windows they say nothing, and are passed over.
+std::optional<Decider::SetAside> Decider::check_edges(const Job& job, const UsageRecord& record) const {
+  if (record.readings.size() > kMaxReadings) return SetAside{QuarantineCode::bad_interval, "too many readings in a record"};
+  const Plan& plan = job.plan();
+  if (!pricing::by_windows(plan.rows) && !pricing::by_windows(plan.settlement)) return std::nullopt;
+  const Attempt& attempt = job.attempt();
+  pricing::ReadingAt last{attempt.windowed.at == Instant{} ? record.start : attempt.windowed.at, attempt.usage};
+  std::vector<pricing::ReadingAt> all = record.readings;
+  all.push_back({std::max(last.at, record.end), record.meters});
+  for (const pricing::ReadingAt& reading : all) {
+    if (reading.at < last.at || reading.at > all.back().at)
+      return SetAside{QuarantineCode::bad_interval, "the reading at " + to_text(reading.at) + " is out of order"};
+    // Centers see their schedulers now and then, and round: by as much as a run may exceed its walltime.
+    const pricing::Readings most = pricing::readings_of(plan.allocation, reading.at - last.at + kGrace);
+    for (const pricing::Meter meter : pricing::kMeters) {
+      const std::int64_t value = reading.cumulative[meter], before = last.cumulative[meter];
+      if (value < before) return SetAside{QuarantineCode::decreasing, reading_text(meter, value, "after", before)};
+      if (value - before > most[meter]) return SetAside{QuarantineCode::above_caps, reading_text(meter, value - before, "above", most[meter])};
+    }
+    last = reading;
+  }
+  return std::nullopt;
 }
 
 std::optional<Decider::SetAside> Decider::check_readings(const Job& job, const UsageRecord& record) const {
@@ -73,9 +132,9 @@ std::optional<Decider::SetAside> Decider::check_readings(const Job& job, const U
   for (const pricing::Meter meter : pricing::kMeters) {
     const std::int64_t value = record.meters[meter];
     const std::int64_t before = job.attempt().usage[meter];
-    if (value < before) return SetAside{QuarantineCode::decreasing, reading(meter, value, "after", before)};
+    if (value < before) return SetAside{QuarantineCode::decreasing, reading_text(meter, value, "after", before)};
     if (value > 0 && interval.ms == 0) return SetAside{QuarantineCode::bad_interval, "no time passed"};
-    if (value > most[meter]) return SetAside{QuarantineCode::above_caps, reading(meter, value, "above", most[meter])};
+    if (value > most[meter]) return SetAside{QuarantineCode::above_caps, reading_text(meter, value, "above", most[meter])};
   }
   return std::nullopt;
 }
@@ -85,7 +144,9 @@ Decider::Judged<Decider::Due> Decider::charge(const Job& job, const UsageRecord&
   const Attempt& attempt = job.attempt();
   Due due;
   due.charged = within_walltime(record.meters, plan.allocation, job.spec.walltime);
-  auto sum = sum_of(plan, due.charged);
+  auto use = use_of(job, record);
+  if (use) due.windowed = std::move(*use);
+  auto sum = use ? sum_of(plan, due.charged, due.windowed) : Result<Sum>(std::unexpected(use.error()));
   if (!sum) {
     const bool unpriced = sum.error().code == ErrorCode::no_price;
     return set_aside(unpriced ? QuarantineCode::missing_price : QuarantineCode::above_caps, sum.error().detail);
@@ -96,7 +157,7 @@ Decider::Judged<Decider::Due> Decider::charge(const Job& job, const UsageRecord&
   if (plan.settlement.empty()) {
     due.parts = sum->parts - pricing::split(attempt.charged, plan.terms);
   } else {
-    const auto before = sum_of(plan, within_walltime(attempt.usage, plan.allocation, job.spec.walltime));
+    const auto before = sum_of(plan, within_walltime(attempt.usage, plan.allocation, job.spec.walltime), attempt.windowed);
     BOURSE_ASSERT(before.has_value() && before->rating.total == attempt.charged);  // it was captured
     due.parts = sum->parts - before->parts;
   }
@@ -166,7 +227,9 @@ std::optional<Decider::SetAside> Decider::on_record(const ApplyReport& report, c
                      .end = record.end,
                      .at = now_,
                      .report = report.hash,
-                     .adjusts = ended_in == open ? PeriodId{} : ended_in});
+                     .adjusts = ended_in == open ? PeriodId{} : ended_in,
+                     .readings = due->windowed.at == Instant{} ? std::vector<pricing::ReadingAt>{} : record.readings,
+                     .windowed = due->windowed});
   follow_up(job);
   return std::nullopt;
 }

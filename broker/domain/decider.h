@@ -41,6 +41,7 @@ class Decider {
   struct Due {
     pricing::Readings charged;
     pricing::Rating rating;  // cumulative over the attempt
+    WindowedUse windowed;    // likewise
     Amount gross;            // of it not yet captured
     pricing::Split parts;    // of gross
   };
@@ -111,6 +112,7 @@ class Decider {
   std::optional<SetAside> on_record(const ApplyReport& report, const UsageRecord& record);
   std::optional<SetAside> check_usage(const Job& job, const UsageRecord& record) const;
   std::optional<SetAside> check_readings(const Job& job, const UsageRecord& record) const;
+  std::optional<SetAside> check_edges(const Job& job, const UsageRecord& record) const;
   Judged<Due> charge(const Job& job, const UsageRecord& record) const;
   void capture(const Job& job, const Due& due, const UsageRecord& record);
   // decide_settlement.cc

@@ -164,10 +164,12 @@ struct UsageCaptured {
   Instant at;          // booked
   Hash256 report;      // the signed report that carried it
   PeriodId adjusts;    // the closed period in which this usage ended; nil when it is `period`, as it mostly is
+  std::vector<pricing::ReadingAt> readings;  // where a row has windows: signed, between the record before and this one
+  WindowedUse windowed;                      // and what fell to each row up to this one
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.job, self.attempt, self.record, self.revision, self.final, self.reported, self.charged, self.lines,
           self.gross, self.center_share, self.margin, self.tax, self.period, self.start, self.end, self.at,
-          self.report, self.adjusts);
+          self.report, self.adjusts, self.readings, self.windowed);
   }
 };
 

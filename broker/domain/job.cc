@@ -68,4 +68,18 @@ Status validate(const JobSpec& spec) {
   return {};
 }
 
+std::vector<Instant> edges_of(const Plan& plan, Instant from, Duration walltime) {
+  std::vector<Instant> edges;
+  for (const auto* rows : {&plan.rows, &plan.settlement}) {
+    if (!pricing::by_windows(*rows)) continue;
+    const auto some = pricing::tariff_edges(*rows, from, from + walltime + kLongestQueue);
+    if (!some) continue;  // this machine's database has lost the zone; what isn't read is priced for the user
+    edges.insert(edges.end(), some->begin(), some->end());
+  }
+  std::ranges::sort(edges);
+  edges.erase(std::ranges::unique(edges).begin(), edges.end());
+  if (edges.size() > kMaxEdges) edges.resize(kMaxEdges);
+  return edges;
+}
+
 }  // namespace bourse::broker

@@ -12,7 +12,7 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/time.h"
-#include "pricing/rating.h"
+#include "pricing/spread.h"
 
 namespace bourse::broker {
 
@@ -159,6 +159,28 @@ enum class Happening : std::uint8_t {
 
 std::string_view name(Happening happening);
 
+// Of an attempt whose rows have windows: what fell to each of them up to the newest usage record. Empty for all others.
+struct WindowedUse {
+  Instant at;                         // of the newest reading
+  std::vector<std::int64_t> sold;     // one a row of the plan; empty where none of them has windows
+  std::vector<std::int64_t> settled;  // the same of the settlement rows
+  bool operator==(const WindowedUse&) const = default;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.at, self.sold, self.settled); }
+};
+// What the projection keeps of a capture by such rows.
+struct CapturedWindows {
+  std::vector<pricing::ReadingAt> readings;  // signed, since the record before
+  WindowedUse use;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.readings, self.use); }
+};
+// The instants that an order lists: where the plan's rows change while the job may wait (kLongestQueue) or run, from `from`
+// on; the first kMaxEdges of them. None where no row has windows. What lies beyond is priced as unread (docs/adr/0012).
+inline constexpr Duration kLongestQueue = hours(24 * 40);
+inline constexpr std::size_t kMaxEdges = 4'096;
+std::vector<Instant> edges_of(const Plan& plan, Instant from, Duration walltime);
+
 // One dispatch of a job to one center. Its number is the fence: only the newest attempt of a job can charge the user.
 struct Attempt {
   AttemptId id;
@@ -177,11 +199,12 @@ struct Attempt {
   std::uint32_t usage_revision = 0;
   bool usage_final = false;
   Amount charged;  // Σ captured for it
+  WindowedUse windowed;
 
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.fence, self.plan, self.center, self.ordered_at, self.not_after, self.order_hash,
           self.scheduler_job, self.started_at, self.ended_at, self.happened, self.closed, self.usage,
-          self.usage_revision, self.usage_final, self.charged);
+          self.usage_revision, self.usage_final, self.charged, self.windowed);
   }
 };
 

@@ -12,6 +12,7 @@ namespace {
 namespace wire = federation::v1;
 
 constexpr std::size_t kMaxName = 128;
+constexpr std::size_t kMaxEdges = 10'000;
 constexpr std::size_t kMaxScriptBytes = 1 << 20;
 constexpr std::int64_t kMaxWalltimeMs = hours(24 * 366).ms;
 
@@ -89,6 +90,8 @@ Status check_order(const wire::DispatchOrder& order, const std::string* script, 
     return fail(ErrorCode::invalid_argument, "the QoS or the accelerator model is not a plain name");
   if (order.walltime_ms() < 1000 || order.walltime_ms() > kMaxWalltimeMs)
     return fail(ErrorCode::invalid_argument, "the walltime is out of range");
+  if (static_cast<std::size_t>(order.tariff_edges_ms_size()) > kMaxEdges || !std::ranges::is_sorted(order.tariff_edges_ms()))
+    return fail(ErrorCode::invalid_argument, "the tariff's edges don't rise, or are too many");
   if (script == nullptr) return fail(ErrorCode::invalid_argument, "the script with the order's hash did not come with it");
   if (script->size() > kMaxScriptBytes) return fail(ErrorCode::too_large, "the script is above 1 MiB");
   if (!script->starts_with("#!") || script->find('\0') != std::string::npos)

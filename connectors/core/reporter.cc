@@ -1,6 +1,7 @@
 #include "connectors/core/reporter.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/sha256.h"
 #include "bourse/federation/v1/federation.pb.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxReasonBytes = 512;
 constexpr std::size_t kMostRecordsOfARun = 8;
+constexpr std::size_t kMostReadingsOfAReport = 5'000;  // where another run's begin; one more run's still fit
 
 // Cut at a character's boundary, and without bytes that protobuf would refuse as text.
 std::string clean(std::string_view text) {
@@ -35,6 +37,7 @@ struct Reporter::Batch {
   std::vector<AttemptId> attempts;
   std::vector<std::pair<AttemptId, Happening>> said;
   std::vector<Run> usage;  // copies that carry the new usage fields
+  std::size_t readings = 0;
 };
 
 Reporter::Reporter(const Membership& us, const federation::KeyPair& billing, Spool& spool, RunTable& table, const Clock& clock, Rng& rng)
@@ -64,6 +67,8 @@ Status Reporter::recover() {
       TRY(run->usage_record, federation::id_of<UsageRecordId>(usage.record_id(), "record_id"));
       run->meters = {usage.core_ms(), usage.gpu_ms(), usage.node_ms(), usage.mem_mib_s()};
       run->final_reported = run->final_reported || usage.final();
+      run->reported_ms = usage.end_ms();
+      run->at_edges.clear();
     }
   }
   return table_.save(std::vector(changed.begin(), changed.end()));
@@ -82,7 +87,8 @@ void Reporter::touch_unknown(AttemptId attempt) {
 Status Reporter::flush() {
   while (!touched_.empty()) {
     Batch batch;
-    while (!touched_.empty() && static_cast<std::size_t>(batch.report.records_size()) + kMostRecordsOfARun <= federation::kMaxReportRecords) {
+    while (!touched_.empty() && static_cast<std::size_t>(batch.report.records_size()) + kMostRecordsOfARun <= federation::kMaxReportRecords &&
+           batch.readings < kMostReadingsOfAReport) {
       const AttemptId attempt = *touched_.begin();
       touched_.erase(touched_.begin());
       const bool usage = readings_.erase(attempt) > 0;
@@ -143,7 +149,7 @@ void Reporter::add_usage(Run& run, bool final, Batch& batch) {
   usage.set_fence(run.fence);
   usage.set_order_hash(federation::to_bytes(run.order_hash));
   usage.set_scheduler_job(run.scheduler_job);
-  const std::int64_t end_ms = final ? run.ended_ms : clock_.now().unix_ms;
+  const std::int64_t end_ms = final ? run.ended_ms : run.seen_ms != 0 ? run.seen_ms : clock_.now().unix_ms;
   usage.set_start_ms(run.started_ms != 0 ? run.started_ms : end_ms);
   // Start and running time are by the scheduler's clock, which may be ahead of ours.
   const Instant by_scheduler = Instant{usage.start_ms()} + milliseconds(run.started_ms != 0 ? run.running_ms : 0);
@@ -156,6 +162,19 @@ void Reporter::add_usage(Run& run, bool final, Batch& batch) {
   usage.set_node_ms(next.meters.node_ms);
   usage.set_mem_mib_s(next.meters.mem_mib_s);
   usage.set_raw_sha256(federation::to_bytes(run.raw));
+  Meters before = run.meters;
+  for (const RunningAt& reading : std::exchange(next.at_edges, {})) {
+    if (reading.at_ms <= run.reported_ms || reading.at_ms > usage.end_ms()) continue;
+    before = at_least(meters_of(run.allocation, milliseconds(reading.running_ms)), before);
+    wire::ReadingAt& to = *usage.add_readings();
+    to.set_at_ms(reading.at_ms);
+    to.set_core_ms(before.core_ms);
+    to.set_gpu_ms(before.gpu_ms);
+    to.set_node_ms(before.node_ms);
+    to.set_mem_mib_s(before.mem_mib_s);
+  }
+  batch.readings += static_cast<std::size_t>(usage.readings_size());
+  next.reported_ms = std::max(run.reported_ms, usage.end_ms());
   batch.usage.push_back(std::move(next));
 }
 
@@ -184,6 +203,8 @@ Status Reporter::write(Batch& batch) {
     run.usage_record = next.usage_record;
     run.meters = next.meters;
     run.final_reported = next.final_reported;
+    run.reported_ms = next.reported_ms;
+    run.at_edges = next.at_edges;
   }
   for (const AttemptId attempt : batch.attempts) table_.find(attempt)->last_report = seq;
   return table_.save(batch.attempts);

@@ -177,5 +177,32 @@ TEST_F(ReporterTest, AReadingHasRoomForItsTimeWhenTheSchedulersClockIsAhead) {
   EXPECT_EQ(usage.end_ms(), r.started_ms + 5'000);
 }
 
+TEST_F(ReporterTest, ReadingsAtEdgesGoWithTheNextRecordOnce) {
+  connector::Run& r = run(1);
+  started(r);
+  const std::int64_t start = r.started_ms;
+  const std::vector<std::int64_t> edges = {start + 2'000, start + 4'000};
+  clock_.advance(seconds(5));
+  see_running(r, start + 5'000, 5'000, edges);
+  ASSERT_TRUE(table_->save(r.attempt));
+  std::filesystem::copy_file(path("runs.log"), path("before"));
+  reporter_->touch(r.attempt, true);
+  ASSERT_TRUE(reporter_->flush());
+  const wire::UsageRecord usage = report(1).records(3).usage();
+  ASSERT_EQ(usage.readings_size(), 2);
+  EXPECT_EQ(usage.readings(0).at_ms(), start + 2'000);
+  EXPECT_EQ(usage.readings(0).core_ms(), 4'000);
+  EXPECT_EQ(usage.readings(1).core_ms(), 8'000);
+  EXPECT_EQ(usage.end_ms(), start + 5'000);
+  EXPECT_TRUE(r.at_edges.empty());
+  // The report reached the disk, the mark did not: nothing is said again.
+  std::filesystem::copy_file(path("before"), path("runs.log"), std::filesystem::copy_options::overwrite_existing);
+  open();
+  connector::Run& again = *table_->find(AttemptId{Uuid{7, 1}});
+  EXPECT_TRUE(again.at_edges.empty());
+  see_running(again, start + 6'000, 6'000, edges);
+  EXPECT_TRUE(again.at_edges.empty());
+}
+
 }  // namespace
 }  // namespace bourse::connector

@@ -27,4 +27,32 @@ std::string marker_of(AttemptId attempt, std::uint32_t fence) {
   return "bourse-" + to_text(attempt) + "-" + std::to_string(fence);
 }
 
+void see_running(Run& run, std::int64_t at_ms, std::int64_t running_ms, std::span<const std::int64_t> edges) {
+  constexpr std::int64_t kRounding = seconds(5).ms;  // of both figures, and of when they were true
+  if (run.started_ms == 0) {
+    run.running_ms = std::max(run.running_ms, running_ms);
+    return;
+  }
+  const bool first = run.seen_ms == 0;
+  const RunningAt before{first ? run.started_ms : run.seen_ms, first ? 0 : run.running_ms};
+  run.running_ms = std::max(run.running_ms, running_ms);
+  // The scheduler's clock may be ahead of ours.
+  run.seen_ms = std::max({at_ms, before.at_ms, run.started_ms + run.running_ms});
+  const auto passed = std::ranges::upper_bound(edges, before.at_ms);
+  const auto ahead = std::ranges::upper_bound(edges, run.seen_ms);
+  if (passed >= ahead) return;
+  const auto keep = [&run](RunningAt reading) {
+    const std::int64_t newest = run.at_edges.empty() ? run.reported_ms : run.at_edges.back().at_ms;
+    if (reading.at_ms > newest && run.at_edges.size() < kMostReadings) run.at_edges.push_back(reading);
+  };
+  const std::int64_t stood_still = (run.seen_ms - before.at_ms) - (run.running_ms - before.running_ms);
+  if (stood_still > kRounding) {
+    keep(before);
+    keep({run.seen_ms, run.running_ms});
+    return;
+  }
+  for (auto edge = passed; edge != ahead; ++edge)
+    keep({*edge, std::min(run.running_ms, before.running_ms + (*edge - before.at_ms))});
+}
+
 }  // namespace bourse::connector

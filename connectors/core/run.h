@@ -3,7 +3,9 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/codec.h"
 #include "base/hash.h"
@@ -35,6 +37,14 @@ struct Meters {
 // `allocation` held for `running`, memory rounded down to whole mebibyte-seconds; saturates instead of overflowing.
 Meters meters_of(const Allocation& allocation, Duration running);
 
+// How long it had run at an instant.
+struct RunningAt {
+  std::int64_t at_ms = 0;
+  std::int64_t running_ms = 0;
+  bool operator==(const RunningAt&) const = default;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.at_ms, self.running_ms); }
+};
+
 struct Run {
   AttemptId attempt;
   JobId job;
@@ -65,6 +75,10 @@ struct Run {
   std::uint64_t last_report = 0;  // seq of the newest report that says anything of it
   Hash256 script;                 // of the order, kept until the submission is decided
   Instant settled_at;             // when all that is owed was acknowledged; 0 = not yet
+  // Tariff edges.
+  std::int64_t seen_ms = 0;          // when `running_ms` was true; 0 = not seen running yet
+  std::int64_t reported_ms = 0;      // the end of the newest spooled usage record
+  std::vector<RunningAt> at_edges;   // not yet spooled, rising
 
   bool has(Happening h) const { return (reported >> static_cast<unsigned>(h) & 1U) != 0; }
   void mark(Happening h) { reported = static_cast<std::uint16_t>(reported | 1U << static_cast<unsigned>(h)); }
@@ -80,9 +94,16 @@ struct Run {
           self.tenant, self.workdir, self.stdout_path, self.not_after, self.cancel, self.cancelled, self.started_ms,
           self.ended_ms, self.running_ms, self.allocation.cores, self.allocation.gpus, self.allocation.nodes,
           self.allocation.mem_mib, self.exit_code, self.reason, self.raw, self.reported, self.revision,
-          self.usage_record, self.meters, self.final_reported, self.last_report, self.settled_at, self.rejected, self.script);
+          self.usage_record, self.meters, self.final_reported, self.last_report, self.settled_at, self.rejected, self.script,
+          self.seen_ms, self.reported_ms, self.at_edges);
   }
 };
+
+// Takes what the scheduler says at `at_ms`, and works out how long it had run at those of `edges` (rising) that passed since
+// it was seen last, however long ago that is. Where it stood still meanwhile for longer than a scheduler's figures are
+// rounded, nobody can tell: then it keeps what is known on both sides instead. At most kMostReadings are kept.
+void see_running(Run& run, std::int64_t at_ms, std::int64_t running_ms, std::span<const std::int64_t> edges);
+inline constexpr std::size_t kMostReadings = 1'000;
 
 // "bourse-att_…-1": how the scheduler's run is found again.
 std::string marker_of(AttemptId attempt, std::uint32_t fence);

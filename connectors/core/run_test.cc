@@ -75,5 +75,41 @@ TEST_F(RunTableTest, KeepsTheNewestStateOfEachRun) {
   }
 }
 
+TEST(SeeRunning, WorksOutWhatWasReadAtEdges) {
+  const std::vector<std::int64_t> edges = {500, 10'000, 20'000, 90'000};
+  connector::Run run{.started_ms = 1'000};
+  see_running(run, 9'000, 8'000, edges);
+  EXPECT_TRUE(run.at_edges.empty()) << "before the start nobody reads";
+  see_running(run, 25'300, 24'000, edges);  // whole seconds, a moment ago
+  EXPECT_EQ(run.at_edges, (std::vector<RunningAt>{{10'000, 9'000}, {20'000, 19'000}}));
+  see_running(run, 25'300, 24'000, edges);
+  EXPECT_EQ(run.at_edges.size(), 2U);
+}
+
+TEST(SeeRunning, AfterADayAwayItKnowsAllTheSameUnlessItStoodStill) {
+  const std::vector<std::int64_t> edges = {50'000'000};
+  connector::Run away{.started_ms = 1'000};
+  see_running(away, 6'000, 5'000, edges);
+  connector::Run stopped = away;
+  see_running(away, 86'401'000, 86'399'000, edges);
+  EXPECT_EQ(away.at_edges, (std::vector<RunningAt>{{50'000'000, 49'999'000}}));
+  see_running(stopped, 86'401'000, 80'000'000, edges);
+  EXPECT_EQ(stopped.at_edges, (std::vector<RunningAt>{{6'000, 5'000}, {86'401'000, 80'000'000}}));
+}
+
+TEST(SeeRunning, SaysNothingTwiceAndKeepsABound) {
+  std::vector<std::int64_t> edges;
+  for (std::int64_t at = 1; at <= 3'000; ++at) edges.push_back(at * 1'000);
+  connector::Run run{.started_ms = 1, .reported_ms = 5'000};
+  see_running(run, 10'000, 9'999, edges);
+  ASSERT_EQ(run.at_edges.size(), 5U);
+  EXPECT_EQ(run.at_edges.front(), (RunningAt{6'000, 5'999}));
+  see_running(run, 3'000'000, 2'999'999, edges);
+  EXPECT_EQ(run.at_edges.size(), kMostReadings);
+  see_running(run, 2'000, 1, edges);  // neither clock nor figure goes back
+  EXPECT_EQ(run.running_ms, 2'999'999);
+  EXPECT_EQ(run.seen_ms, 3'000'000);
+}
+
 }  // namespace
 }  // namespace bourse::connector

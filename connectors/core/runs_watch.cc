@@ -192,14 +192,16 @@ Status Runs::apply(Run& run, const RunStatus& status) {
   missing_since_.erase(run.attempt);
   const bool just_started = run.started_ms == 0 && status.started.has_value();
   if (status.started && just_started) run.started_ms = std::max<std::int64_t>(status.started->unix_ms, 1);
-  run.running_ms = std::max(run.running_ms, status.running.ms);
+  const bool over = status.state == RunState::ended || status.state == RunState::cancelled;
+  wire::DispatchOrder order;
+  const bool known = status.started && !run.order.empty() && order.ParseFromString(run.order);
+  const Instant at = over ? status.ended.value_or(clock_.now()) : clock_.now();
+  see_running(run, at.unix_ms, status.running.ms,
+              {order.tariff_edges_ms().data(), static_cast<std::size_t>(order.tariff_edges_ms_size())});
   if (status.started) {
-    wire::DispatchOrder order;
     // What the scheduler gave beyond the order is the center's own affair.
-    const bool known = !run.order.empty() && order.ParseFromString(run.order);
     run.allocation = known ? least_of(status.allocation, allocation_of(order)) : status.allocation;
   }
-  const bool over = status.state == RunState::ended || status.state == RunState::cancelled;
   if (over) {
     run.phase = RunPhase::over;
     run.cancelled = status.state == RunState::cancelled;

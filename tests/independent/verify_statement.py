@@ -20,6 +20,7 @@ from nacl.signing import VerifyKey
 
 from statement_evidence import check_evidence
 from statement_prices import micros, rate_meter, rate_scow, split, split_settled
+from statement_windows import check_windowed, spread
 
 METERS = ("core_ms", "gpu_ms", "node_ms", "mem_mib_s")
 PARTS = ("gross", "center", "margin", "tax")
@@ -174,6 +175,10 @@ def check_record(place, line, record):
     same(place + ".revision", line["revision"], one(record, 10, 0))
     for number, meter in enumerate(METERS, 12):
         same(f"{place}.reported.{meter}", line["reported"][meter], one(record, number, 0))
+    if "windowed" in line:
+        said = [[unix_ms(each["at"])] + [each["meters"][meter] for meter in METERS] for each in line["windowed"]["readings"]]
+        readings = [fields(value) for number, value in record if number == 17]
+        same(place + ".windowed.readings", said, [[one(each, number, 0) for number in range(1, 6)] for each in readings])
 
 
 def check_rated(place, line, field):
@@ -182,12 +187,14 @@ def check_rated(place, line, field):
     by_strategy = any("strategy" in row for row in rows)
     if by_strategy and len(rows) != 1:
         raise ValueError(f"{place}.{field}: a price by strategy is for the whole job")
+    windows = spread(line, field) if any("windows" in row for row in rows) else None
     for i, row in enumerate(rows):
-        if row["meter"] not in METERS or row["meter"] in rated or row["per"] < 1:
+        if row["meter"] not in METERS or (row["meter"] in rated and not windows) or row["per"] < 1:
             differ(f"{place}.{field}[{i}]", "no meter, or one rated twice")
             continue
         rated.add(row["meter"])
-        quantity, amount = rate_scow(row, line) if by_strategy else rate_meter(row, line["charged"][row["meter"]])
+        reading = windows[i] if windows else line["charged"][row["meter"]]
+        quantity, amount = rate_scow(row, line) if by_strategy else rate_meter(row, reading)
         same(f"{place}.{field}[{i}].quantity", row["quantity"], quantity)
         same(f"{place}.{field}[{i}].amount", micros(row["amount"]), amount)
         total += amount
@@ -206,6 +213,8 @@ def check_line(place, line, before):
         computed = split_settled(gross, check_rated(place, line, "settled"), line["terms"])
     else:
         computed = split(gross, line["terms"])
+    for field, wrong in check_windowed(line, before):
+        differ(f"{place}.windowed.{field}", wrong)
     cumulative, previous, added = parts(line["cumulative"]), parts(line["previous"]), parts(line["added"])
     same(place + ".cumulative", cumulative, computed)
     same(place + ".added", added, {part: cumulative[part] - previous[part] for part in PARTS})

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "broker/adapters/api/caller.h"
 #include "broker/domain/text.h"
 
@@ -110,6 +113,48 @@ void fill(v1::JobSpec& out, const JobSpec& spec, Unit, const Market& market) {
   out.set_project(spec.project);
 }
 
+constexpr std::array<std::string_view, 7> kDays = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+
+// "08:30" to minutes; "24:00" is the day's end.
+std::optional<std::uint16_t> minutes_of(std::string_view text) {
+  const auto digit = [&text](std::size_t i) { return text[i] >= '0' && text[i] <= '9' ? text[i] - '0' : 100; };
+  if (text.size() != 5 || text[2] != ':') return std::nullopt;
+  const int hour = digit(0) * 10 + digit(1), minute = digit(3) * 10 + digit(4);
+  if ((hour > 23 || minute > 59) && (hour != 24 || minute != 0)) return std::nullopt;
+  return static_cast<std::uint16_t>(hour * 60 + minute);
+}
+
+Status read_windows(const v1::PriceRow& in, pricing::PriceRow& row) {
+  row.zone = in.zone();
+  for (const v1::PriceWindow& window : in.windows()) {
+    pricing::WeeklyWindow& to = row.windows.emplace_back();
+    if (!window.days().empty()) to.days = 0;
+    for (const std::string& day : window.days()) {
+      const auto known = std::ranges::find(kDays, day);
+      if (known == kDays.end()) return fail(ErrorCode::invalid_argument, "windows: the days are mon, tue, wed, thu, fri, sat and sun.");
+      to.days = static_cast<std::uint8_t>(to.days | 1U << (known - kDays.begin()));
+    }
+    const auto from = minutes_of(window.from()), until = minutes_of(window.until());
+    if (!from || !until) return fail(ErrorCode::invalid_argument, "windows: from and until are times, 00:00 to 24:00.");
+    to.from = *from;
+    to.until = *until;
+  }
+  return {};
+}
+
+void fill_windows(v1::PriceRow& out, const pricing::PriceRow& row) {
+  if (row.windows.empty()) return;
+  out.set_zone(row.zone);
+  const auto time = [](std::uint16_t minute) { return fmt::format("{:02}:{:02}", minute / 60, minute % 60); };
+  for (const pricing::WeeklyWindow& window : row.windows) {
+    v1::PriceWindow& to = *out.add_windows();
+    for (std::size_t day = 0; day < kDays.size(); ++day)
+      if ((window.days >> day & 1) != 0) to.add_days(std::string(kDays[day]));
+    to.set_from(time(window.from));
+    to.set_until(time(window.until));
+  }
+}
+
 // What a row says beyond one price a quantity.
 Status read_tariff(const v1::PriceRow& in, pricing::PriceRow& row) {
   const auto strategy = in.strategy().empty() ? pricing::Strategy::per_meter : pricing::strategy_named(in.strategy());
@@ -133,6 +178,7 @@ Status read_tariff(const v1::PriceRow& in, pricing::PriceRow& row) {
     row.tiers.steps.push_back({.above = tier.above_ticks(), .price = *price});
   }
   row.free.ticks = in.free_ticks();
+  CHECK_OK(read_windows(in, row));
   if (!in.discount().empty() || in.discount_bps() != 0)
     return fail(ErrorCode::invalid_argument, "discount is shown on locked rows and can't be set on a row.");
   return {};
@@ -193,6 +239,7 @@ void fill(v1::PriceRow& out, const pricing::PriceRow& row) {
     to.set_price(to_text(tier.price));
   }
   out.set_free_ticks(row.free.ticks);
+  fill_windows(out, row);
   out.set_discount(row.off.name);
   out.set_discount_bps(row.off.bps);
 }

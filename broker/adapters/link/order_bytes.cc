@@ -29,6 +29,13 @@ void fill_locked(wire::LockedPrice& price, const pricing::PriceRow& row) {
     tier.set_price_coefficient(step.price.coefficient);
     tier.set_price_scale(step.price.scale);
   }
+  for (const pricing::WeeklyWindow& window : row.windows) {
+    wire::LockedWindow& to = *price.add_windows();
+    to.set_days(window.days);
+    to.set_from(window.from);
+    to.set_until(window.until);
+  }
+  if (!row.windows.empty()) price.set_zone(row.zone);
   if (row.off.bps == 0) return;
   price.set_discount(federation::to_bytes(row.off.id));
   price.set_discount_bps(static_cast<std::uint32_t>(row.off.bps));
@@ -75,6 +82,7 @@ std::string order_bytes(const Job& job) {
     cap.set_meter(static_cast<wire::Meter>(static_cast<int>(meter) + 1));
     cap.set_most(most[meter]);
   }
+  for (const Instant edge : edges_of(plan, attempt.ordered_at, job.spec.walltime)) order.add_tariff_edges_ms(edge.unix_ms);
   if (plan.totals != pricing::PoolTotals{}) {
     order.mutable_pool_totals()->set_cores(plan.totals.cores);
     order.mutable_pool_totals()->set_gpus(plan.totals.gpus);

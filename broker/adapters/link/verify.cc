@@ -73,6 +73,17 @@ Result<ReportRecord> read_usage(const wire::UsageRecord& in) {
   out.meters[pricing::Meter::gpu_ms] = in.gpu_ms();
   out.meters[pricing::Meter::node_ms] = in.node_ms();
   out.meters[pricing::Meter::mem_mib_s] = in.mem_mib_s();
+  if (static_cast<std::size_t>(in.readings_size()) > kMaxReadings) return fail(ErrorCode::too_large, "usage.readings: at most 1000");
+  for (const wire::ReadingAt& reading : in.readings()) {
+    if (reading.at_ms() < 0 || Instant{reading.at_ms()} > kLatest)
+      return fail(ErrorCode::invalid_argument, "usage.readings: not a time after 1970");
+    pricing::ReadingAt& to = out.readings.emplace_back();
+    to.at = {reading.at_ms()};
+    to.cumulative[pricing::Meter::core_ms] = reading.core_ms();
+    to.cumulative[pricing::Meter::gpu_ms] = reading.gpu_ms();
+    to.cumulative[pricing::Meter::node_ms] = reading.node_ms();
+    to.cumulative[pricing::Meter::mem_mib_s] = reading.mem_mib_s();
+  }
   return out;
 }
 

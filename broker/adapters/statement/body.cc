@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "broker/adapters/statement/body_field.h"
 #include "broker/adapters/statement/encoding.h"
 #include "broker/adapters/statement/statement.h"
 
@@ -34,6 +35,11 @@ json rated_json(const Rated& rated) {
   if (!rated.minimum.is_zero()) out["minimum"] = to_text(rated.minimum);
   if (rated.free != 0) out["free"] = rated.free;
   if (rated.discount_bps != 0) out["discount"] = {{"id", to_text(rated.discount)}, {"bps", rated.discount_bps}};
+  if (!rated.windows.empty()) {
+    out["zone"] = rated.zone;
+    for (const pricing::WeeklyWindow& window : rated.windows)
+      out["windows"].push_back({{"days", window.days}, {"from", window.from}, {"until", window.until}});
+  }
   if (rated.tiers.empty()) return out;
   json steps = json::array();
   for (const pricing::Tier& tier : rated.tiers) steps.push_back({{"above", tier.above}, {"price", to_text(tier.price)}});
@@ -55,6 +61,13 @@ void add_beyond_plain(const Line& line, json& out) {
     out["held"] = {{"cores", line.held.cores}, {"gpus", line.held.gpus}, {"nodes", line.held.nodes}, {"mem_mib", line.held.mem_mib}};
   if (line.pool != pricing::PoolTotals{})
     out["pool"] = {{"cores", line.pool.cores}, {"gpus", line.pool.gpus}, {"mem_mib", line.pool.mem_mib}};
+  if (!line.windowed) return;
+  json readings = json::array();
+  for (const pricing::ReadingAt& reading : line.windowed->readings)
+    readings.push_back({{"at", to_text(reading.at)}, {"meters", readings_json(reading.cumulative)}});
+  out["windowed"] = {{"since", to_text(line.windowed->since)}, {"before", readings_json(line.windowed->before)}, {"readings", std::move(readings)}};
+  if (!line.windowed->sold.empty()) out["windowed"]["rated"] = line.windowed->sold;
+  if (!line.windowed->settled.empty()) out["windowed"]["settled"] = line.windowed->settled;
 }
 
 json line_json(const Line& line) {
@@ -123,68 +136,6 @@ std::string hex(const federation::PublicKey& key) { return to_hex(Hash256{key});
 
 // ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Thrown while reading a body, caught in parse_body: the path of the field that can't be read.
-struct Unreadable {
-  std::string path;
-};
-
-// A place in the document, which knows its name.
-class Field {
- public:
-  Field(const json& value, std::string path) : value_(value), path_(std::move(path)) {}
-
-  Field operator[](const char* key) const {
-    const std::string path = path_.empty() ? std::string(key) : path_ + "." + key;
-    if (!value_.is_object() || !value_.contains(key)) throw Unreadable{path};
-    return {value_.at(key), path};
-  }
-  bool has(const char* key) const { return value_.is_object() && value_.contains(key); }
-  std::vector<Field> items() const {
-    if (!value_.is_array()) throw Unreadable{path_};
-    std::vector<Field> out;
-    out.reserve(value_.size());
-    for (std::size_t i = 0; i < value_.size(); ++i) out.emplace_back(value_[i], fmt::format("{}[{}]", path_, i));
-    return out;
-  }
-  std::string text() const {
-    if (!value_.is_string()) throw Unreadable{path_};
-    return value_.get<std::string>();
-  }
-  bool boolean() const {
-    if (!value_.is_boolean()) throw Unreadable{path_};
-    return value_.get<bool>();
-  }
-  std::int64_t integer(std::int64_t most = INT64_MAX) const {
-    if (!value_.is_number_integer()) throw Unreadable{path_};
-    if (value_.is_number_unsigned() && value_.get<std::uint64_t>() > static_cast<std::uint64_t>(most)) throw Unreadable{path_};
-    const auto number = value_.get<std::int64_t>();
-    if (number < 0 || number > most) throw Unreadable{path_};
-    return number;
-  }
-  template <class T>
-  T parsed(Result<T> result) const {
-    if (!result) throw Unreadable{path_};
-    return std::move(*result);
-  }
-  Amount amount() const { return parsed(parse_amount(text())); }
-  Instant instant() const { return parsed(parse_instant(text())); }
-  Hash256 hash() const { return parsed(parse_hash(text())); }
-  template <class Kind>
-  Id<Kind> id() const { return parsed(parse_id<Kind>(text())); }
-  template <class Kind>
-  Id<Kind> id_or_nil() const { return value_.is_null() ? Id<Kind>{} : id<Kind>(); }
-  std::string bytes() const {
-    auto out = unbase64(text());
-    if (!out) throw Unreadable{path_};
-    return std::move(*out);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  const json& value_;
-  std::string path_;
-};
-
 Parts read_parts(const Field& in) {
   return {in["gross"].amount(), in["center"].amount(), in["margin"].amount(), in["tax"].amount()};
 }
@@ -225,6 +176,12 @@ Rated read_rated(const Field& in) {
     out.discount_bps = static_cast<std::int32_t>(in["discount"]["bps"].integer(10'000));
   }
   if (in.has("tiers")) read_tiers(in["tiers"], out);
+  if (in.has("windows")) {
+    out.zone = in["zone"].text();
+    for (const Field& window : in["windows"].items())
+      out.windows.push_back({.days = static_cast<std::uint8_t>(window["days"].integer(0x7f)), .from = static_cast<std::uint16_t>(window["from"].integer(1439)),
+                             .until = static_cast<std::uint16_t>(window["until"].integer(1440))});
+  }
   return out;
 }
 
@@ -235,6 +192,14 @@ void read_beyond_plain(const Field& in, Line& line) {
   if (in.has("held"))
     line.held = {in["held"]["cores"].integer(), in["held"]["gpus"].integer(), in["held"]["nodes"].integer(), in["held"]["mem_mib"].integer()};
   if (in.has("pool")) line.pool = {in["pool"]["cores"].integer(), in["pool"]["gpus"].integer(), in["pool"]["mem_mib"].integer()};
+  if (!in.has("windowed")) return;
+  const Field from = in["windowed"];
+  Windowed& out = line.windowed.emplace(Windowed{.since = from["since"].instant(), .before = read_readings(from["before"]), .sold = {}, .settled = {}, .readings = {}});
+  for (const Field& one : from["readings"].items()) out.readings.push_back({one["at"].instant(), read_readings(one["meters"])});
+  if (from.has("rated"))
+    for (const Field& one : from["rated"].items()) out.sold.push_back(one.integer());
+  if (from.has("settled"))
+    for (const Field& one : from["settled"].items()) out.settled.push_back(one.integer());
 }
 
 Line read_line(const Field& in) {

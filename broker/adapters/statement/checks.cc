@@ -12,7 +12,7 @@
 #include "base/sha256.h"
 #include "bourse/federation/v1/federation.pb.h"
 #include "federation-proto/fields.h"
-#include "pricing/rating.h"
+#include "pricing/spread.h"
 
 namespace bourse::statement {
 namespace {
@@ -114,6 +114,16 @@ class LineCheck {
                                                             {Meter::node_ms, record.node_ms()}, {Meter::mem_mib_s, record.mem_mib_s()}};
     for (const auto& [meter, value] : signed_meters)
       compare(out_, at(fmt::format("reported.{}", pricing::name(meter))), line_.reported[meter], value);
+    if (!line_.windowed) return;
+    std::vector<pricing::ReadingAt> readings;
+    for (const wire::ReadingAt& one : record.readings()) {
+      pricing::ReadingAt& to = readings.emplace_back(pricing::ReadingAt{{one.at_ms()}, {}});
+      to.cumulative[Meter::core_ms] = one.core_ms();
+      to.cumulative[Meter::gpu_ms] = one.gpu_ms();
+      to.cumulative[Meter::node_ms] = one.node_ms();
+      to.cumulative[Meter::mem_mib_s] = one.mem_mib_s();
+    }
+    if (readings != line_.windowed->readings) out_.add(at("windowed.readings"), "the signed record has others");
   }
 
   void arithmetic() {
@@ -143,36 +153,51 @@ class LineCheck {
   std::optional<std::vector<pricing::PriceRow>> rows_of(std::string_view field, const std::vector<Rated>& named) {
     std::vector<pricing::PriceRow> rows;
     std::set<pricing::Meter> meters;
+    const bool windows = std::ranges::any_of(named, [](const Rated& one) { return !one.windows.empty(); });
     for (std::size_t i = 0; i < named.size(); ++i) {
       pricing::PriceRow row = row_of(named[i], statement_.unit);
       const pricing::Off off = std::exchange(row.off, {});
       const bool alone = row.strategy == pricing::Strategy::per_meter || named.size() == 1;
-      if (!meters.insert(row.meter).second || !alone || !pricing::PriceBook().check(row) || off.bps < 0) {
+      const bool again = !meters.insert(row.meter).second && !windows;
+      if (again || !alone || !pricing::PriceBook().check(row) || off.bps < 0) {
         out_.add(at(fmt::format("{}[{}]", field, i)), "not a price row, or a second one for its meter");
         return std::nullopt;
       }
       row.off = off;
       rows.push_back(std::move(row));
     }
+    if (windows && !pricing::can_sell(rows)) {
+      out_.add(at(field), "rows with windows that nobody sells by");
+      return std::nullopt;
+    }
     return rows;
+  }
+
+  std::optional<Result<pricing::Rating>> rating_of(std::string_view field, const std::vector<pricing::PriceRow>& rows) {
+    if (!pricing::by_windows(rows)) return pricing::rate_held(line_.charged, line_.held, line_.pool, rows);
+    const auto& before = !line_.windowed ? std::vector<std::int64_t>{} : field == "rated" ? line_.windowed->sold : line_.windowed->settled;
+    const auto quantities = fallen_to(line_, field, before, rows, place_, out_);
+    if (!quantities) return std::nullopt;
+    return pricing::rate_quantities(*quantities, rows);
   }
 
   // The rating of what is charged, by the rows the line names; nothing when it can't be rated.
   std::optional<Amount> rate(std::string_view field, const std::vector<Rated>& named) {
     const auto rows = rows_of(field, named);
     if (!rows) return std::nullopt;
-    const auto rating = pricing::rate_held(line_.charged, line_.held, line_.pool, *rows);
-    if (!rating) {
-      out_.add(at(field), rating.error().message());
+    const auto rating = rating_of(field, *rows);
+    if (!rating) return std::nullopt;
+    if (!*rating) {
+      out_.add(at(field), rating->error().message());
       return std::nullopt;
     }
     for (std::size_t i = 0; i < named.size(); ++i) {
-      const pricing::RatedLine& computed = rating->lines[i];
+      const pricing::RatedLine& computed = (*rating)->lines[i];
       if (named[i].quantity != computed.quantity)
         out_.add(at(fmt::format("{}[{}].quantity", field, i)), fmt::format("{}, but {} is charged", named[i].quantity, computed.quantity));
       compare(out_, at(fmt::format("{}[{}].amount", field, i)), named[i].amount, computed.amount.micros);
     }
-    return rating->total;
+    return (*rating)->total;
   }
 
   // Gross, and whose it is; nothing when it can't be told.
@@ -222,6 +247,7 @@ void check_chains(const Statement& statement, Differences& out) {
     const std::string place = fmt::format("lines[{}]", i);
     if (!records.insert(line.record).second) out.add(place + ".record", "the usage record is charged twice");
     const Line*& before = newest[line.attempt];
+    check_windowed(line, before, place, out);
     if (before == nullptr) {
       if (line.revision == 1 && line.previous != Parts{}) out.add(place + ".previous", "not zero, though it is the first record");
     } else {

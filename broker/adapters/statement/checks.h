@@ -34,4 +34,11 @@ void check_statement(const Statement& statement, Differences& differences);
 // tree's size, when the checkpoint can be read.
 std::optional<std::uint64_t> check_evidence(const Statement& statement, const federation::PublicKey& ack_key, Differences& differences);
 
+// Where a windowed line begins: where the attempt's line before it (null = none here) ended.
+void check_windowed(const Line& line, const Line* before, const std::string& place, Differences& differences);
+// What fell to each of `rows`, which have windows, up to the line's end, from what had fallen to them before; nothing when that
+// can't be told.
+std::optional<std::vector<std::int64_t>> fallen_to(const Line& line, std::string_view field, const std::vector<std::int64_t>& before,
+                                                   const std::vector<pricing::PriceRow>& rows, const std::string& place, Differences& differences);
+
 }  // namespace bourse::statement

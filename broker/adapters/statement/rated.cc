@@ -18,7 +18,9 @@ Rated rated_of(const pricing::PriceRow& row, const pricing::RatedLine& line) {
           .tiers = row.tiers.steps,
           .free = row.free.ticks,
           .discount = row.off.id,
-          .discount_bps = row.off.bps};
+          .discount_bps = row.off.bps,
+          .windows = row.windows,
+          .zone = row.windows.empty() ? std::string() : row.zone};
 }
 
 pricing::PriceRow row_of(const Rated& rated, Unit unit) {
@@ -33,6 +35,8 @@ pricing::PriceRow row_of(const Rated& rated, Unit unit) {
   if (rated.strategy != pricing::Strategy::per_meter) row.places = rated.places;
   row.tiers = {.mode = rated.mode, .steps = rated.tiers};
   row.free.ticks = rated.free;
+  row.windows = rated.windows;
+  row.zone = rated.zone;
   row.off = {.id = rated.discount, .name = {}, .bps = rated.discount_bps};
   return row;
 }

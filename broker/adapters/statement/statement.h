@@ -24,7 +24,7 @@
 #include "base/unit.h"
 #include "broker/domain/settlement.h"
 #include "federation-proto/envelope.h"
-#include "pricing/rating.h"
+#include "pricing/spread.h"
 
 namespace bourse::statement {
 
@@ -57,11 +57,24 @@ struct Rated {
   std::int64_t free = 0;     // ticks that cost nothing
   PriceRowId discount;       // nil = none
   std::int32_t discount_bps = 0;
+  std::vector<pricing::WeeklyWindow> windows;  // it holds in these only; of a meter's rows the first that holds counts
+  std::string zone;          // of the windows
   bool operator==(const Rated&) const = default;
 };
 // As it is locked, to the document's form, and back to what pricing rates by.
 Rated rated_of(const pricing::PriceRow& row, const pricing::RatedLine& line);
 pricing::PriceRow row_of(const Rated& rated, Unit unit);
+
+// Where a row has windows: from what the record before came to, to this one. Signed readings in between say what fell to
+// which row; where the tariff changes and none was taken, the cheapest of the rows that held meanwhile has it all.
+struct Windowed {
+  Instant since;                          // when the record before was read; of the first the usage's start
+  pricing::Readings before;               // what was charged then
+  std::vector<std::int64_t> sold;         // of it, what had fallen to each of `rated`; empty when none has windows
+  std::vector<std::int64_t> settled;      // and to each of `settled`
+  std::vector<pricing::ReadingAt> readings;  // as signed
+  bool operator==(const Windowed&) const = default;
+};
 
 // One capture: a usage record, what it was rated to, and what that added.
 struct Line {
@@ -87,6 +100,7 @@ struct Line {
   bool may_subsidise = false;   // of such a contract
   pricing::Allocation held;     // where a row has a strategy; else zero: `caps` are this × walltime
   pricing::PoolTotals pool;     // locked; where a strategy uses them
+  std::optional<Windowed> windowed;  // where a row has windows and something was used
 };
 
 // A correction of a charge, booked in this period whenever the charge was.

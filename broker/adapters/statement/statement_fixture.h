@@ -78,6 +78,15 @@ class StatementTest : public testing::Test {
     record.set_gpu_ms(line.reported[pricing::Meter::gpu_ms]);
     record.set_node_ms(line.reported[pricing::Meter::node_ms]);
     record.set_mem_mib_s(line.reported[pricing::Meter::mem_mib_s]);
+    if (!line.windowed) return record;
+    for (const pricing::ReadingAt& reading : line.windowed->readings) {
+      wire::ReadingAt& to = *record.add_readings();
+      to.set_at_ms(reading.at.unix_ms);
+      to.set_core_ms(reading.cumulative[pricing::Meter::core_ms]);
+      to.set_gpu_ms(reading.cumulative[pricing::Meter::gpu_ms]);
+      to.set_node_ms(reading.cumulative[pricing::Meter::node_ms]);
+      to.set_mem_mib_s(reading.cumulative[pricing::Meter::mem_mib_s]);
+    }
     return record;
   }
 

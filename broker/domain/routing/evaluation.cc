@@ -92,7 +92,7 @@ void Evaluation::refuse_late() {
 
 std::optional<Amount> Evaluation::cap_of(std::size_t pool) {
   const std::uint32_t cls = prices_.cls[pool];
-  return s_.caps.of(cls, [&] { return exact_price(prices_.classes[cls], spec_.need, spec_.walltime); });
+  return s_.caps.of(cls, [&] { return dearest_price(prices_.classes[cls], spec_.need, spec_.walltime); });
 }
 
 void Evaluation::refuse_below_settlement() {
@@ -176,11 +176,11 @@ std::vector<Scored> Evaluation::chosen() {
   return choose(field, [this](std::uint32_t pool, Scored& scored) {
     const std::uint32_t cls = prices_.cls[pool];
     scored.duration = {s_.duration_by_speed[pools_.columns().speed[pool]]};
-    const std::optional<Amount> total =
-        s_.totals.of(cls, [&] { return exact_price(prices_.classes[cls], spec_.need, scored.duration); });
+    scored.wait = pools_.wait(pool, granted(pools_.pools()[pool], spec_.need));
+    const auto rate = [&] { return exact_price(prices_.classes[cls], spec_.need, scored.duration, request_.now + scored.wait); };
+    const std::optional<Amount> total = prices_.classes[cls].windowed ? rate() : s_.totals.of(cls, rate);
     if (!total || !cap_of(pool)) return false;
     scored.total = *total;
-    scored.wait = pools_.wait(pool, granted(pools_.pools()[pool], spec_.need));
     return true;
   });
 }

@@ -8,6 +8,7 @@
 
 #include "base/codec.h"
 #include "pricing/coverage.h"
+#include "pricing/spread.h"
 
 namespace bourse::broker::routing {
 namespace {
@@ -106,6 +107,7 @@ PriceTable::Class class_of(const std::vector<PriceRow>& rows, const pricing::Poo
   PriceTable::Class made{.speed = speed, .whole = pool.whole_nodes, .node = node_of(pool), .rows = {}, .totals = totals};
   if (!all_plain(rows)) {
     made.rows = rows;
+    made.windowed = pricing::by_windows(rows);
     return made;
   }
   for (const PriceRow& row : rows) {
@@ -124,7 +126,7 @@ pricing::PoolTotals totals_for(const std::vector<PriceRow>& rows, const Pool& po
 
 // Whether the pool can be sold by what a book locked: rows of this unit that a job prices, and pool totals where they need them.
 bool sells_by(const std::vector<PriceRow>& rows, Unit unit, const Pool& pool) {
-  if (rows.empty() || rows.front().unit != unit || !std::ranges::all_of(rows, pricing::by_job)) return false;
+  if (rows.empty() || rows.front().unit != unit || !pricing::can_sell(rows)) return false;
   const PriceRow& first = rows.front();
   return !pricing::uses_totals(first.strategy) || pricing::scow_amount(first.strategy, {}, totals_of(pool)).has_value();
 }
@@ -285,10 +287,16 @@ pricing::Allocation held_in(const PriceTable::Class& cls, const pricing::Allocat
           .mem_mib = saturated_multiply(need.nodes, cls.node.mem_mib)};
 }
 
-std::optional<Amount> exact_price(const PriceTable::Class& cls, const pricing::Allocation& need, Duration running) {
+std::optional<Amount> dearest_price(const PriceTable::Class& cls, const pricing::Allocation& need, Duration running) {
+  if (!cls.windowed) return exact_price(cls, need, running, {});
+  const auto most = pricing::dearest(held_in(cls, need), cls.totals, running, cls.rows);
+  return most ? std::optional(*most) : std::nullopt;
+}
+
+std::optional<Amount> exact_price(const PriceTable::Class& cls, const pricing::Allocation& need, Duration running, Instant start) {
   const pricing::Allocation held = held_in(cls, need);
   if (!cls.rows.empty()) {
-    const auto rating = pricing::rate_held(pricing::readings_of(held, running), held, cls.totals, cls.rows);
+    const auto rating = pricing::rate_from(start, held, cls.totals, running, cls.rows);
     return rating ? std::optional(rating->total) : std::nullopt;
   }
   // What pricing::rate gives for the same rows, without its lines; the property test holds the two together.

@@ -51,6 +51,7 @@ struct PriceTable {
     // Of rows that aren't plain: what pricing rates by, instead of the fractions.
     std::vector<pricing::PriceRow> rows;
     pricing::PoolTotals totals;
+    bool windowed = false;  // the price depends on when it runs
   };
   // Pools of one class whose centers get the same by the same settlement rows.
   struct Settled {
@@ -108,7 +109,10 @@ PriceTable make_price_table(const Buyer& buyer, const PoolTable& pools, const pr
 
 // What a job with `need` holds in a pool of the class.
 pricing::Allocation held_in(const PriceTable::Class& cls, const pricing::Allocation& need);
-// Exact price of holding it for `running`; nullopt when it leaves the range of an amount.
-std::optional<Amount> exact_price(const PriceTable::Class& cls, const pricing::Allocation& need, Duration running);
+// Exact price of holding it for `running` from `start` on, which only prices with windows look at; nullopt when it leaves the
+// range of an amount.
+std::optional<Amount> exact_price(const PriceTable::Class& cls, const pricing::Allocation& need, Duration running, Instant start);
+// The most that can cost, whenever it starts: the same where the class isn't windowed.
+std::optional<Amount> dearest_price(const PriceTable::Class& cls, const pricing::Allocation& need, Duration running);
 
 }  // namespace bourse::broker::routing

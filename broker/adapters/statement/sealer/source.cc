@@ -90,7 +90,7 @@ Result<std::map<JobId, Terms>> terms_of_jobs(pqxx::transaction_base& work, Perio
 }
 
 // What the plan locked beyond plain prices. What the center gets isn't projected: it follows from plan and readings.
-Status add_settled(const Plan& plan, Line& line) {
+Status add_settled(const Plan& plan, std::vector<std::int64_t> settled_to, Line& line) {
   const auto whole_job = [](const std::vector<pricing::PriceRow>& rows) {
     return !rows.empty() && rows.front().strategy != pricing::Strategy::per_meter;
   };
@@ -98,10 +98,19 @@ Status add_settled(const Plan& plan, Line& line) {
   line.pool = plan.totals;
   line.may_subsidise = plan.may_subsidise;
   if (plan.settlement.empty()) return {};
-  TRY(const pricing::Rating settled, pricing::rate_held(line.charged, plan.allocation, plan.totals, plan.settlement));
+  const bool windows = pricing::by_windows(plan.settlement);
+  if (windows && settled_to.empty()) settled_to.assign(plan.settlement.size(), 0);
+  TRY(const pricing::Rating settled, windows ? pricing::rate_quantities(settled_to, plan.settlement)
+                                             : pricing::rate_held(line.charged, plan.allocation, plan.totals, plan.settlement));
   for (std::size_t i = 0; i < plan.settlement.size(); ++i)
     line.settled.push_back(statement::rated_of(plan.settlement[i], settled.lines[i]));
   return {};
+}
+
+// What a capture had of rows with windows; nothing where there were none.
+Result<CapturedWindows> windows_of(const pqxx::field& field) {
+  if (field.is_null()) return CapturedWindows{};
+  return decoded<CapturedWindows>(field);
 }
 
 constexpr const char* kCaptures =
@@ -110,8 +119,11 @@ constexpr const char* kCaptures =
     "u.center_share_micros, u.margin_micros, u.tax_micros, u.report, u.adjusts, a.plan, a.order_hash, "
     "(extract(epoch FROM u.started_at) * 1000)::bigint AS start_ms, (extract(epoch FROM u.ended_at) * 1000)::bigint AS end_ms, "
     "(extract(epoch FROM u.booked_at) * 1000)::bigint AS booked_ms, "
-    "p.gross AS before_gross, p.center AS before_center, p.margin AS before_margin, p.tax AS before_tax "
-    "FROM market.usage_captures u JOIN market.attempts a ON a.id = u.attempt, "
+    "p.gross AS before_gross, p.center AS before_center, p.margin AS before_margin, p.tax AS before_tax, "
+    "u.windowed, b.windowed AS before_windowed, b.charged_core_ms AS before_core_ms, b.charged_gpu_ms AS before_gpu_ms, "
+    "b.charged_node_ms AS before_node_ms, b.charged_mem_mib_s AS before_mem_mib_s "
+    "FROM market.usage_captures u JOIN market.attempts a ON a.id = u.attempt "
+    "LEFT JOIN market.usage_captures b ON u.windowed IS NOT NULL AND b.attempt = u.attempt AND b.revision = u.revision - 1, "
     "LATERAL (SELECT coalesce(sum(e.gross_micros), 0)::bigint AS gross, coalesce(sum(e.center_share_micros), 0)::bigint AS center, "
     "coalesce(sum(e.margin_micros), 0)::bigint AS margin, coalesce(sum(e.tax_micros), 0)::bigint AS tax "
     "FROM market.usage_captures e WHERE e.attempt = u.attempt AND e.revision < u.revision) p "
@@ -146,7 +158,16 @@ Result<Line> line_of_row(const pqxx::row& row, const std::map<JobId, Terms>& job
   const Plan& plan = job->second.decision.plans[plan_index];
   line.terms = plan.terms;
   line.caps = pricing::readings_of(plan.allocation, job->second.spec.walltime);
-  CHECK_OK(add_settled(plan, line));
+  TRY(const CapturedWindows windows, windows_of(row["windowed"]));
+  CHECK_OK(add_settled(plan, windows.use.settled, line));
+  if (windows.use.at != Instant{}) {
+    TRY(const CapturedWindows earlier, windows_of(row["before_windowed"]));
+    const bool first = earlier.use.at == Instant{};
+    line.windowed = statement::Windowed{.since = first ? line.start : earlier.use.at, .before = {}, .sold = earlier.use.sold,
+                                        .settled = earlier.use.settled, .readings = windows.readings};
+    if (!first) line.windowed->before = readings_of_row(row, "before");
+    if (first) line.windowed->sold.assign(windows.use.sold.size(), 0), line.windowed->settled.assign(windows.use.settled.size(), 0);
+  }
   const auto lines = rated.find({line.attempt, line.revision});
   if (lines == rated.end()) return line;
   for (const pricing::RatedLine& one : lines->second) {
