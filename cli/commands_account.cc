@@ -11,7 +11,7 @@ using nlohmann::json;
 namespace {
 
 struct AccountArguments {
-  std::string account, user, reason, zone, amount, note, key;
+  std::string account, user, reason, zone, amount, note, key, when_empty, pause_limit;
   std::string total, per_day, per_month, per_job;
 };
 
@@ -37,14 +37,30 @@ void add_policy_commands(CLI::App& account, Context& context) {
     policy->add_option("account", a->account, "The billing account (acc_…)")->required();
     auto* reason = policy->add_option("--reason", a->reason, "For the record; shown to whoever is refused");
     if (frozen) reason->required();
-    policy->add_option("--zone", a->zone, "Time zone of the account's days and months (default: UTC)");
     policy->callback([&context, a, frozen] {
-      const json body = {{"frozen", frozen}, {"reason", a->reason}, {"zone", a->zone}};
+      const json body = {{"frozen", frozen}, {"reason", a->reason}};
       context.print(context.must(context.client().put(path_of(*a, "finance/accounts/#/policy"), body)), [frozen](const json& w) {
         return field(w, "account") + (frozen ? " is frozen.\n" : " takes new jobs.\n");
       });
     });
   }
+  CLI::App* rules = account.add_subcommand("policy", "What becomes of running jobs when the money runs out, and the account's calendar");
+  rules->footer("Jobs with a hold window (bourse submit --hold-window) have money held for a part of their run at a time. When the next part\n"
+                "can't be held they are warned of ('bourse job'), and shortly before the money is used up stopped, or paused until there is more.");
+  rules->add_option("account", a->account, "The billing account (acc_…)")->required();
+  rules->add_option("--when-empty", a->when_empty, "stop or pause")->check(CLI::IsMember({"stop", "pause"}));
+  rules->add_option("--pause-limit", a->pause_limit, "How long a job is kept paused before it is stopped (72h)");
+  rules->add_option("--zone", a->zone, "Time zone of its days and months, such as Asia/Shanghai");
+  rules->callback([&context, a] {
+    json body = json::object();
+    if (!a->when_empty.empty()) body["when_empty"] = a->when_empty;
+    if (!a->zone.empty()) body["zone"] = a->zone;
+    if (!a->pause_limit.empty()) body["pause_limit_ms"] = context.must("--pause-limit", parse_duration(a->pause_limit)).ms;
+    context.print(context.must(context.client().put(path_of(*a, "accounts/#/policy"), body)), [](const json& w) {
+      return "Jobs whose money runs out are " + std::string(field(w, "when_empty") == "pause" ? "paused, for " + show_duration(number(w, "pause_limit_ms")) + " at most" : "stopped") +
+             "; days and months are those of " + field(w, "zone") + ".\n";
+    });
+  });
   CLI::App* credit = account.add_subcommand("credit", "How far below zero a post-paid account may go");
   credit->add_option("account", a->account, "The billing account (acc_…)")->required();
   credit->add_option("amount", a->amount, "Such as 1000.00; 0 = prepaid")->required();

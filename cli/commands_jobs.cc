@@ -21,7 +21,7 @@ constexpr int kPollMs = 1000;
 struct JobArguments {
   std::string script, name, account, quote, key;
   std::int64_t cores = 1, gpus = 0, nodes = 1;
-  std::string memory = "1GiB", time = "1h", expected, gpu_model, arch, objective = "cheapest", budget, deadline, center, qos, project;
+  std::string memory = "1GiB", time = "1h", hold_window, expected, gpu_model, arch, objective = "cheapest", budget, deadline, center, qos, project;
   bool wait = false;
 };
 
@@ -35,7 +35,8 @@ void add_spec_options(CLI::App& command, JobArguments& a) {
   command.add_option("--gpus", a.gpus, "Accelerator cards in all")->check(CLI::Range(0, 1'000'000))->capture_default_str();
   command.add_option("--gpu-model", a.gpu_model, "Model of the cards, as 'bourse offers' shows it");
   command.add_option("--arch", a.arch, "x86_64 or aarch64");
-  command.add_option("--time", a.time, "The most it may run: 10m, 2h30m, HH:MM:SS; the hold covers it")->capture_default_str();
+  command.add_option("--time", a.time, "The most it may run: 10m, 2h30m, HH:MM:SS; the hold covers it, or its first window")->capture_default_str();
+  command.add_option("--hold-window", a.hold_window, "Hold money for so much of the run at a time (24h) and renew it while it runs");
   command.add_option("--expected", a.expected, "How long you think it runs on a reference machine; improves the prediction");
   command.add_option("--objective", a.objective, "What the choice is for")->check(CLI::IsMember({"cheapest", "fastest", "best_value"}))->capture_default_str();
   command.add_option("--budget", a.budget, "The hold may not exceed this amount");
@@ -60,6 +61,7 @@ json spec_of(Context& context, const JobArguments& a) {
                {"mem_mib", context.must("--memory", parse_memory_mib(a.memory))},
                {"walltime_ms", context.must("--time", parse_duration(a.time)).ms},
                {"objective", a.objective}};
+  if (!a.hold_window.empty()) spec["hold_window_ms"] = context.must("--hold-window", parse_duration(a.hold_window)).ms;
   if (!a.expected.empty()) spec["expected_ms"] = context.must("--expected", parse_duration(a.expected)).ms;
   if (!a.budget.empty()) spec["budget"] = to_text(context.must("--budget", positive_amount(a.budget)));
   if (!a.deadline.empty()) spec["deadline"] = to_text(context.must("--deadline", parse_instant(a.deadline)));

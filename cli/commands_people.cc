@@ -92,7 +92,15 @@ void add_people_commands(CLI::App& app, Context& context) {
       Table table({"account", "name", "balance", "held", "available", "currency", "claim code"});
       for (const json& w : reply.value("wallets", json::array()))
         table.add({field(w, "account"), field(w, "name"), field(w, "balance"), field(w, "held"), field(w, "available"), field(w, "currency"), field(w, "claim_code")});
-      return table.text();
+      std::string text = table.text();
+      for (const json& w : reply.value("wallets", json::array())) {
+        const json forecast = w.value("forecast", json::object());
+        if (forecast.empty()) continue;
+        const std::string until = instant(forecast, "runs_out_at");
+        text += field(w, "account") + ": " + field(forecast, "jobs") + " running jobs are held for a part at a time and cost " + field(forecast, "an_hour") +
+                " " + field(w, "currency") + " an hour; the money lasts " + (until.empty() ? "for more than a year" : "until " + until + " UTC") + ".\n";
+      }
+      return text;
     });
   });
 }

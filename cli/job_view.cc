@@ -93,6 +93,20 @@ std::string show_jobs(const json& reply) {
   return table.text() + (next.empty() ? "" : "More: bourse jobs --cursor " + next + "\n");
 }
 
+namespace {
+
+// How far the hold of a running job reaches.
+std::string cover(const json& job) {
+  const json found = job.value("cover", json::object());
+  if (found.empty()) return "";
+  std::string text = found.value("paused", false) ? "paused until there is money again" : "until " + instant(found, "covered_until") + " UTC";
+  if (const std::string why = field(found, "shortage"); !why.empty())
+    text += "; " + money(found, "needed") + " more could not be held (" + why + "): " + field(found, "detail");
+  return text;
+}
+
+}  // namespace
+
 std::string show_job(const json& job) {
   return list_of({{"job", field(job, "id")},
                   {"name", field(job, "name")},
@@ -106,6 +120,7 @@ std::string show_job(const json& job) {
                   {"exit code", job.contains("ended_at") ? field(job, "exit_code") : ""},
                   {"attempts", field(job, "attempts")},
                   {"held", money(job, "held")},
+                  {"paid for", cover(job)},
                   {"charged", money(job, "charged")}}) +
          explanation(job);
 }

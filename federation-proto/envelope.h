@@ -32,6 +32,7 @@ inline constexpr std::string_view kCancelBatchType = "application/vnd.bourse.can
 inline constexpr std::string_view kCheckpointType = "application/vnd.bourse.checkpoint.v1+protobuf";
 // Never signed by itself, only in batches; names an order among what is signed.
 inline constexpr std::string_view kOrderType = "application/vnd.bourse.order.v1+protobuf";
+inline constexpr std::string_view kPauseBatchType = "application/vnd.bourse.pauses.v1+protobuf";
 inline constexpr std::string_view kEnrolType = "application/vnd.bourse.enrol.v1";
 
 inline constexpr std::size_t kMaxMessageBytes = 4 << 20;  // a frame

@@ -16,6 +16,7 @@ struct Applier {
   }
 
   void operator()(const CommandAnswered& event) const;
+  void operator()(const ledger::HoldExtended& event) const;
   void operator()(const ledger::HoldEnded& event) const;
   void operator()(const AccountPolicySet& event) const;
   void operator()(const MemberLimitsSet& event) const;
@@ -51,6 +52,9 @@ struct Applier {
   void operator()(const UsageCaptured& event) const;
   void operator()(const CancelRequested& event) const;
   void operator()(const JobClosed& event) const;
+  void operator()(const HoldRenewed& event) const;
+  void operator()(const RenewalRefused& event) const;
+  void operator()(const PauseRequested& event) const;
 
  private:
   BillingAccount& account(BillingAccountId id) const;

@@ -1,6 +1,9 @@
 // Events of quotes, jobs and attempts.
+#include <algorithm>
+
 #include "base/assert.h"
 #include "broker/domain/applier.h"
+#include "broker/domain/renewal.h"
 
 namespace bourse::broker {
 
@@ -41,6 +44,7 @@ void Applier::operator()(const JobSubmitted& event) const {
   fresh_job->decision = event.decision;
   fresh_job->hold = event.hold;
   fresh_job->submitted_at = event.at;
+  fresh_job->covered = event.spec.held_first();
   const bool fresh = market.jobs_.try_emplace(event.job, std::move(fresh_job)).second;
   BOURSE_ASSERT(fresh);
   ++market.live_jobs_;
@@ -98,8 +102,15 @@ JobState state_after(Happening happening, JobState before) {
 
 // A report may come late: it never takes an attempt back to where it was before.
 bool moves(const Attempt& attempt, Happening happening) {
-  if (happening == Happening::unknown) return false;
+  if (happening >= Happening::unknown) return false;
   return !attempt.happened || happening > *attempt.happened;
+}
+
+// Since it was measured last it ran on, or stood still.
+void measure(Attempt& attempt, bool paused, Instant at) {
+  if (!attempt.paused && at > attempt.measured_at) attempt.ran = attempt.ran + (at - attempt.measured_at);
+  attempt.measured_at = std::max(attempt.measured_at, at);
+  attempt.paused = paused;
 }
 
 }  // namespace
@@ -109,7 +120,9 @@ void Applier::operator()(const AttemptReported& event) const {
   Attempt& attempt = newest_attempt(of, event.attempt);
   if (attempt.order_hash.is_zero()) attempt.order_hash = event.order_hash;
   if (!event.scheduler_job.empty()) attempt.scheduler_job = event.scheduler_job;
-  if (event.happening == Happening::started && !attempt.started_at) attempt.started_at = event.at;
+  if (event.happening == Happening::started && !attempt.started_at) attempt.started_at = attempt.measured_at = event.at;
+  if (event.happening == Happening::paused || event.happening == Happening::resumed)
+    measure(attempt, event.happening == Happening::paused, event.at);
   if (moves(attempt, event.happening)) {
     attempt.happened = event.happening;
     of.state = state_after(event.happening, of.state);
@@ -131,6 +144,8 @@ void Applier::operator()(const UsageCaptured& event) const {
   attempt.usage_final = event.final;
   attempt.charged += event.gross;
   attempt.windowed = event.windowed;
+  attempt.ran = running_time(of.plan().allocation, event.charged);
+  attempt.measured_at = std::max(attempt.measured_at, event.end);
   close_if_done(attempt);
   const auto [day, month] = market.calendar(account(of.account), event.at);
   spending(of.account, of.user).spend(event.gross, day, month);
@@ -141,6 +156,25 @@ void Applier::operator()(const UsageCaptured& event) const {
   booked.center_share += event.center_share;
   booked.margin += event.margin;
   booked.tax += event.tax;
+  market.index(of);
+}
+
+void Applier::operator()(const HoldRenewed& event) const {
+  Job& of = job(event.job);
+  of.covered = event.covered;
+  of.shortage.reset();
+  market.index(of);
+}
+
+void Applier::operator()(const RenewalRefused& event) const {
+  job(event.job).shortage = event.shortage;
+}
+
+void Applier::operator()(const PauseRequested& event) const {
+  Job& of = job(event.job);
+  of.pause_wanted = event.paused;
+  of.pause_wanted_at = event.at;
+  market.index(of);
 }
 
 void Applier::operator()(const CancelRequested& event) const {
@@ -182,6 +216,11 @@ void Market::index(const Job& job) {
     due.cancels.insert(job.id);
   else
     due.cancels.erase(job.id);
+  if (runs(job) && job.pause_wanted != attempt.paused)
+    due.pauses.insert(job.id);
+  else
+    due.pauses.erase(job.id);
+  look_again(job, next_look(job));
 }
 
 }  // namespace bourse::broker

@@ -59,10 +59,19 @@ void Applier::operator()(const AccountPolicySet& event) const {
   changed.frozen = event.frozen;
   changed.frozen_reason = event.reason;
   changed.zone = event.zone;
+  changed.when_empty = event.when_empty;
+  changed.pause_limit = event.pause_limit;
 }
 
 void Applier::operator()(const MemberLimitsSet& event) const {
   spending(event.account, event.user).limits = event.limits;
+}
+
+void Applier::operator()(const ledger::HoldExtended& event) const {
+  market.ledger_.apply(event);
+  const ledger::Hold* hold = market.ledger_.hold(event.hold);
+  if (const Job* job = market.job(JobId{hold->reference}); job != nullptr && job->hold == event.hold)
+    spending(job->account, job->user).held += event.extra;
 }
 
 // What is released no longer counts against its job's user.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -143,12 +144,14 @@ struct SettlePayout {
   std::string bank_reference;
   std::string reason;
 };
-// Stops or allows new jobs; what runs goes on. `zone`: of the account's days and months.
+// An account's rules; what is nothing stays as it is.
 struct SetAccountPolicy {
   BillingAccountId account;
-  bool frozen = false;
-  std::string reason;
-  std::string zone;  // IANA name; empty = UTC
+  std::optional<bool> frozen;       // takes no new jobs; what runs goes on
+  std::string reason;               // of freezing
+  std::optional<std::string> zone;  // of its days and months: IANA name; empty = UTC
+  std::optional<WhenEmpty> when_empty;
+  std::optional<Duration> pause_limit;  // 0 = kPauseLimit
 };
 struct SetMemberLimits {
   BillingAccountId account;

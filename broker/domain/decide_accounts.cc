@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "broker/domain/decider.h"
+#include "broker/domain/renewal.h"
 #include "broker/domain/text.h"
 
 namespace bourse::broker {
@@ -69,9 +70,14 @@ Result<CommandResult> Decider::on(const AddMember& command) {
 Result<CommandResult> Decider::on(const SetAccountPolicy& command) {
   const BillingAccount* account = market_.account(command.account);
   if (account == nullptr) return fail(ErrorCode::not_found, "billing account " + to_text(command.account));
-  if (!command.zone.empty()) CHECK_OK(Zone::named(command.zone));
-  if (command.frozen && command.reason.empty()) return fail(ErrorCode::invalid_argument, "freezing needs a reason");
-  emit(AccountPolicySet{command.account, command.frozen, shown(command.reason), command.zone, now_});
+  if (command.zone && !command.zone->empty()) CHECK_OK(Zone::named(*command.zone));
+  if (command.frozen.value_or(false) && command.reason.empty()) return fail(ErrorCode::invalid_argument, "freezing needs a reason");
+  if (command.when_empty.value_or(WhenEmpty::stop) > WhenEmpty::pause) return fail(ErrorCode::invalid_argument, "when_empty is unknown");
+  const Duration limit = command.pause_limit.value_or(account->pause_limit);
+  if (limit.ms < 0 || limit > kMaxPauseLimit) return fail(ErrorCode::invalid_argument, "pause_limit must be between zero and 30 days");
+  emit(AccountPolicySet{account->id, command.frozen.value_or(account->frozen),
+                        command.frozen ? shown(command.reason) : account->frozen_reason, command.zone.value_or(account->zone), now_,
+                        command.when_empty.value_or(account->when_empty), limit});
   return made(command.account.uuid);
 }
 
@@ -97,12 +103,11 @@ Result<CommandResult> Decider::on(const SetCreditLimit& act) {
   return made(act.account.uuid);
 }
 
-Status Decider::check_spending(const BillingAccount& account, UserId user, Amount hold) const {
-  if (account.frozen) return fail(ErrorCode::account_frozen, account.frozen_reason);
+Status Decider::check_spending(const BillingAccount& account, UserId user, Amount hold, Amount of_job) const {
   const MemberSpending* spending = market_.spending(account.id, user);
   if (spending == nullptr) return {};
   const auto [day, month] = market_.calendar(account, now_);
-  if (auto why = spending->refuses(hold, day, month)) return fail(ErrorCode::member_limit, std::move(*why));
+  if (auto why = spending->refuses(hold, of_job, day, month)) return fail(ErrorCode::member_limit, std::move(*why));
   return {};
 }
 

@@ -96,9 +96,11 @@ std::optional<Decider::SetAside> Decider::check_time(const ApplyReport& report, 
 // repeat, or a late word of an earlier stage, is harmless and let in.
 std::optional<Decider::SetAside> Decider::check_event(const Attempt& attempt, const EventRecord& record) const {
   const auto bad = [&](std::string detail) { return SetAside{QuarantineCode::bad_state, std::move(detail)}; };
-  if (record.happening < Happening::accepted || record.happening > Happening::unknown) return bad("unknown happening");
+  if (record.happening < Happening::accepted || record.happening > Happening::resumed) return bad("unknown happening");
   if (!record.scheduler_job.empty() && !is_token(record.scheduler_job))
     return bad("the scheduler's job id is not a word");
+  if (record.happening == Happening::paused || record.happening == Happening::resumed)
+    return attempt.started_at && !attempt.ended_at ? std::nullopt : std::optional(bad("it does not run"));
   if (!attempt.happened || record.happening == Happening::unknown) return std::nullopt;
   const Happening before = *attempt.happened;
   const auto contradiction = [&] {

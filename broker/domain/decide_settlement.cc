@@ -15,6 +15,7 @@ Result<CommandResult> Decider::on(const Tick&) {
   expire_quotes();
   expire_holds();
   expire_proposals();
+  renew_holds();
   close_due_periods();
   return CommandResult{};
 }

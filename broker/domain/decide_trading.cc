@@ -108,7 +108,8 @@ Result<CommandResult> Decider::on(const SubmitJob& command) {
   const auto plan = next_plan(submitted.decision, {}, true);
   if (!plan) return fail(ErrorCode::center_unavailable, "No center of the plans takes work now.");
 
-  CHECK_OK(check_spending(*account, command.user, hold_for(submitted.decision)));
+  if (account->frozen) return fail(ErrorCode::account_frozen, account->frozen_reason);
+  CHECK_OK(check_spending(*account, command.user, hold_for(submitted.decision), {}));
   const LedgerAccountId holds = Market::platform_account(ledger::AccountCode::holds, account->unit);
   auto placed = market_.ledger_.place({.hold = command.hold,
                                        .wallet = account->wallet,

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "broker/domain/decider.h"
 #include "broker/domain/derive.h"
+#include "broker/domain/renewal.h"
 
 namespace bourse::broker {
 namespace {
@@ -204,6 +205,9 @@ std::optional<Decider::SetAside> Decider::on_record(const ApplyReport& report, c
   const Job& job = **located;
   if (auto aside = check_time(report, record.end)) return aside;
   if (auto aside = check_usage(job, record)) return aside;
+  // A late tick must not cost the center its money: what has run beyond the window is held first, if it can be.
+  if (const Duration ran = running_time(job.plan().allocation, record.meters); ran > job.covered)
+    static_cast<void>(renew(job, ran));
   const auto due = charge(job, record);
   if (!due) return due.error();
 

@@ -76,8 +76,8 @@ class Decider {
   Result<CommandResult> on(const SetMemberLimits& command);
   Result<CommandResult> on(const SetCreditLimit& command);
   Status check(const SetCreditLimit& act) const;
-  // May the member commit that much more? Errors: account_frozen, member_limit.
-  Status check_spending(const BillingAccount& account, UserId user, Amount hold) const;
+  // May the member commit that much more, `of_job` of the same job being committed already? Errors: member_limit.
+  Status check_spending(const BillingAccount& account, UserId user, Amount hold, Amount of_job) const;
   Result<CommandResult> on(const FundAccount& command);
   Result<CommandResult> on(const PostTransfers& command);
   // decide_centers.cc
@@ -149,6 +149,13 @@ class Decider {
   Amount untouched(const Charge& charge) const;
   // Posts the parts out of the center's, the platform's and the tax account (or escrow) and emits their ChargeAdjusted.
   void adjust(ChargeAdjusted adjusted, Unit unit);
+  // decide_renewal.cc
+  void renew_holds();
+  void look_at(const Job& job);
+  // Holds the next window of a run that has gone on for `ran`. Errors: insufficient_funds, member_limit, budget_too_small…
+  Status renew(const Job& job, Duration ran);
+  void follow_policy(const Job& job, Duration left);
+  void want_pause(const Job& job, bool paused, std::string reason);
   void expire_quotes();
   void expire_holds();
   void close_due_periods();

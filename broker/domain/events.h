@@ -12,6 +12,7 @@
 #include "base/codec.h"
 #include "broker/domain/acts.h"
 #include "broker/domain/center.h"
+#include "broker/domain/events_renewal.h"
 #include "broker/domain/invoice.h"
 #include "broker/domain/job.h"
 #include "broker/domain/spending.h"
@@ -357,8 +358,10 @@ struct AccountPolicySet {
   std::string reason;
   std::string zone;
   Instant at;
+  WhenEmpty when_empty{};
+  Duration pause_limit;
   static constexpr void fields(auto& self, auto&& visit) {
-    visit(self.account, self.frozen, self.reason, self.zone, self.at);
+    visit(self.account, self.frozen, self.reason, self.zone, self.at, self.when_empty, self.pause_limit);
   }
 };
 
@@ -378,7 +381,8 @@ using Event =
                  QuoteDropped, JobSubmitted, AttemptOrdered, AttemptReported, UsageCaptured, CancelRequested, JobClosed,
                  RecordQuarantined, ReportAccepted, PeriodOpened, PeriodClosing, StatementSealed, ActProposed, ProposalEnded,
                  PayeeSet, PayoutOrdered, PayoutSettled, ChargeAdjusted, DisputeOpened, DisputeResolved,
-                 ledger::CreditLimitSet, AccountPolicySet, MemberLimitsSet, PayoutsExported, InvoiceRequested, InvoiceMoved>;
+                 ledger::CreditLimitSet, AccountPolicySet, MemberLimitsSet, PayoutsExported, InvoiceRequested, InvoiceMoved,
+                 HoldRenewed, RenewalRefused, PauseRequested>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

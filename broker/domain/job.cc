@@ -40,6 +40,8 @@ Status validate_times(const JobSpec& spec) {
   if (spec.walltime.ms <= 0) return invalid("walltime must be above zero");
   if (spec.walltime > kMaxWalltime) return invalid("walltime must be at most 366 days");
   if (spec.walltime.ms % 1000 != 0) return invalid("walltime must be whole seconds");
+  if (spec.hold_window.ms != 0 && (spec.hold_window < kMinHoldWindow || spec.hold_window > spec.walltime))
+    return invalid("hold_window must be zero, or between a minute and the walltime");
   if (spec.expected.ms < 0 || spec.expected > kMaxWalltime)
     return invalid("expected must be between zero and 366 days");
   if (spec.deadline && spec.deadline->unix_ms <= 0) return invalid("deadline must be an instant");

@@ -1,6 +1,7 @@
 // What a user asks for, what it may cost and where it runs: job, plan, attempt.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@ inline constexpr std::int64_t kMaxCores = 1'000'000;
 inline constexpr std::int64_t kMaxNodes = 100'000;
 inline constexpr std::int64_t kMaxMemMib = 1'000'000'000'000;
 inline constexpr Duration kMaxWalltime = hours(24 * 366);
+inline constexpr Duration kMinHoldWindow = minutes(1);
 
 struct JobSpec {
   std::string name;  // printable, no control characters, does not start with '-'
@@ -36,7 +38,7 @@ struct JobSpec {
   pricing::Allocation need;  // in all; nodes >= 1
   std::string gpu_model;     // empty = any, if gpus > 0
   std::string arch;          // empty = any; "x86_64", "aarch64"
-  Duration walltime;         // the most it may run; the hold covers it. Whole seconds.
+  Duration walltime;         // the most it may run. Whole seconds.
   Duration expected;  // how long the user thinks it runs on a pool of speed 1000; 0 = unknown (walltime is taken)
   Objective objective = Objective::cheapest;
   std::optional<Amount> budget;     // the hold may not exceed it
@@ -44,11 +46,15 @@ struct JobSpec {
   CenterId center;                  // nil = the market chooses
   std::string qos;                  // empty = the pool's default
   std::string project;              // whose work it is, for the account's own books; may be empty
+  Duration hold_window;             // money is held for so much of the run at a time and renewed (renewal.h); 0 = for all of it
+
+  // What of the run the first hold covers.
+  Duration held_first() const { return hold_window.ms > 0 ? std::min(hold_window, walltime) : walltime; }
 
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.name, self.kind, self.script, self.need, self.gpu_model, self.arch, self.walltime, self.expected,
-          self.objective, self.budget, self.deadline, self.center, self.qos, self.project);
+          self.objective, self.budget, self.deadline, self.center, self.qos, self.project, self.hold_window);
   }
 };
 
@@ -66,7 +72,7 @@ struct Plan {
   Duration wait;           // predicted
   Duration duration;       // predicted
   Amount total;            // predicted price
-  Amount cap;              // price of the whole walltime: what the hold must cover
+  Amount cap;              // price of the walltime, or of the spec's hold window: what the hold must cover
   std::int64_t score = 0;  // lower is better; what the ranking used
   pricing::PoolTotals totals;                 // locked (docs/adr/0006); zero where no row's strategy uses them
   std::vector<pricing::PriceRow> settlement;  // locked: what the center gets; empty = its share by `terms`
@@ -155,6 +161,8 @@ enum class Happening : std::uint8_t {
   rejected = 6,         // signed: it does not and will not run
   never_submitted = 7,  // signed: the scheduler has never had it
   unknown = 8,          // can't tell; nothing may follow from it
+  paused = 9,           // suspended because the broker asked; its time doesn't count
+  resumed = 10,
 };
 
 std::string_view name(Happening happening);
@@ -200,11 +208,26 @@ struct Attempt {
   bool usage_final = false;
   Amount charged;  // Σ captured for it
   WindowedUse windowed;
+  bool paused = false;
+  Duration ran;        // running time at `measured_at`, at most: by its usage or, where that is older, by the clock
+  Instant measured_at;  // its start, its newest usage, or when it was paused or resumed
 
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.fence, self.plan, self.center, self.ordered_at, self.not_after, self.order_hash,
           self.scheduler_job, self.started_at, self.ended_at, self.happened, self.closed, self.usage,
-          self.usage_revision, self.usage_final, self.charged, self.windowed);
+          self.usage_revision, self.usage_final, self.charged, self.windowed, self.paused, self.ran, self.measured_at);
+  }
+};
+
+// Why a running job's next window could not be held, as it stood when that was first seen.
+struct Shortage {
+  ErrorCode code{};    // insufficient_funds, member_limit, budget_too_small
+  std::string detail;  // for a person
+  Amount needed;       // by which the hold was to grow
+  Instant since;
+  Instant runs_out;    // when what is held will have been used
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.code, self.detail, self.needed, self.since, self.runs_out);
   }
 };
 
@@ -224,6 +247,10 @@ struct Job {
   std::string reason;  // why it failed or was cancelled, for a person
   Instant ended_at;
   std::vector<Attempt> attempts;  // at least one; the last is the live one
+  Duration covered;               // running time that the hold pays for
+  std::optional<Shortage> shortage;  // the next window could not be held
+  bool pause_wanted = false;      // it is to stand still until there is money again
+  Instant pause_wanted_at;
 
   const Attempt& attempt() const { return attempts.back(); }
   Attempt& attempt() { return attempts.back(); }
@@ -231,7 +258,7 @@ struct Job {
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.account, self.tenant, self.user, self.quote, self.spec, self.decision, self.hold,
           self.submitted_at, self.state, self.cancel_requested, self.exit_code, self.reason, self.ended_at,
-          self.attempts);
+          self.attempts, self.covered, self.shortage, self.pause_wanted, self.pause_wanted_at);
   }
 };
 

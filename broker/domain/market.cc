@@ -178,6 +178,7 @@ Market::Outbox Market::outbox(CenterId center) const {
   if (const auto* due = find_or_null(due_, center)) {
     out.orders.assign(due->orders.begin(), due->orders.end());
     out.cancels.assign(due->cancels.begin(), due->cancels.end());
+    out.pauses.assign(due->pauses.begin(), due->pauses.end());
   }
   return out;
 }

@@ -41,8 +41,11 @@ struct BillingAccount {
   bool frozen = false;          // takes no new jobs
   std::string frozen_reason;
   std::string zone;             // of its days and months: IANA name; empty = UTC
+  WhenEmpty when_empty{};
+  Duration pause_limit;         // 0 = kPauseLimit
   static constexpr void fields(auto& self, auto&& visit) {
-    visit(self.id, self.tenant, self.name, self.wallet, self.unit, self.members, self.frozen, self.frozen_reason, self.zone);
+    visit(self.id, self.tenant, self.name, self.wallet, self.unit, self.members, self.frozen, self.frozen_reason, self.zone,
+          self.when_empty, self.pause_limit);
   }
 };
 
@@ -56,6 +59,13 @@ struct Quote {
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.account, self.user, self.spec, self.decision, self.valid_until);
   }
+};
+
+// Of an account's running jobs whose holds are renewed.
+struct Forecast {
+  std::uint64_t jobs = 0;
+  Amount an_hour;                  // what they cost together now
+  std::optional<Instant> runs_out;  // of what is available and held for them; nothing when nothing runs, or not in a year
 };
 
 // How a run that a connector holds stands with us; its answer at reconnect.
@@ -115,11 +125,14 @@ class Market {
   const Dispute* dispute(DisputeId id) const;
   std::vector<const Dispute*> disputes() const;  // by id
   Adjusted adjusted(AttemptId attempt) const;
-  // The outbox of a center: live attempts whose order may not have arrived (`ordered`), and attempts to cancel there.
-  // A job may be in both: its order goes first, so that the center can sign what became of it.
+  // What an account's running jobs cost, and how long its money lasts if they run on.
+  Forecast forecast(BillingAccountId account, Instant now) const;
+  // The outbox of a center: live attempts whose order may not have arrived (`ordered`), attempts to cancel there, and those
+  // to be paused or to go on. A job may be in several: its order goes first, so that the center can sign what became of it.
   struct Outbox {
     std::vector<JobId> orders;
     std::vector<JobId> cancels;
+    std::vector<JobId> pauses;
   };
   Outbox outbox(CenterId center) const;
   Verdict verdict(CenterId center, JobId job, std::uint32_t fence) const;
@@ -156,6 +169,7 @@ class Market {
   struct Due {
     absl::btree_set<JobId> orders;
     absl::btree_set<JobId> cancels;
+    absl::btree_set<JobId> pauses;
   };
 
   Status load_records(codec::Reader& in);
@@ -168,6 +182,7 @@ class Market {
   void index(const Job& job);
   void index(const Proposal& proposal);
   bool index(Invoice invoice);  // false when it is known
+  void look_again(const Job& job, std::optional<Instant> at);
 
   ledger::Ledger ledger_;
   pricing::PriceBook prices_;
@@ -187,6 +202,10 @@ class Market {
   absl::flat_hash_map<JobId, std::unique_ptr<Job>> jobs_;
   std::deque<JobId> ended_jobs_;  // in the order they ended; the oldest are forgotten
   std::size_t live_jobs_ = 0;
+  // Running jobs whose hold pays for a part of the run, by when to look at it next. Derived; a failed look is soft.
+  absl::btree_set<std::pair<Instant, JobId>> looks_;
+  absl::flat_hash_map<JobId, Instant> look_of_;
+  absl::flat_hash_map<BillingAccountId, absl::btree_set<JobId>> renewing_;
   // When each center's open period closes, as computed last; forgotten when a contract or period begins. Soft.
   mutable absl::flat_hash_map<CenterId, std::optional<Instant>> closes_at_;
   absl::flat_hash_map<CenterId, Due> due_;

@@ -213,6 +213,7 @@ class MarketFixture : public ::testing::Test {
     for (const Center* center : market.centers()) {
       EXPECT_EQ(loaded.outbox(center->id).orders, market.outbox(center->id).orders);
       EXPECT_EQ(loaded.outbox(center->id).cancels, market.outbox(center->id).cancels);
+      EXPECT_EQ(loaded.outbox(center->id).pauses, market.outbox(center->id).pauses);
     }
   }
 

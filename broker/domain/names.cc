@@ -53,7 +53,7 @@ constexpr auto kQuarantines = std::to_array<std::string_view>({
     "revision_skip",
 });
 constexpr auto kHappenings = std::to_array<std::string_view>(
-    {"accepted", "queued", "started", "ended", "cancelled", "rejected", "never_submitted", "unknown"});
+    {"accepted", "queued", "started", "ended", "cancelled", "rejected", "never_submitted", "unknown", "paused", "resumed"});
 constexpr auto kJobStates = std::to_array<std::string_view>(
     {"routed", "ordered", "queued", "running", "ending", "ended", "failed", "cancelled"});
 constexpr auto kInvoiceKinds = std::to_array<std::string_view>({"ordinary", "special"});

@@ -4,12 +4,20 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/amount.h"
 #include "base/id.h"
 #include "base/time.h"
 
 namespace bourse::broker {
+
+// What becomes of a running job when its hold is used up and can't be renewed.
+enum class WhenEmpty : std::uint8_t {
+  stop = 0,
+  pause = 1,  // suspended until there is money again, for the account's pause limit at most, then stopped
+};
+std::string_view name(WhenEmpty policy);  // "stop"
 
 // What a member may commit, in the account's unit; nothing = no limit of that kind. Money counts when it is held, and what
 // is released no longer counts. Days and months are those of the account's zone.
@@ -38,8 +46,9 @@ struct MemberSpending {
   }
 
   void spend(Amount captured, std::int64_t on_day, std::int32_t in_month);
-  // Why a further hold of `amount` would be too much at that time, for a person; nothing when it is not.
-  std::optional<std::string> refuses(Amount amount, std::int64_t on_day, std::int32_t in_month) const;
+  // Why a further hold of `amount` would be too much at that time, for a person; nothing when it is not. `of_job`: what the
+  // same job holds and has spent already.
+  std::optional<std::string> refuses(Amount amount, Amount of_job, std::int64_t on_day, std::int32_t in_month) const;
 };
 
 }  // namespace bourse::broker

@@ -29,8 +29,9 @@ JobSpec Client::spec(Instant now) {
   spec.need.mem_mib = 1 + static_cast<std::int64_t>(dice_.below(4096));
   spec.need.gpus = dice_.permille(150) ? 1 : 0;
   spec.walltime = seconds(60 + static_cast<std::int64_t>(dice_.below(5400)));
+  if (windows_ && dice_.permille(500)) spec.hold_window = seconds(60 + static_cast<std::int64_t>(dice_.below(static_cast<std::uint64_t>(spec.walltime.ms / 1000 - 59))));
   spec.objective = static_cast<Objective>(dice_.below(3));
-  if (dice_.permille(150)) spec.budget = Amount::of_micros(1 + static_cast<std::int64_t>(dice_.below(5'000'000)));
+  if (spec.hold_window.ms == 0 && dice_.permille(150)) spec.budget = Amount::of_micros(1 + static_cast<std::int64_t>(dice_.below(5'000'000)));
   return spec;
 }
 

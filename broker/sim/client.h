@@ -31,6 +31,7 @@ class Client {
   void want_funds(Amount amount);
   void want_job(Instant now, bool by_quote);
   void want_cancel(JobId job);
+  void use_windows() { windows_ = true; }
 
   // Wishes to be sent now: not settled and not in flight; sometimes one that is settled, to see that nothing happens.
   std::vector<Wish*> to_send();
@@ -54,6 +55,7 @@ class Client {
   std::deque<Wish> wishes_;
   std::vector<JobId> jobs_;
   Amount funded_;
+  bool windows_ = false;
 };
 
 }  // namespace bourse::broker::sim

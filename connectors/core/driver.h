@@ -120,6 +120,9 @@ class Driver {
   virtual Result<std::map<std::string, RunStatus>> poll(const std::map<std::string, std::string>& marker_by_id) = 0;
   // Asks for the end; the end itself is seen by poll. Of an ended run: success.
   virtual Status cancel(const std::string& id, const LocalUser& user) = 0;
+  // Suspends a run, or lets it go on; that it did is seen by poll. Its time doesn't count meanwhile, and cancel works all the
+  // same. Errors: unavailable (also where the scheduler does not let us).
+  virtual Status set_paused(const std::string& id, const LocalUser& user, bool paused) = 0;
   // At most max_bytes from offset; past the end: no data. See connectors/core/log_file.h for logs that are files.
   // Errors: not_found (no log yet), unavailable.
   virtual Result<LogPiece> read_log(const std::string& id, const LocalUser& user, const std::string& stdout_path,

@@ -57,13 +57,27 @@ Result<OrderBatch> open_orders(const wire::Orders& orders, const Membership& us)
   return result;
 }
 
-Result<wire::CancelBatch> open_cancels(const wire::Envelope& envelope, const Membership& us) {
-  CHECK_OK(federation::open(envelope, federation::kCancelBatchType, us.order_key));
-  wire::CancelBatch batch;
+namespace {
+
+// A batch of controls: signed by K_order, for this center.
+template <class Batch>
+Result<Batch> open_controls(const wire::Envelope& envelope, std::string_view type, const Membership& us) {
+  CHECK_OK(federation::open(envelope, type, us.order_key));
+  Batch batch;
   CHECK_OK(federation::parse_strict(envelope.payload(), batch));
   if (batch.version() != 1 || batch.center() != federation::to_bytes(us.center))
-    return fail(ErrorCode::invalid_argument, "a cancel batch for somebody else");
+    return fail(ErrorCode::invalid_argument, "a batch for somebody else");
   return batch;
+}
+
+}  // namespace
+
+Result<wire::CancelBatch> open_cancels(const wire::Envelope& envelope, const Membership& us) {
+  return open_controls<wire::CancelBatch>(envelope, federation::kCancelBatchType, us);
+}
+
+Result<wire::PauseBatch> open_pauses(const wire::Envelope& envelope, const Membership& us) {
+  return open_controls<wire::PauseBatch>(envelope, federation::kPauseBatchType, us);
 }
 
 Result<wire::DispatchOrder> parse_order(const std::string& bytes, const Membership& us) {

@@ -14,6 +14,7 @@ namespace bourse::federation::v1 {
 class DispatchOrder;
 class Orders;
 class CancelBatch;
+class PauseBatch;
 }  // namespace bourse::federation::v1
 
 namespace bourse::connector {
@@ -35,6 +36,7 @@ struct OrderBatch {
 // Signature by K_order, addressed to this center. Errors: bad_signature, invalid_argument; nothing of the batch counts then.
 Result<OrderBatch> open_orders(const federation::v1::Orders& orders, const Membership& us);
 Result<federation::v1::CancelBatch> open_cancels(const federation::v1::Envelope& envelope, const Membership& us);
+Result<federation::v1::PauseBatch> open_pauses(const federation::v1::Envelope& envelope, const Membership& us);
 
 // One order, well formed and ours. Errors: invalid_argument: it can't be answered, for we can't tell what it is about.
 Result<federation::v1::DispatchOrder> parse_order(const std::string& bytes, const Membership& us);

@@ -30,6 +30,13 @@ Meters at_least(const Meters& now, const Meters& before) {
           std::max(now.mem_mib_s, before.mem_mib_s)};
 }
 
+void note(Run& run, Happening said) {
+  if (said == Happening::paused || said == Happening::resumed)
+    run.pause_reported = said == Happening::paused;
+  else
+    run.mark(said);
+}
+
 }  // namespace
 
 struct Reporter::Batch {
@@ -60,7 +67,7 @@ Status Reporter::recover() {
     run->last_report = seq;
     changed.insert(attempt);
     if (record.has_event()) {
-      run->mark(static_cast<Happening>(record.event().kind()));
+      note(*run, static_cast<Happening>(record.event().kind()));
     } else if (record.usage().revision() > run->revision) {
       const wire::UsageRecord& usage = record.usage();
       run->revision = usage.revision();
@@ -84,6 +91,11 @@ void Reporter::touch_unknown(AttemptId attempt) {
   unknown_.insert(attempt);
 }
 
+void Reporter::touch_pause(AttemptId attempt) {
+  touched_.insert(attempt);
+  paces_.insert(attempt);
+}
+
 Status Reporter::flush() {
   while (!touched_.empty()) {
     Batch batch;
@@ -91,19 +103,18 @@ Status Reporter::flush() {
            batch.readings < kMostReadingsOfAReport) {
       const AttemptId attempt = *touched_.begin();
       touched_.erase(touched_.begin());
-      const bool usage = readings_.erase(attempt) > 0;
-      const bool unknown = unknown_.erase(attempt) > 0;
-      if (Run* run = table_.find(attempt)) collect(*run, usage, unknown, batch);
+      const Asked asked{.usage = readings_.erase(attempt) > 0, .unknown = unknown_.erase(attempt) > 0, .pause = paces_.erase(attempt) > 0};
+      if (Run* run = table_.find(attempt)) collect(*run, asked, batch);
     }
     if (batch.report.records_size() > 0) CHECK_OK(write(batch));
   }
   return {};
 }
 
-void Reporter::collect(Run& run, bool usage, bool unknown, Batch& batch) {
+void Reporter::collect(Run& run, Asked asked, Batch& batch) {
   const std::size_t before = static_cast<std::size_t>(batch.report.records_size());
   const auto say = [&](Happening happening, std::int64_t at_ms) {
-    if (run.has(happening)) return;
+    if (happening < Happening::paused && run.has(happening)) return;
     wire::JobEvent& event = *batch.report.add_records()->mutable_event();
     event.set_job(federation::to_bytes(run.job));
     event.set_attempt(federation::to_bytes(run.attempt));
@@ -122,14 +133,15 @@ void Reporter::collect(Run& run, bool usage, bool unknown, Batch& batch) {
     if (!run.said_all()) say(run.rejected ? Happening::rejected : Happening::never_submitted, now_ms);
   } else {
     if (!run.order.empty()) say(Happening::accepted, now_ms);
-    if (unknown) say(Happening::unknown, now_ms);
+    if (asked.unknown) say(Happening::unknown, now_ms);
     if (!run.scheduler_job.empty()) say(Happening::queued, now_ms);
     if (run.started_ms != 0) say(Happening::started, run.started_ms);
     if (run.phase == RunPhase::over) {
       say(run.cancelled ? Happening::cancelled : Happening::ended, run.ended_ms);
       if (!run.final_reported) add_usage(run, true, batch);
-    } else if (usage && run.started_ms != 0) {
-      add_usage(run, false, batch);
+    } else if (run.started_ms != 0) {
+      if (asked.pause && run.pause != run.pause_reported) say(run.pause ? Happening::paused : Happening::resumed, now_ms);
+      if (asked.usage) add_usage(run, false, batch);
     }
   }
   if (static_cast<std::size_t>(batch.report.records_size()) > before) batch.attempts.push_back(run.attempt);
@@ -196,7 +208,7 @@ Status Reporter::write(Batch& batch) {
   const wire::Envelope envelope = federation::seal(billing_, federation::kReportType, std::move(payload));
   CHECK_OK(spool_.append(hash, envelope.SerializeAsString()));
 
-  for (const auto& [attempt, happening] : batch.said) table_.find(attempt)->mark(happening);
+  for (const auto& [attempt, happening] : batch.said) note(*table_.find(attempt), happening);
   for (const Run& next : batch.usage) {
     Run& run = *table_.find(next.attempt);
     run.revision = next.revision;

@@ -25,6 +25,7 @@ class Reporter {
   // Something may be owed about this attempt; the next flush works out what. `usage` asks for a reading while it runs.
   void touch(AttemptId attempt, bool usage = false);
   void touch_unknown(AttemptId attempt);  // we can't tell what became of it: said once
+  void touch_pause(AttemptId attempt);    // it stands still, or goes on, as the broker wanted: each time
 
   // Writes reports of at most 1000 records until nothing is owed. Each is durable before it is marked. Errors: unavailable
   // (stop: the disk can't be trusted any more).
@@ -32,7 +33,11 @@ class Reporter {
 
  private:
   struct Batch;
-  void collect(Run& run, bool usage, bool unknown, Batch& batch);
+  // What was asked to be said of an attempt, beyond what its state tells.
+  struct Asked {
+    bool usage = false, unknown = false, pause = false;
+  };
+  void collect(Run& run, Asked asked, Batch& batch);
   void add_usage(Run& run, bool final, Batch& batch);
   Status write(Batch& batch);
 
@@ -42,7 +47,7 @@ class Reporter {
   RunTable& table_;
   const Clock& clock_;
   Rng& rng_;
-  std::set<AttemptId> touched_, readings_, unknown_;
+  std::set<AttemptId> touched_, readings_, unknown_, paces_;
 };
 
 }  // namespace bourse::connector

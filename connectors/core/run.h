@@ -26,6 +26,7 @@ enum class RunPhase : std::uint8_t {
 // What a center may say of an attempt; the numbers are federation.v1.JobEvent.Kind.
 enum class Happening : std::uint8_t {
   accepted = 1, queued = 2, started = 3, ended = 4, cancelled = 5, rejected = 6, never_submitted = 7, unknown = 8,
+  paused = 9, resumed = 10,
 };
 
 // Cumulative integer meters, as in a usage record.
@@ -74,6 +75,8 @@ struct Run {
   bool final_reported = false;
   std::uint64_t last_report = 0;  // seq of the newest report that says anything of it
   Hash256 script;                 // of the order, kept until the submission is decided
+  bool pause = false;             // the broker wants it to stand still
+  bool pause_reported = false;    // and was told that it does
   Instant settled_at;             // when all that is owed was acknowledged; 0 = not yet
   // Tariff edges.
   std::int64_t seen_ms = 0;          // when `running_ms` was true; 0 = not seen running yet
@@ -95,7 +98,7 @@ struct Run {
           self.ended_ms, self.running_ms, self.allocation.cores, self.allocation.gpus, self.allocation.nodes,
           self.allocation.mem_mib, self.exit_code, self.reason, self.raw, self.reported, self.revision,
           self.usage_record, self.meters, self.final_reported, self.last_report, self.settled_at, self.rejected, self.script,
-          self.seen_ms, self.reported_ms, self.at_edges);
+          self.seen_ms, self.reported_ms, self.at_edges, self.pause, self.pause_reported);
   }
 };
 

@@ -134,6 +134,13 @@ Status Runs::cancel(JobId job, AttemptId attempt, std::uint32_t fence, const std
   return stop(*run);
 }
 
+Status Runs::pause(AttemptId attempt, std::uint32_t fence, bool paused) {
+  Run* run = table_.find(attempt);
+  if (run == nullptr || run->fence != fence || !run->live() || run->pause == paused) return {};
+  run->pause = paused;
+  return table_.save(attempt);
+}
+
 Status Runs::refuse(Run& run, bool rejected, std::string reason) {
   run.phase = RunPhase::refused;
   run.rejected = rejected;

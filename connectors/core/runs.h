@@ -47,6 +47,8 @@ class Runs {
   // Orders and cancels of the broker. Their errors are the disk's; what is wrong with an order is reported, not returned.
   Status accept(const OrderBatch& batch, bool spool_full);
   Status cancel(JobId job, AttemptId attempt, std::uint32_t fence, const std::string& reason);
+  // What runs is suspended, or goes on, at the next poll; the broker is told when the scheduler shows it.
+  Status pause(AttemptId attempt, std::uint32_t fence, bool paused);
 
   // Submits what waits (at most submissions_per_step), resolves what is in doubt. True: there is more to submit.
   Result<bool> advance();
@@ -85,6 +87,7 @@ class Runs {
   Status refuse(Run& run, bool rejected, std::string reason);
   Status adopt(Run& run, std::string scheduler_job);
   Status apply(Run& run, const RunStatus& status);
+  void keep_pace(Run& run, RunState state);
   Status apply_missing(Run& run);
   Status give_up(Run& run);
   Status keep_row(Run& run, const std::string& raw);

@@ -32,11 +32,16 @@ class OneAnswer final : public Driver {
     return answers;
   }
   Status cancel(const std::string&, const LocalUser&) override { return {}; }
+  Status set_paused(const std::string&, const LocalUser&, bool paused) override {
+    asked.push_back(paused);
+    return {};
+  }
   Result<LogPiece> read_log(const std::string&, const LocalUser&, const std::string&, std::int64_t, std::int64_t) override {
     return fail(ErrorCode::not_found);
   }
 
   RunStatus status;
+  std::vector<bool> asked;  // pauses
   std::optional<Error> error;
 };
 
@@ -134,6 +139,35 @@ TEST_F(RunsTest, ACancelledJobThatIsLostIsCancelled) {
   poll_for(minutes(62));
   EXPECT_TRUE(run().has(Happening::cancelled));
   EXPECT_EQ(run().reason, "enough");
+}
+
+TEST_F(RunsTest, APauseIsAskedForUntilTheSchedulerShowsIt) {
+  runs_for(minutes(3));
+  ASSERT_TRUE(runs_->pause(kAttempt, 2, true));
+  runs_for(minutes(4));
+  EXPECT_TRUE(driver_.asked.empty()) << "of another fence";
+  ASSERT_TRUE(runs_->pause(kAttempt, 1, true));
+  runs_for(minutes(5));
+  runs_for(minutes(6));
+  EXPECT_EQ(driver_.asked, (std::vector{true, true}));
+  EXPECT_FALSE(run().pause_reported);
+  driver_.status.state = RunState::suspended;
+  poll();
+  EXPECT_TRUE(run().pause_reported);
+  ASSERT_TRUE(runs_->pause(kAttempt, 1, false));
+  poll();
+  EXPECT_EQ(driver_.asked, (std::vector{true, true, false}));
+  runs_for(minutes(7));
+  EXPECT_FALSE(run().pause_reported);
+}
+
+TEST_F(RunsTest, WhatTheCentersPeopleSuspendIsTheirAffair) {
+  runs_for(minutes(3));
+  driver_.status.state = RunState::suspended;
+  poll();
+  poll();
+  EXPECT_TRUE(driver_.asked.empty());
+  EXPECT_FALSE(run().pause_reported);
 }
 
 }  // namespace

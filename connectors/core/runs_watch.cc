@@ -159,6 +159,19 @@ Status Runs::poll() {
   return {};
 }
 
+// What a center's own people suspended is left to them.
+void Runs::keep_pace(Run& run, RunState state) {
+  if (state != RunState::running && state != RunState::suspended) return;
+  const bool stands = state == RunState::suspended;
+  if (run.pause == stands) {
+    if (run.pause != run.pause_reported) reporter_.touch_pause(run.attempt);
+    return;
+  }
+  if (!run.pause && !run.pause_reported) return;
+  if (auto asked = driver_.set_paused(run.scheduler_job, run.user, run.pause); !asked)
+    spdlog::warn("{} {} ({}): {}", run.pause ? "pausing" : "resuming", to_text(run.attempt), run.scheduler_job, asked.error().message());
+}
+
 Status Runs::apply_missing(Run& run) {
   const Duration now = clock_.monotonic();
   const Duration missing = now - missing_since_.try_emplace(run.attempt, now).first->second;
@@ -212,6 +225,7 @@ Status Runs::apply(Run& run, const RunStatus& status) {
   } else if (run.cancel && now - cancelled_at_[run.attempt] > kRetry) {
     CHECK_OK(stop(run));
   }
+  if (!over && !run.cancel) keep_pace(run, status.state);
   const Duration last_read = read_at_.try_emplace(run.attempt, now).first->second;
   const bool reading = !over && run.started_ms != 0 && now - last_read >= options_.usage_interval;
   if (reading || over) CHECK_OK(keep_row(run, status.raw));

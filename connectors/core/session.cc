@@ -86,6 +86,13 @@ Status Session::on(const LinkEvent& event) {
       if (job && attempt) CHECK_OK(runs_.cancel(*job, *attempt, cancel.fence(), cancel.reason()));
     }
   }
+  if (frame.has_pauses()) {
+    const auto batch = open_pauses(frame.pauses(), us_);
+    if (!batch) return refuse("pauses", batch.error()), Status{};
+    for (const wire::Pause& pause : batch->pauses())
+      if (const auto attempt = federation::id_of<AttemptId>(pause.attempt(), "attempt"))
+        CHECK_OK(runs_.pause(*attempt, pause.fence(), pause.paused()));
+  }
   return {};
 }
 

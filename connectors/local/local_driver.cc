@@ -206,6 +206,12 @@ Status LocalDriver::cancel(const std::string& id, const connector::LocalUser&) {
   return {};
 }
 
+Status LocalDriver::set_paused(const std::string& id, const connector::LocalUser&, bool paused) {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return fail(ErrorCode::not_found, "no run " + id);
+  return found->second.folder.request_pause(paused);
+}
+
 Result<connector::LogPiece> LocalDriver::read_log(const std::string&, const connector::LocalUser& user,
                                                   const std::string& stdout_path, std::int64_t offset, std::int64_t max_bytes) {
   return connector::read_log_file(stdout_path, user, offset, max_bytes);
@@ -323,7 +329,8 @@ RunStatus LocalDriver::status_of(const Entry& entry) const {
   }
   const JobStatus& status = *entry.status;
   const bool ran = status.started.unix_ms != 0;
-  run.state = status.state == JobState::running ? RunState::running
+  run.state = status.state == JobState::running  ? RunState::running
+              : status.state == JobState::paused ? RunState::suspended
               : status.reason == kCancelled     ? RunState::cancelled
                                                 : RunState::ended;
   if (ran) run.started = status.started;

@@ -47,6 +47,7 @@ class LocalDriver final : public connector::Driver {
   Result<std::optional<std::string>> find_by_marker(const std::string& marker) override;
   Result<std::map<std::string, connector::RunStatus>> poll(const std::map<std::string, std::string>& marker_by_id) override;
   Status cancel(const std::string& id, const connector::LocalUser& user) override;
+  Status set_paused(const std::string& id, const connector::LocalUser& user, bool paused) override;
   Result<connector::LogPiece> read_log(const std::string& id, const connector::LocalUser& user, const std::string& stdout_path,
                                        std::int64_t offset, std::int64_t max_bytes) override;
 

@@ -255,6 +255,14 @@ Status SlurmDriver::cancel(const std::string& id, const connector::LocalUser& us
   return fail(ErrorCode::unavailable, "scancel: " + shown(done.err));
 }
 
+// Suspending is an operator's right in Slurm, so this is asked as ourselves.
+Status SlurmDriver::set_paused(const std::string& id, const connector::LocalUser&, bool paused) {
+  if (!is_job_id(id)) return fail(ErrorCode::invalid_argument, "job id");
+  TRY(const host::Finished done, runner_.run(command("scontrol", {paused ? "suspend" : "resume", id})));
+  if (done.exit_code == 0) return {};
+  return fail(ErrorCode::unavailable, "scontrol: " + shown(done.err));
+}
+
 Result<connector::LogPiece> SlurmDriver::read_log(const std::string&, const connector::LocalUser& user,
                                                   const std::string& stdout_path, std::int64_t offset, std::int64_t max_bytes) {
   return connector::read_log_file(stdout_path, user, offset, max_bytes);

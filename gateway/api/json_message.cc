@@ -29,6 +29,7 @@ constexpr std::pair<std::string_view, std::string_view> kInstants[] = {
     {"valid_until_ms", "valid_until"}, {"valid_from_ms", "valid_from"}, {"cut_off_ms", "cut_off"},
     {"deadline_ms", "deadline"},       {"expires_ms", "expires_at"},    {"ordered_ms", "ordered_at"},
     {"settled_ms", "settled_at"},      {"imported_ms", "imported_at"},  {"resolved_ms", "resolved_at"},
+    {"covered_until_ms", "covered_until"}, {"warned_ms", "warned_at"}, {"runs_out_ms", "runs_out_at"},
 };
 
 // Set by the broker only, wherever such a message comes in.

@@ -1,4 +1,5 @@
 // A job's way over the link and back, and what a lost stream, broker or connector does to it: nothing.
+#include "broker/domain/renewal.h"
 #include "tests/federation/link_world.h"
 
 namespace bourse::testing {
@@ -31,6 +32,23 @@ class LinkTest : public LinkWorld {
     bool on = false;
     EXPECT_TRUE(engine_->read_wait([&](const broker::Market& market) { on = market.online(member_.center); }));
     return on;
+  }
+  void execute(broker::CommandBody body, Duration ahead = {}) {
+    const auto done = engine_->execute({.now = clock_.now() + ahead, .body = std::move(body)});
+    EXPECT_TRUE(done) << done.error().message();
+  }
+  // Takes all that is available out of the wallet; what it was.
+  Amount drain() {
+    broker::PostTransfers out;
+    EXPECT_TRUE(engine_->read_wait([&](const broker::Market& market) {
+      const LedgerAccountId wallet = market.account(id_of<BillingAccountId>(1))->wallet;
+      out.transfers.push_back({.id = id_of<TransferId>(66), .debit = wallet,
+                               .credit = broker::Market::platform_account(ledger::AccountCode::bank_clearing, kCny),
+                               .amount = market.ledger().account(wallet)->available()});
+    }));
+    const Amount all = out.transfers.front().amount;
+    execute(std::move(out));
+    return all;
   }
   // Submitted, running at the center for a minute already.
   JobId running() {
@@ -79,6 +97,27 @@ TEST_F(LinkTest, CancelsWhatRuns) {
   ASSERT_TRUE(reaches(id, JobState::cancelled));
   EXPECT_EQ(driver_.cancels().size(), 1U);
   EXPECT_TRUE(job(id).attempt().usage_final);
+}
+
+// A job whose money ran out stands still at its center, also over a break of the link, until there is some again.
+TEST_F(LinkTest, PausesWhatCanNotBePaidForUntilItCan) {
+  execute(broker::SetAccountPolicy{.account = id_of<BillingAccountId>(1), .when_empty = broker::WhenEmpty::pause});
+  const JobId id = submit(2, minutes(1));
+  ASSERT_TRUE(reaches(id, JobState::queued));
+  const Amount money = drain();
+  driver_.start(driver_.ids().back(), clock_.now());
+  ASSERT_TRUE(reaches(id, JobState::running));
+  execute(broker::Tick{}, seconds(55));
+  ASSERT_TRUE(eventually([&] { return job(id).attempt().paused; }));
+  EXPECT_EQ(driver_.state(driver_.ids().back()), connector::RunState::suspended);
+
+  connector_.reset();
+  execute(broker::FundAccount{id_of<BillingAccountId>(1), money, id_of<TransferId>(77), Uuid{7, 7}});
+  execute(broker::Tick{}, seconds(55) + broker::kRenewalRetry + seconds(5));
+  EXPECT_FALSE(job(id).pause_wanted);
+  connect();
+  ASSERT_TRUE(eventually([&] { return !job(id).attempt().paused; }));
+  EXPECT_EQ(driver_.state(driver_.ids().back()), connector::RunState::running);
 }
 
 TEST_F(LinkTest, ARefusalByTheSchedulerGoesBackSigned) {

@@ -160,6 +160,17 @@ int FakeDriver::submissions() const {
   const std::scoped_lock lock(mutex_);
   return submissions_;
 }
+Status FakeDriver::set_paused(const std::string& id, const connector::LocalUser&, bool paused) {
+  const std::scoped_lock lock(mutex_);
+  runs_[id].status.state = paused ? connector::RunState::suspended : connector::RunState::running;
+  return {};
+}
+
+connector::RunState FakeDriver::state(const std::string& id) const {
+  const std::scoped_lock lock(mutex_);
+  return runs_.at(id).status.state;
+}
+
 std::vector<std::string> FakeDriver::cancels() const {
   const std::scoped_lock lock(mutex_);
   return cancels_;
@@ -281,11 +292,11 @@ Member LinkWorld::enrol(const std::string& name) {
   return member;
 }
 
-JobId LinkWorld::submit(std::int64_t cores) {
+JobId LinkWorld::submit(std::int64_t cores, Duration hold_window) {
   const auto script = blobs_.put(broker::BlobKind::script, std::as_bytes(std::span(kScript)));
   EXPECT_TRUE(script);
   const JobId job = id_of<JobId>(++serial_);
-  broker::JobSpec spec{.name = "primes of the day", .script = *script, .need = {.cores = cores, .nodes = 1, .mem_mib = 1024}, .walltime = hours(1)};
+  broker::JobSpec spec{.name = "primes of the day", .script = *script, .need = {.cores = cores, .nodes = 1, .mem_mib = 1024}, .walltime = hours(1), .hold_window = hold_window};
   const auto done = engine_->execute({.now = clock_.now(), .body = broker::SubmitJob{job, id_of<AttemptId>(++serial_), id_of<HoldId>(++serial_),
                                                                                      id_of<BillingAccountId>(1), id_of<UserId>(1), {}, spec}});
   EXPECT_TRUE(done) << done.error().message();

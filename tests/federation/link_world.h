@@ -57,6 +57,7 @@ class FakeDriver final : public connector::Driver {
   Result<std::optional<std::string>> find_by_marker(const std::string& marker) override;
   Result<std::map<std::string, connector::RunStatus>> poll(const std::map<std::string, std::string>& markers) override;
   Status cancel(const std::string& id, const connector::LocalUser& user) override;
+  Status set_paused(const std::string& id, const connector::LocalUser& user, bool paused) override;
   Result<connector::LogPiece> read_log(const std::string& id, const connector::LocalUser& user, const std::string& path,
                                        std::int64_t offset, std::int64_t max_bytes) override;
 
@@ -67,6 +68,7 @@ class FakeDriver final : public connector::Driver {
   std::vector<std::string> ids() const;  // in order of submission
   int submissions() const;
   std::vector<std::string> cancels() const;
+  connector::RunState state(const std::string& id) const;
   void answer_submissions(std::optional<Error> error, bool yet_taken = false);  // yet_taken: the run exists all the same
   void answer_markers(std::optional<Error> error);
   void answer_polls(std::optional<Error> error);
@@ -107,7 +109,7 @@ class LinkWorld : public ::testing::Test {
   Member enrol(const std::string& name);
   // As the edge passes one on.
   std::string certificate(CenterId center, ConnectorId connector, Duration lifetime = hours(1)) const;
-  JobId submit(std::int64_t cores = 2);
+  JobId submit(std::int64_t cores = 2, Duration hold_window = {});
   void cancel(JobId job);
   broker::Job job(JobId id);
   broker::Center center(CenterId id);

@@ -1,6 +1,8 @@
 // A shared wallet's rules: whether it takes jobs, how far it may go, and what each member may commit.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "broker/adapters/api/api.h"
 #include "broker/domain/text.h"
 
@@ -57,12 +59,26 @@ Result<v1::Wallet> Api::set_credit_limit(const v1::SetCreditLimitRequest& reques
 
 Result<v1::Wallet> Api::set_account_policy(const v1::SetAccountPolicyRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
-  CHECK_OK(require(caller, {Role::finance, Role::operator_}));
   TRY(const BillingAccountId account, id_or_not_found<BillingAccountIdKind>(request.account()));
+  if (request.has_frozen() || !caller.has(Role::operator_)) {
+    if (request.has_frozen())
+      CHECK_OK(require(caller, {Role::finance, Role::operator_}));
+    else
+      CHECK_OK(may_rule(caller, account));
+  }
   CHECK_OK(check_text("reason", request.reason(), kMaxReason, true));
   CHECK_OK(check_text("zone", request.zone(), 100, true));
-  CHECK_OK(run(caller, request.key(), fingerprint("SetAccountPolicy", request),
-               SetAccountPolicy{.account = account, .frozen = request.frozen(), .reason = request.reason(), .zone = request.zone()}));
+  SetAccountPolicy command{.account = account, .reason = request.reason()};
+  if (request.has_frozen()) command.frozen = request.frozen();
+  if (request.has_zone()) command.zone = request.zone();
+  if (request.has_pause_limit_ms()) command.pause_limit = milliseconds(request.pause_limit_ms());
+  if (request.has_when_empty()) {
+    const auto known = {WhenEmpty::stop, WhenEmpty::pause};
+    const auto found = std::ranges::find(known, request.when_empty(), [](WhenEmpty policy) { return name(policy); });
+    if (found == known.end()) return fail(ErrorCode::invalid_argument, "when_empty must be stop or pause.");
+    command.when_empty = *found;
+  }
+  CHECK_OK(run(caller, request.key(), fingerprint("SetAccountPolicy", request), std::move(command)));
   return wallet_of(account);
 }
 

@@ -65,6 +65,7 @@ Result<JobSpec> read_spec(const v1::JobSpec& in, const std::function<CenterId(st
   CHECK_OK(check_range("spec.mem_mib", in.mem_mib(), 0, kMaxMemMib));
   CHECK_OK(check_range("spec.walltime_ms", in.walltime_ms(), 1'000, kMaxWalltime.ms));
   CHECK_OK(check_range("spec.expected_ms", in.expected_ms(), 0, kMaxWalltime.ms));
+  CHECK_OK(check_range("spec.hold_window_ms", in.hold_window_ms(), 0, kMaxWalltime.ms));
   spec.name = in.name();
   spec.need = {.cores = std::max<std::int64_t>(in.cores(), 1), .gpus = in.gpus(),
                .nodes = std::max<std::int64_t>(in.nodes(), 1), .mem_mib = in.mem_mib()};
@@ -74,6 +75,7 @@ Result<JobSpec> read_spec(const v1::JobSpec& in, const std::function<CenterId(st
   spec.expected = milliseconds(in.expected_ms());
   spec.qos = in.qos();
   spec.project = in.project();
+  spec.hold_window = milliseconds(in.hold_window_ms());
   if (!in.objective().empty()) {
     const auto* found = std::ranges::find(kObjectives, in.objective(), [](Objective o) { return name(o); });
     if (found == std::end(kObjectives))
@@ -111,6 +113,7 @@ void fill(v1::JobSpec& out, const JobSpec& spec, Unit, const Market& market) {
   if (!spec.center.is_nil()) out.set_center(center_name(market, spec.center));
   out.set_qos(spec.qos);
   out.set_project(spec.project);
+  out.set_hold_window_ms(spec.hold_window.ms);
 }
 
 constexpr std::array<std::string_view, 7> kDays = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};

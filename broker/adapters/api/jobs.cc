@@ -5,6 +5,7 @@
 
 #include "bank/claims.h"
 #include "broker/adapters/api/api.h"
+#include "broker/domain/renewal.h"
 
 namespace bourse::broker::api {
 namespace {
@@ -45,6 +46,20 @@ std::optional<JobState> job_state_named(std::string_view text) {
   return std::nullopt;
 }
 
+// How far its hold reaches, and what stands in the way of more.
+void fill_cover(v1::Job& out, const Job& job, Unit unit, Instant now) {
+  if (job.spec.hold_window.ms == 0 || !runs(job)) return;
+  v1::Cover& cover = *out.mutable_cover();
+  cover.set_covered_ms(job.covered.ms);
+  cover.set_paused(job.attempt().paused);
+  if (!job.attempt().paused) cover.set_covered_until_ms((now + (job.covered - ran_at_most(job, now))).unix_ms);
+  if (!job.shortage) return;
+  cover.set_shortage(std::string(info(job.shortage->code).name));
+  cover.set_detail(job.shortage->detail);
+  fill(*cover.mutable_needed(), job.shortage->needed, unit);
+  cover.set_warned_ms(job.shortage->since.unix_ms);
+}
+
 Unit unit_of(const Market& market, BillingAccountId id) {
   const BillingAccount* account = market.account(id);
   return account == nullptr ? kCny : account->unit;
@@ -60,13 +75,14 @@ Amount charged_of(const Job& job) {
 
 Result<v1::Job> Api::job_seen_by(const Caller& caller, JobId id) {
   struct Found { v1::Job view; CenterId center; bool live = false; };
-  TRY(std::optional<Found> found, look([caller, id](const Market& market) -> std::optional<Found> {
+  TRY(std::optional<Found> found, look([caller, id, now = parts_.clock.now()](const Market& market) -> std::optional<Found> {
         const Job* job = market.job(id);
         if (job == nullptr || !may_see(caller, market, job->account)) return std::nullopt;
         Found out{.view = {}, .center = job->attempt().center, .live = !is_final(job->state)};
         const Unit unit = unit_of(market, job->account);
         const ledger::Hold* hold = market.ledger().hold(job->hold);
         fill_summary(out.view, *job, hold == nullptr ? job->plan().cap : hold->amount, charged_of(*job), unit, market);
+        fill_cover(out.view, *job, unit, now);
         fill(*out.view.mutable_decision(), job->decision, job->spec, unit, market);
         return out;
       }));
@@ -209,7 +225,7 @@ Result<Api::LogTarget> Api::log_target(const v1::GetLogRequest& request) {
 }
 
 Result<v1::Wallet> Api::wallet_of(BillingAccountId id) {
-  TRY(v1::Wallet wallet, look([id](const Market& market) {
+  TRY(v1::Wallet wallet, look([id, now = parts_.clock.now()](const Market& market) {
         v1::Wallet out;
         const BillingAccount* account = market.account(id);
         const ledger::Account* wallet = account == nullptr ? nullptr : market.ledger().account(account->wallet);
@@ -225,6 +241,14 @@ Result<v1::Wallet> Api::wallet_of(BillingAccountId id) {
         out.set_frozen(account->frozen);
         out.set_frozen_reason(account->frozen_reason);
         if (!wallet->credit_limit.is_zero()) out.set_credit_limit(to_text(wallet->credit_limit));
+        out.set_zone(account->zone.empty() ? "UTC" : account->zone);
+        out.set_when_empty(std::string(name(account->when_empty)));
+        out.set_pause_limit_ms(account->pause_limit.ms > 0 ? account->pause_limit.ms : kPauseLimit.ms);
+        if (const Forecast forecast = market.forecast(id, now); forecast.jobs > 0) {
+          out.mutable_forecast()->set_jobs(forecast.jobs);
+          out.mutable_forecast()->set_an_hour(to_text(forecast.an_hour));
+          if (forecast.runs_out) out.mutable_forecast()->set_runs_out_ms(forecast.runs_out->unix_ms);
+        }
         return out;
       }));
   if (wallet.account().empty()) return fail(ErrorCode::not_found, "There is no such billing account.");

@@ -71,7 +71,7 @@ void add_attempts(pqxx::transaction_base& work, const std::string& job, Rows& ou
                    row["fence"].as<int>() == 1 ? position_column(row["submitted_seq"]) : first});
   }
   static constexpr std::string_view kHappenings[] = {"", "accepted by the center", "queued", "started", "ended", "cancelled",
-                                                     "rejected", "never submitted", "unknown"};
+                                                     "rejected", "never submitted", "unknown", "paused", "resumed"};
   for (const auto& row : work.exec_params(
            "SELECT attempt, happening, scheduler_job, exit_code, reason, journal_seq, " BOURSE_MS("at") " AS ms "
            "FROM market.attempt_events WHERE job = $1 ORDER BY journal_seq, idx", job)) {
@@ -83,6 +83,24 @@ void add_attempts(pqxx::transaction_base& work, const std::string& job, Rows& ou
     if (const std::string reason = row["reason"].c_str(); !reason.empty()) text += ": " + reason;
     out.push_back({"event", to_text(id_column<AttemptIdKind>(row["attempt"])), text, instant_column(row["ms"]),
                    position_column(row["journal_seq"])});
+  }
+}
+
+void add_renewals(pqxx::transaction_base& work, const std::string& job, Rows& out) {
+  for (const auto& row : work.exec_params(
+           "SELECT r.kind, r.micros, r.covered_ms, r.detail, r.journal_seq, j.hold, j.unit, " BOURSE_MS("r.at") " AS ms "
+           "FROM market.renewals r JOIN market.jobs j ON j.id = r.job WHERE r.job = $1 ORDER BY r.journal_seq, r.idx", job)) {
+    const double covered = static_cast<double>(int64_column(row["covered_ms"])) / static_cast<double>(hours(1).ms);
+    const std::string amount = micros(row["micros"]) + " " + row["unit"].c_str();
+    const std::string detail = row["detail"].c_str();
+    std::string text;
+    switch (row["kind"].as<int>()) {
+      case 1: text = fmt::format("{} more held, for {:.2f} hours in all", amount, covered); break;
+      case 2: text = fmt::format("{} more could not be held, {:.2f} hours are left: {}", amount, covered, detail); break;
+      case 3: text = "to be paused: " + detail; break;
+      default: text = "to go on: " + detail;
+    }
+    out.push_back({"renewal", to_text(id_column<HoldIdKind>(row["hold"])), text, instant_column(row["ms"]), position_column(row["journal_seq"])});
   }
 }
 
@@ -183,6 +201,7 @@ Result<Rows> Queries::trace_job(JobId job) {
     add_job(work, id, rows);
     add_hold(work, id, rows);
     add_attempts(work, id, rows);
+    add_renewals(work, id, rows);
     add_captures(work, id, rows);
     add_adjustments(work, id, rows);
     // The order of the chain where one journal row holds several steps; then the order in which they were read.

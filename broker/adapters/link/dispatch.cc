@@ -1,4 +1,4 @@
-// Orders and cancels: what the engine's outbox has for a center, signed and sent.
+// Orders: what the engine's outbox has for a center, signed and sent. What is to be cancelled or paused follows (controls.cc).
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -31,6 +31,7 @@ void Switchboard::committed(const std::vector<Event>& events) {
     sealed = sealed || std::holds_alternative<StatementSealed>(event);
     if (const auto* ordered = std::get_if<AttemptOrdered>(&event)) jobs.push_back(ordered->job);
     if (const auto* cancel = std::get_if<CancelRequested>(&event)) jobs.push_back(cancel->job);
+    if (const auto* pause = std::get_if<PauseRequested>(&event)) jobs.push_back(pause->job);
     if (const auto* changed = std::get_if<CenterStateChanged>(&event)) centers.push_back(changed->center);
   }
   if (jobs.empty() && centers.empty() && !sealed) return;
@@ -56,7 +57,7 @@ void Switchboard::committed(const std::vector<Event>& events) {
 
 void Switchboard::on_changed(std::vector<JobId> jobs, std::vector<CenterId> centers) {
   struct Found {
-    std::vector<std::pair<CenterId, JobId>> orders, cancels;
+    std::vector<std::pair<CenterId, JobId>> orders, cancels, pauses;
     std::vector<CenterId> quarantined;
   };
   auto look = [this, door = door_, jobs = std::move(jobs), centers = std::move(centers)](const Market& market) {
@@ -67,6 +68,7 @@ void Switchboard::on_changed(std::vector<JobId> jobs, std::vector<CenterId> cent
       const CenterId center = job->attempt().center;
       if (!job->attempt().happened) found.orders.emplace_back(center, id);
       if (job->cancel_requested) found.cancels.emplace_back(center, id);
+      if (pause_due(*job, center)) found.pauses.emplace_back(center, id);
     }
     for (const CenterId id : centers)
       if (const Center* center = market.center(id); center != nullptr && center->state == CenterState::quarantined) found.quarantined.push_back(id);
@@ -78,6 +80,8 @@ void Switchboard::on_changed(std::vector<JobId> jobs, std::vector<CenterId> cent
         if (Session* session = current(center)) session->orders.push_back(job), touched.insert(center);
       for (const auto& [center, job] : found.cancels)
         if (Session* session = current(center)) session->cancels.push_back(job), touched.insert(center);
+      for (const auto& [center, job] : found.pauses)
+        if (Session* session = current(center)) session->pauses.push_back(job), touched.insert(center);
       for (const CenterId center : touched) pump(*current(center));
       for (const CenterId center : found.quarantined)
         if (Session* session = current(center)) refuse(*session, {ErrorCode::forbidden, "the center is quarantined"});
@@ -89,7 +93,7 @@ void Switchboard::on_changed(std::vector<JobId> jobs, std::vector<CenterId> cent
 
 void Switchboard::pump(Session& session) {
   if (session.stage != Stage::open || session.fetching || session.stream->queued() >= kMaxFramesAhead) return;
-  if (session.orders.empty()) return send_cancels(session);
+  if (session.orders.empty()) return session.cancels.empty() ? send_pauses(session) : send_cancels(session);
   const std::size_t count = std::min(session.orders.size(), federation::kMaxOrdersPerBatch);
   std::vector<JobId> next(session.orders.begin(), session.orders.begin() + static_cast<std::ptrdiff_t>(count));
   session.orders.erase(session.orders.begin(), session.orders.begin() + static_cast<std::ptrdiff_t>(count));
@@ -147,42 +151,6 @@ void Switchboard::send_orders(Session& session, std::vector<DueOrder> due) {
     *frame.mutable_orders()->mutable_batch() = federation::seal(order_key_, federation::kOrderBatchType, batch.SerializeAsString());
     if (!send(session, std::move(frame))) return;
   }
-}
-
-void Switchboard::send_cancels(Session& session) {
-  if (session.cancels.empty() || session.fetching) return;
-  session.fetching = true;
-  ask_engine<std::vector<DueCancel>>(
-      session.number,
-      [jobs = std::exchange(session.cancels, {}), center = session.peer.center](const Market& market) {
-        std::vector<DueCancel> due;
-        for (const JobId id : jobs) {
-          const Job* job = market.job(id);
-          if (job == nullptr || is_final(job->state) || !job->cancel_requested || job->attempt().center != center || job->attempt().closed) continue;
-          due.push_back({id, job->attempt().id, job->attempt().fence, job->reason});
-        }
-        return due;
-      },
-      [this](Session& fetched, const std::vector<DueCancel>& due) {
-        fetched.fetching = false;
-        if (fetched.stage != Stage::open) return;
-        for (std::size_t at = 0; at < due.size();) {
-          wire::CancelBatch batch;
-          batch.set_version(1);
-          batch.set_center(federation::to_bytes(fetched.peer.center));
-          for (; at < due.size() && static_cast<std::size_t>(batch.cancels_size()) < 1'000; ++at) {
-            wire::Cancel& cancel = *batch.add_cancels();
-            cancel.set_job(federation::to_bytes(due[at].job));
-            cancel.set_attempt(federation::to_bytes(due[at].attempt));
-            cancel.set_fence(due[at].fence);
-            cancel.set_reason(due[at].reason);
-          }
-          wire::BrokerFrame frame;
-          *frame.mutable_cancels() = federation::seal(order_key_, federation::kCancelBatchType, batch.SerializeAsString());
-          if (!send(fetched, std::move(frame))) return;
-        }
-        pump(fetched);
-      });
 }
 
 std::shared_ptr<const std::string> Switchboard::script(const Hash256& hash) {

@@ -92,6 +92,7 @@ void Switchboard::welcome(Session& session, const wire::Hello& hello, const Welc
   observe(session, true, pools);
   session.orders.assign(known.outbox.orders.begin(), known.outbox.orders.end());
   session.cancels = known.outbox.cancels;
+  session.pauses = known.outbox.pauses;
   send_checkpoint(session);
   pump(session);
 }

@@ -62,8 +62,8 @@ class Switchboard {
     bool reading = true;        // a frame is awaited
     std::deque<JobId> orders;   // to be sent
     bool fetching = false;      // the engine is being asked about some of them
-    std::vector<JobId> cancels;
     std::uint64_t tree_size = 0;  // of the checkpoint that the connector keeps
+    std::vector<JobId> cancels, pauses;
   };
   struct Files {
     std::shared_ptr<FilesStream> stream;
@@ -92,6 +92,12 @@ class Switchboard {
     AttemptId attempt;
     std::uint32_t fence = 0;
     std::string reason;
+  };
+  struct DuePause {
+    JobId job;
+    AttemptId attempt;
+    std::uint32_t fence = 0;
+    bool paused = false;
   };
   struct Welcomed {  // what the engine knows when a session opens
     ReportChain chain;
@@ -141,7 +147,11 @@ class Switchboard {
   void on_changed(std::vector<JobId> jobs, std::vector<CenterId> centers);
   void pump(Session& session);
   void send_orders(Session& session, std::vector<DueOrder> orders);
+  // controls.cc
+  static bool pause_due(const Job& job, CenterId center);
   void send_cancels(Session& session);
+  void send_pauses(Session& session);
+  // dispatch.cc
   std::shared_ptr<const std::string> script(const Hash256& hash);
 
   // logs.cc

@@ -39,7 +39,7 @@ Result<ReportRecord> read_event(const wire::JobEvent& in) {
   TRY(out.job, federation::id_of<JobId>(in.job(), "event.job"));
   TRY(out.attempt, federation::id_of<AttemptId>(in.attempt(), "event.attempt"));
   TRY(out.order_hash, federation::hash_of(in.order_hash(), "event.order_hash"));
-  if (in.kind() < wire::JobEvent::ACCEPTED || in.kind() > wire::JobEvent::UNKNOWN)
+  if (in.kind() < wire::JobEvent::ACCEPTED || in.kind() > wire::JobEvent::RESUMED)
     return fail(ErrorCode::invalid_argument, "event.kind: unknown");
   if (!is_printable(in.scheduler_job(), kMaxText)) return fail(ErrorCode::invalid_argument, "event.scheduler_job: not printable");
   if (in.reason().size() > kMaxReason) return fail(ErrorCode::invalid_argument, "event.reason: too long");

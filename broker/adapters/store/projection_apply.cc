@@ -262,7 +262,7 @@ struct Apply {
       if (job->started_at.unix_ms == 0) job->started_at = e.at;
     }
     // A late report never takes an attempt back to where it was before.
-    if (e.happening == Happening::unknown || static_cast<std::int16_t>(e.happening) <= attempt->happened) return {};
+    if (e.happening >= Happening::unknown || static_cast<std::int16_t>(e.happening) <= attempt->happened) return {};
     attempt->happened = static_cast<std::int16_t>(e.happening);
     job->state = after(e.happening, job->state);
     if (e.happening >= Happening::ended) {

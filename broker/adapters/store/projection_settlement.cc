@@ -9,7 +9,31 @@ std::unexpected<Error> not_projected(const EventPlace& place, const char* what, 
 }
 
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const AccountPolicySet& e) {
-  state.policies.rows.add(e.account, place.seq, place.idx, e.frozen, e.reason, e.zone, e.at);
+  state.policies.rows.add(e.account, place.seq, place.idx, e.frozen, e.reason, e.zone, e.at, e.when_empty,
+                         e.pause_limit.ms);
+  return {};
+}
+
+namespace {
+
+// Kinds of market.renewals.
+enum class Renewal : std::int16_t { held = 1, short_of_money = 2, pause = 3, resume = 4 };
+
+}  // namespace
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const HoldRenewed& e) {
+  state.renewals.rows.add(e.job, place.seq, place.idx, Renewal::held, e.extra, e.covered.ms, std::string(), e.at);
+  return {};
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const RenewalRefused& e) {
+  const Shortage& s = e.shortage;
+  state.renewals.rows.add(e.job, place.seq, place.idx, Renewal::short_of_money, s.needed, (s.runs_out - s.since).ms, s.detail, s.since);
+  return {};
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const PauseRequested& e) {
+  state.renewals.rows.add(e.job, place.seq, place.idx, e.paused ? Renewal::pause : Renewal::resume, Amount{}, std::int64_t{0}, e.reason, e.at);
   return {};
 }
 

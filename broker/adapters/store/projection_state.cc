@@ -160,7 +160,9 @@ ProjectionState::ProjectionState() {
       "COPY market.quarantined_records (journal_seq, idx, center, report_seq, record, code, job, attempt, report, detail, at) "
       "FROM STDIN (FORMAT binary)";
   policies.copy =
-      "COPY market.account_policies (account, journal_seq, idx, frozen, reason, zone, at) FROM STDIN (FORMAT binary)";
+      "COPY market.account_policies (account, journal_seq, idx, frozen, reason, zone, at, when_empty, pause_limit_ms) FROM STDIN (FORMAT binary)";
+  renewals.copy =
+      "COPY market.renewals (job, journal_seq, idx, kind, micros, covered_ms, detail, at) FROM STDIN (FORMAT binary)";
   limits.copy =
       "COPY market.member_limits (account, \"user\", journal_seq, idx, total_micros, per_day_micros, per_month_micros, "
       "per_job_micros, at) FROM STDIN (FORMAT binary)";

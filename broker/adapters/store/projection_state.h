@@ -26,7 +26,7 @@ struct ProjectionState {
   RowCache<PeriodRow> periods;
 
   AddedRows transfers, refusals, billing_accounts, members, contracts, settlement_rows, prices, discounts, attempt_events, captures, lines, reports,
-      quarantined, commands, policies, limits, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
+      quarantined, commands, policies, limits, renewals, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
       disputes, dispute_resolutions, payment_files, payment_file_payouts, invoices, invoice_lines, invoice_moves;
 
   ProjectionState();
@@ -38,7 +38,7 @@ struct ProjectionState {
   template <class Visit>
   void each_added(Visit&& visit) {
     for (AddedRows* added : {&transfers, &refusals, &billing_accounts, &members, &contracts, &settlement_rows, &prices, &discounts, &attempt_events,
-                             &captures, &lines, &reports, &quarantined, &commands, &policies, &limits, &proposals, &proposal_ends, &payees,
+                             &captures, &lines, &reports, &quarantined, &commands, &policies, &limits, &renewals, &proposals, &proposal_ends, &payees,
                              &payouts, &payout_periods, &payout_settlements, &adjustments, &disputes,
                              &dispute_resolutions, &payment_files, &payment_file_payouts, &invoices, &invoice_lines,
                              &invoice_moves})
@@ -73,6 +73,9 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const D
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const PayoutsExported& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const InvoiceRequested& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const InvoiceMoved& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const HoldRenewed& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const RenewalRefused& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const PauseRequested& event);
 std::unexpected<Error> not_projected(const EventPlace& place, const char* what, Uuid id);
 // Second pass. Errors: integrity.
 Status apply(ProjectionState& state, EventPlace& place, const Event& event);

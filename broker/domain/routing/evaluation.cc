@@ -92,7 +92,7 @@ void Evaluation::refuse_late() {
 
 std::optional<Amount> Evaluation::cap_of(std::size_t pool) {
   const std::uint32_t cls = prices_.cls[pool];
-  return s_.caps.of(cls, [&] { return dearest_price(prices_.classes[cls], spec_.need, spec_.walltime); });
+  return s_.caps.of(cls, [&] { return dearest_price(prices_.classes[cls], spec_.need, spec_.held_first()); });
 }
 
 void Evaluation::refuse_below_settlement() {
@@ -110,13 +110,13 @@ void Evaluation::refuse_below_settlement() {
   }
 }
 
-// The cap is the whole walltime's price. A pool's scaled rate decides it at once unless it lies in the narrow band where
+// The cap is the price of the walltime or hold window. A pool's scaled rate decides it at once unless it lies in the narrow band where
 // rounding matters; those pools are rated. A cap beyond what an amount can hold is over any budget, also when none is given.
 void Evaluation::refuse_dear() {
   using Wide = unsigned __int128;
   constexpr Wide kTop = std::numeric_limits<std::int32_t>::max();  // of a rate
   const Amount budget = std::max(spec_.budget.value_or(Amount{std::numeric_limits<std::int64_t>::max()}), Amount{});
-  const auto longest = static_cast<std::uint64_t>(spec_.walltime.ms >> scale_.drop);
+  const auto longest = static_cast<std::uint64_t>(spec_.held_first().ms >> scale_.drop);
   const Wide limit = scale_.wide_of(budget);
   const Wide room = limit > scale_.slack + Wide{2} ? (limit - scale_.slack - 2) / (longest + 1) : 0;
   const Wide within = room > scale_.rate_error ? room - scale_.rate_error : 0;  // rates below it surely fit

@@ -1,5 +1,6 @@
 #include "connectors/local/shim/job_folder.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <limits>
 
@@ -82,9 +83,18 @@ Result<JobRequest> parse_request(std::string_view text) {
   return fields.finish(std::move(r));
 }
 
+namespace {
+
+std::string name(JobState state) {
+  if (state == JobState::running) return "running";
+  return state == JobState::paused ? "paused" : "ended";
+}
+
+}  // namespace
+
 std::string to_text(const JobStatus& s) {
   KeyValues values;
-  values.set("state", s.state == JobState::running ? "running" : "ended");
+  values.set("state", name(s.state));
   values.set("shim_pid", s.shim_pid), values.set("shim_start", s.shim_start), values.set("session", s.session);
   values.set("boot_id", s.boot_id), values.set("cpus", s.cpus), values.set("started_ms", s.started.unix_ms);
   values.set("running_ms", s.running.ms), values.set("exit_code", std::int64_t{s.exit_code}), values.set("reason", s.reason);
@@ -104,8 +114,10 @@ Result<JobStatus> parse_status(std::string_view text) {
   fields.integer("exit_code", s.exit_code, 0, 255), fields.text("reason", s.reason), fields.integer("user_ms", s.user_ms);
   fields.integer("system_ms", s.system_ms), fields.integer("max_rss_kib", s.max_rss_kib);
   fields.integer("log_dropped", s.log_dropped);
-  if (state != "running" && state != "ended") return fail(ErrorCode::integrity, "unknown state");
-  s.state = state == "running" ? JobState::running : JobState::ended;
+  const auto states = {JobState::running, JobState::ended, JobState::paused};
+  const auto known = std::ranges::find(states, state, name);
+  if (known == states.end()) return fail(ErrorCode::integrity, "unknown state");
+  s.state = *known;
   return fields.finish(std::move(s));
 }
 
@@ -131,6 +143,12 @@ Result<JobStatus> JobFolder::status() const {
 
 Status JobFolder::write_status(const JobStatus& status) const { return host::write_durably(file("status"), to_text(status)); }
 Status JobFolder::request_cancel() const { return host::write_durably(file("cancel"), ""); }
+Status JobFolder::request_pause(bool paused) const {
+  if (paused) return host::write_durably(file("pause"), "");
+  if (::unlink(file("pause").c_str()) == 0 || errno == ENOENT) return {};
+  return fail(ErrorCode::unavailable, "removing " + file("pause"));
+}
+bool JobFolder::pause_requested() const { return ::access(file("pause").c_str(), F_OK) == 0; }
 bool JobFolder::cancel_requested() const { return ::access(file("cancel").c_str(), F_OK) == 0; }
 
 Result<bool> JobFolder::held() const {

@@ -4,6 +4,7 @@
 //   script   the bytes to run                          written by the driver before `request`
 //   request  what was asked for                        its appearance is the moment of submission
 //   cancel   exists once somebody asked for the end    driver
+//   pause    exists while it is to stand still         driver
 //   lock     locked as long as a shim lives            shim
 //   status   what became of it                         shim (driver: only for a run that no shim holds)
 #pragma once
@@ -39,7 +40,7 @@ struct JobRequest {
   std::int64_t max_log_bytes = 64 << 20;  // what comes beyond is dropped
 };
 
-enum class JobState : std::uint8_t { running = 1, ended = 2 };
+enum class JobState : std::uint8_t { running = 1, ended = 2, paused = 3 };
 
 struct JobStatus {
   JobState state = JobState::running;
@@ -49,7 +50,7 @@ struct JobStatus {
   std::string boot_id;
   std::string cpus;              // the CPUs it is pinned to ("0,1"); empty = not pinned
   Instant started;               // 0 = it never ran
-  Duration running;              // by the monotonic clock, since the start
+  Duration running;              // by the monotonic clock, since the start, without the time it stood still
   std::int32_t exit_code = 0;    // 128 + signal when a signal ended it
   std::string reason;            // "", "cancelled", "walltime", "memory", "terminated", "lost", "not started: …"
   // For information; money never follows from these.
@@ -81,6 +82,8 @@ class JobFolder {
   Status write_status(const JobStatus& status) const;
   Status request_cancel() const;
   bool cancel_requested() const;
+  Status request_pause(bool paused) const;
+  bool pause_requested() const;
 
   // True while a shim lives, whatever the files say. Errors: unavailable.
   Result<bool> held() const;

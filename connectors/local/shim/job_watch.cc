@@ -100,11 +100,14 @@ void JobWatch::attend() {
   save();
 }
 
-Duration JobWatch::running_time() const { return milliseconds(clock_.monotonic().ms - started_.ms); }
+Duration JobWatch::running_time() const {
+  const Duration until = stopped_at_.value_or(clock_.monotonic());
+  return milliseconds(until.ms - started_.ms - stood_still_.ms);
+}
 
 void JobWatch::wait_for_something() {
   std::int64_t until = next_tick_.ms;
-  if (phase_ == Phase::running) until = std::min(until, started_.ms + request_.walltime.ms);
+  if (phase_ == Phase::running && !stopped_at_) until = std::min(until, started_.ms + stood_still_.ms + request_.walltime.ms);
   if (phase_ == Phase::ending) until = std::min(until, kill_at_.ms);
   if (phase_ == Phase::killing) until = std::min(until, clock_.monotonic().ms + kKillInterval.ms);
   const std::int64_t wait = std::max<std::int64_t>(0, until - clock_.monotonic().ms);
@@ -170,9 +173,25 @@ void JobWatch::tick() {
   if (now < next_tick_) return;
   next_tick_ = later(now, kStatusInterval);
   if (folder_.cancel_requested()) end(kCancelled);
+  keep_pace();
   if (!main_ended_) job_.running = running_time();
   sample();
   save();
+}
+
+// A tree that is standing still is told so again, for a process may have been born in between.
+void JobWatch::keep_pace() {
+  const bool stand = phase_ == Phase::running && folder_.pause_requested();
+  if (stand) {
+    signal_tree(SIGSTOP);
+    if (!stopped_at_) stopped_at_ = clock_.monotonic();
+    job_.state = JobState::paused;
+  } else if (stopped_at_) {
+    stood_still_ = later(stood_still_, milliseconds(clock_.monotonic().ms - stopped_at_->ms));
+    stopped_at_.reset();
+    job_.state = JobState::running;
+    signal_tree(SIGCONT);
+  }
 }
 
 void JobWatch::sample() {
@@ -196,6 +215,7 @@ void JobWatch::end(std::string_view reason) {
   phase_ = reason == kMemory ? Phase::killing : Phase::ending;
   kill_at_ = later(clock_.monotonic(), request_.kill_grace);
   signal_tree(phase_ == Phase::killing ? SIGKILL : SIGTERM);
+  keep_pace();  // what stands still must go on to hear it
 }
 
 void JobWatch::signal_tree(int number) {

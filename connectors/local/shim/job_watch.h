@@ -38,6 +38,7 @@ class JobWatch {
   void reap();
   void look_at_signals();
   void tick();
+  void keep_pace();
   void sample();
   void end(std::string_view reason);
   void signal_tree(int number);
@@ -54,6 +55,8 @@ class JobWatch {
   std::int64_t logged_ = 0;  // bytes in the log
   Phase phase_ = Phase::running;
   Duration started_{};       // monotonic
+  std::optional<Duration> stopped_at_;  // monotonic, while it stands still
+  Duration stood_still_{};   // before that
   Duration next_tick_{};
   Duration kill_at_{};       // while ending
   bool main_ended_ = false;

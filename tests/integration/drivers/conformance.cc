@@ -106,6 +106,28 @@ TEST_F(Conformance, CancelEndsTheWholeTree) {
   EXPECT_FALSE(std::filesystem::exists(std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", gone)));
 }
 
+TEST_F(Conformance, APausedRunStandsStillAndItsTimeDoesNotCount) {
+  const std::string id = submit(request("#!/bin/bash\nfor i in $(seq 1 400); do echo tick; sleep 0.1; done\n"));
+  wait_for_log(id, "tick");
+  ASSERT_TRUE(driver_->set_paused(id, user(), true));
+  wait(id, "that it stands", [](const RunStatus& s) { return s.state == RunState::suspended; });
+  const Duration before = poll(id).running;
+  const std::size_t said = log_of(id).size();
+  std::this_thread::sleep_for(std::chrono::seconds(5));
+  const RunStatus stands = poll(id);
+  EXPECT_EQ(stands.state, RunState::suspended);
+  EXPECT_LE(stands.running.ms, before.ms + 1000) << "a second of rounding";
+  EXPECT_LE(log_of(id).size(), said + 3 * 5);
+  restart();
+  ASSERT_TRUE(driver_->set_paused(id, user(), false));
+  wait(id, "that it goes on", [](const RunStatus& s) { return s.state == RunState::running; });
+  wait(id, "more", [&](const RunStatus& s) { return s.running.ms > before.ms + 2000; });
+  ASSERT_TRUE(driver_->set_paused(id, user(), true));
+  wait(id, "that it stands again", [](const RunStatus& s) { return s.state == RunState::suspended; });
+  ASSERT_TRUE(driver_->cancel(id, user()));
+  EXPECT_EQ(wait_over(id).state, RunState::cancelled);
+}
+
 TEST_F(Conformance, QueuesBeyondTheCoresAndCancelsInTheQueue) {
   auto whole = request("#!/bin/sh\necho started; while [ ! -e go ]; do sleep 0.1; done\n");
   const auto pools = driver_->probe({pool()}).value();

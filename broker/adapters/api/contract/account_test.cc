@@ -1,4 +1,5 @@
 // A shared wallet's rules as its owner and finance set them, and a center's own tariff as its users pay it.
+#include "base/sha256.h"
 #include "broker/adapters/api/contract/market_world.h"
 
 namespace bourse::test {
@@ -83,6 +84,54 @@ TEST_F(Accounts, AFrozenOneTakesNoJobs) {
   EXPECT_EQ(submits(ada_), "account_frozen");
   ASSERT_TRUE(policy(finance_, false, "Asia/Shanghai", &wallet).ok());
   EXPECT_EQ(submits(ada_), "");
+}
+
+// Its owner says what becomes of jobs whose money runs out, and no rule takes another back.
+TEST_F(Accounts, AnOwnerRulesOverWhatRuns) {
+  v1::Wallet wallet;
+  ASSERT_TRUE(policy(finance_, true, "Asia/Shanghai", &wallet).ok());
+  v1::SetAccountPolicyRequest request;
+  *request.mutable_principal() = ada_;
+  request.set_key(key());
+  request.set_account(ada_.accounts(0));
+  request.set_when_empty("pause");
+  request.set_pause_limit_ms(hours(5).ms);
+  const Answer ruled = call(&Stub::SetAccountPolicy, request, &wallet);
+  ASSERT_TRUE(ruled.ok()) << ruled.code << " " << ruled.detail;
+  EXPECT_EQ(wallet.when_empty(), "pause");
+  EXPECT_EQ(wallet.pause_limit_ms(), hours(5).ms);
+  EXPECT_TRUE(wallet.frozen());
+  EXPECT_EQ(wallet.zone(), "Asia/Shanghai");
+  request.set_key(key());
+  request.set_when_empty("run");
+  EXPECT_EQ(call(&Stub::SetAccountPolicy, request, &wallet).code, "invalid_argument");
+  *request.mutable_principal() = sign_in("bob", "Demo University", {"user"});
+  request.set_when_empty("stop");
+  request.set_key(key());
+  EXPECT_EQ(call(&Stub::SetAccountPolicy, request, &wallet).code, "not_found");
+}
+
+TEST_F(Accounts, ALongRunIsHeldForAWindowAtATime) {
+  v1::JobSpec service = spec();
+  service.set_walltime_ms(hours(48).ms);
+  service.set_hold_window_ms(hours(2).ms);
+  const v1::Job whole = submit(ada_, spec());
+  const v1::Job job = submit(ada_, service);
+  const AttemptId attempt = this->job(job.id()).attempt().id;
+  const broker::EventRecord started{.job = *parse_id<JobIdKind>(job.id()), .attempt = attempt, .fence = 1, .order_hash = sha256("order"),
+                                    .happening = broker::Happening::started, .at = clock_.now(), .scheduler_job = "1"};
+  report(alpha_, job.id(), {started});
+  const v1::Job running = see(ada_, job.id());
+  EXPECT_EQ(running.cover().covered_ms(), hours(2).ms);
+  EXPECT_GT(running.cover().covered_until_ms(), clock_.now().unix_ms);
+  EXPECT_EQ(running.cover().shortage(), "");
+  EXPECT_EQ(whole.has_cover(), false);
+  v1::ListWalletsRequest wallets;
+  *wallets.mutable_principal() = ada_;
+  v1::ListWalletsReply seen;
+  ASSERT_TRUE(call(&Stub::ListWallets, wallets, &seen).ok());
+  EXPECT_EQ(seen.wallets(0).forecast().jobs(), 1U);
+  EXPECT_GT(seen.wallets(0).forecast().runs_out_ms(), clock_.now().unix_ms);
 }
 
 TEST_F(Accounts, CreditIsLentByTwoPeople) {

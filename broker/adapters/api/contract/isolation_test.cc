@@ -81,6 +81,7 @@ class Isolation : public MarketWorld {
     v1::SetCreditLimitRequest credit;
     credit.set_account(account);
     v1::SetAccountPolicyRequest policy;
+    policy.set_frozen(true);
     policy.set_account(account);
     v1::SetPayeeRequest payee;
     payee.set_center(center);
