@@ -17,6 +17,7 @@ namespace bourse::bench {
 struct BenchOptions {
   Duration duration = seconds(5);  // of each measured stretch
   std::uint64_t seed = 1;
+  std::int64_t days = 365;  // of the year
 };
 
 using Bench = std::function<Result<nlohmann::json>(const BenchOptions&)>;
@@ -25,6 +26,7 @@ Result<nlohmann::json> run_ledger(const BenchOptions& options);
 Result<nlohmann::json> run_paced(const BenchOptions& options);
 Result<nlohmann::json> run_engine(const BenchOptions& options);
 Result<nlohmann::json> run_route(const BenchOptions& options);
+Result<nlohmann::json> run_year(const BenchOptions& options);
 
 // A line to stderr.
 void say(const std::string& text);

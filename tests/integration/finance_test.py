@@ -1,0 +1,138 @@
+"""A user's money on the whole market over HTTPS, with a center that runs real processes: who may spend the last of it, and
+what becomes of a running job when there is none left."""
+
+import concurrent.futures
+import http.client
+import json
+import os
+import shutil
+import ssl
+import sys
+import time
+import unittest
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TESTS)
+
+from demo.centers import LocalCenter  # noqa: E402
+from demo.market import Market  # noqa: E402
+from lib import process, workdir  # noqa: E402
+
+PEOPLE = {"alice": ("alice-pass", ["researchers"]), "bob": ("bob-pass", ["researchers"]), "fiona": ("fiona-pass", ["finance-office"]),
+          "frank": ("frank-pass", ["finance-office"]), "otto": ("otto-pass", ["operators"]), "olga": ("olga-pass", ["operators"])}
+SCRIPT = "#!/bin/bash\nwhile :; do date +%s; sleep 0.2; done\n"
+
+
+class FinanceTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = workdir.fresh_dir("bourse-fi-")
+        cls.market = Market(os.environ["BOURSE_PROGRAMS"], cls.dir, os.environ.get("BOURSE_NODE") or shutil.which("node"),
+                            os.path.join(TESTS, "idp"), PEOPLE)
+        cls.addClassCleanup(cls.market.down)
+        cls.market.start_identity_provider()
+        cls.market.up()
+        cls.people = {name: cls.market.person(name) for name in PEOPLE}
+        for person in cls.people.values():
+            person.login()
+        # A core costs 60.00 an hour: 1.00 a minute.
+        cls.center = LocalCenter(cls.market, cls.dir, "gamma", 2, 1000, {"core_ms": ("60", "core-hour"), "node_ms": ("0", "node-hour"),
+                                                                        "mem_mib_s": ("0", "gib-hour")}, 500)
+        cls.center.join(cls.people["otto"])
+        cls.addClassCleanup(cls.center.stop)
+        cls.people["otto"].propose(cls.people["olga"], "contract", "set", "gamma", "--margin-bps", 500, "--tax-bps", 600)
+        prices = f"{cls.dir}/prices.json"
+        with open(prices, "w", encoding="utf-8") as file:
+            json.dump({"rows": cls.center.price_rows()}, file)
+        cls.people["otto"].propose(cls.people["olga"], "prices", "publish", prices)
+        cls.center.start_connector()
+        cls.center.wait_joined()
+        process.wait_until(lambda: any(o["online"] for o in cls.people["alice"].ask("offers")["offers"]), 30, "an offer")
+
+    def wallet(self, name):
+        return self.people[name].ask("wallet")["wallets"][0]
+
+    def fund(self, name, amount):
+        self.people["fiona"].propose(self.people["frank"], "account", "fund", self.wallet(name)["account"], amount,
+                                     "--bank-reference", f"{name} {amount}")
+
+    def job(self, job):
+        return self.people["alice"].ask("job", "show", job["id"])
+
+    def wait(self, job, what, good, timeout_s=60):
+        return process.wait_until(lambda: (now := self.job(job)) and good(now) and now, timeout_s, what, interval_s=0.3)
+
+    def log_size(self, job):
+        return len(self.people["alice"].run("logs", job["id"]))
+
+    def test_the_last_money_is_spent_once(self):
+        """Two hundred submissions at once on money for ten: ten holds, and everybody else is told why."""
+        self.fund("bob", "100.00")
+        bob = self.people["bob"]
+        with open(f"{bob.config}/token", encoding="ascii") as file:
+            token = file.read().strip()
+        trust = ssl.create_default_context(cafile=self.market.ca)
+        body = json.dumps({"spec": {"name": "race", "script": "#!/bin/sh\nsleep 600\n", "cores": 1, "mem_mib": 64, "walltime_ms": 600_000}})
+
+        def submit(number):
+            connection = http.client.HTTPSConnection("127.0.0.1", self.market.port, context=trust, timeout=60)
+            connection.request("POST", "/api/v1/jobs", body, {"Authorization": f"Bearer {token}", "Content-Type": "application/json",
+                                                              "Idempotency-Key": f"race-{number}"})
+            answer = connection.getresponse()
+            answered = json.loads(answer.read())
+            connection.close()
+            return answer.status, answered
+
+        with concurrent.futures.ThreadPoolExecutor(50) as pool:
+            answers = list(pool.map(submit, range(200)))
+            again = list(pool.map(submit, range(200)))
+        taken = [a for status, a in answers if status == 202]
+        refused = [a for status, a in answers if status == 402]
+        self.assertEqual((len(taken), len(refused)), (10, 190), {status for status, _ in answers})
+        self.assertEqual({a["code"] for a in refused}, {"insufficient_funds"})
+        wallet = self.wallet("bob")
+        self.assertEqual((wallet["held"], wallet["available"]), ("100.00", "0.00"))
+        # The same keys get the same answers, and nothing more is held.
+        self.assertEqual([(status, a.get("id"), a.get("code")) for status, a in again],
+                         [(status, a.get("id"), a.get("code")) for status, a in answers])
+        self.assertEqual(self.wallet("bob")["held"], "100.00")
+        for job in taken:
+            bob.run("cancel", job["id"])
+        process.wait_until(lambda: self.wallet("bob")["held"] == "0.00", 60, "the holds of cancelled jobs back")
+
+    def test_a_job_without_money_stands_still_until_there_is_some(self):
+        alice = self.people["alice"]
+        self.fund("alice", "1.50")
+        said = alice.run("account", "policy", self.wallet("alice")["account"], "--when-empty", "pause", "--pause-limit", "1h")
+        self.assertIn("paused, for 1 h 00 min", said)
+        job = alice.ask("submit", "-", "--name", "ticker", "--time", "1h", "--hold-window", "1m", "--memory", "64MiB", stdin=SCRIPT)
+        self.assertEqual(job["held"]["amount"], "1.00")
+        self.wait(job, "running", lambda j: j["state"] == "running")
+        forecast = self.wallet("alice")["forecast"]
+        self.assertEqual((forecast["jobs"], forecast["an_hour"]), (1, "60.00"))
+        short = self.wait(job, "short of money", lambda j: j["cover"].get("shortage"), 70)["cover"]
+        self.assertEqual((short["shortage"], short["needed"]["amount"]), ("insufficient_funds", "1.00"))
+        self.assertIn("could not be held", alice.run("job", "show", job["id"]))
+        self.wait(job, "paused", lambda j: j["cover"].get("paused"), 40)
+        before = self.log_size(job)
+        time.sleep(3)
+        self.assertLessEqual(self.log_size(job) - before, 12, "it stands still")
+        charged = self.job(job)
+        self.assertLess(float(charged["charged"]["amount"]), 1.0)
+
+        self.fund("alice", "10.00")
+        self.wait(job, "running again", lambda j: not j["cover"].get("paused") and not j["cover"].get("shortage"), 60)
+        size = self.log_size(job)
+        process.wait_until(lambda: self.log_size(job) > size, 20, "it goes on")
+        alice.run("cancel", job["id"])
+        done = self.wait(job, "cancelled", lambda j: j["state"] == "cancelled")
+        trace = alice.run("trace", job["id"])
+        for step in ("could not be held", "to be paused", "paused", "to go on", "resumed", "more held"):
+            self.assertIn(step, trace)
+        wallet = self.wallet("alice")
+        self.assertEqual(wallet["held"], "0.00")
+        self.assertAlmostEqual(float(wallet["balance"]) + float(done["charged"]["amount"]), 11.50, places=6)
+
+
+if __name__ == "__main__":
+    unittest.main()
