@@ -132,7 +132,9 @@ void add_operator_commands(CLI::App& app, Context& context) {
   CLI::App* prices = app.add_subcommand("prices", "The price book")->require_subcommand(1);
   CLI::App* publish = prices->add_subcommand("publish", "Add price rows and discounts; what is published never changes");
   publish->footer("A discount: {\"discounts\":[{\"name\":\"summer\",\"center\":\"ctr_…\",\"meter\":\"core_ms\",\"bps\":1500,\"valid_from\":\"…\",\"valid_until\":\"…\"}]}\n"
-                  "takes 15 % off the list price of the lines it matches; of several the most specific one holds.");
+                  "takes 15 % off the list price of the lines it matches; of several the most specific one holds.\n"
+                  "By the hours of the week: a row with \"zone\":\"Asia/Shanghai\",\"windows\":[{\"days\":[\"mon\",\"tue\"],\"from\":\"08:00\",\"until\":\"22:00\"}]\n"
+                  "beside one without for the rest; such rows have one price, without tiers, free quantity or minimum.");
   publish->add_option("file", *file, R"(JSON: {"rows":[{"center":"ctr_…","pool":"cpu","meter":"core_ms","price":"0.12","per":"core-hour","unit":"CNY","valid_from":"…"}]})")->required();
   publish->callback([&context, file] {
     context.print(context.must(context.client().post("/api/v1/prices", json_file(context, *file))), [](const json& reply) {

@@ -25,12 +25,25 @@ std::string cards(const json& offer) {
   return std::to_string(per_node) + " × " + field(offer, "gpu_model");
 }
 
+// "mon-wed-fri 08:00 to 22:00 in Asia/Shanghai"; nothing for a row that always holds.
+std::string hours_of(const json& row) {
+  std::string out;
+  for (const json& window : list(row, "windows")) {
+    std::string days;
+    const json named = window.value("days", json::array());
+    if (named.size() < 7)
+      for (const json& day : named) days += (days.empty() ? "" : "-") + day.get<std::string>();
+    out += (out.empty() ? " (" : ", ") + days + (days.empty() ? "" : " ") + field(window, "from") + " to " + field(window, "until");
+  }
+  return out.empty() ? out : out + " in " + field(row, "zone") + ")";
+}
+
 std::string prices(const json& rows) {
   std::string out;
   for (const json& row : rows) {
     const bool included = field(row, "price").find_first_not_of("0.") == std::string::npos;
     if (included) continue;
-    out += (out.empty() ? "" : ", ") + field(row, "price") + " a " + field(row, "per");
+    out += (out.empty() ? "" : ", ") + field(row, "price") + " a " + field(row, "per") + hours_of(row);
   }
   return out.empty() ? "free" : out;
 }

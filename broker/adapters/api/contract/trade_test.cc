@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "broker/adapters/api/contract/market_world.h"
+#include "bourse/federation/v1/federation.pb.h"
 #include "broker/adapters/statement/statement.h"
 
 namespace bourse::test {
@@ -285,6 +286,44 @@ TEST_F(Trade, ABankEntryFundsAnAccountOnce) {
   request.mutable_money()->set_unit("DU");
   request.set_key(key());
   EXPECT_EQ(call(&v1::Market::Stub::FundAccount, request, &after).code, "unit_mismatch");
+}
+
+// Priced by the hours of the week, through API, order, projections and statement.
+TEST_F(Trade, WeeklyWindowsAreSoldAndTheirStatementVerifies) {
+  v1::PublishPricesRequest prices;
+  *prices.mutable_principal() = operator_;
+  prices.set_key(key());
+  for (const bool by_day : {true, false}) {
+    v1::PriceRow& row = *prices.add_rows();
+    row.set_center("alpha");
+    row.set_meter("core_ms");
+    row.set_per("core-hour");
+    row.set_price(by_day ? "36" : "18");
+    row.set_unit("CNY");
+    row.set_valid_from_ms(by_day ? 3 : 2);
+    if (!by_day) continue;
+    row.set_zone("Asia/Shanghai");
+    v1::PriceWindow& window = *row.add_windows();
+    window.set_from("00:00");
+    window.set_until("12:00");
+  }
+  v1::PublishPricesReply published;
+  const Answer answer = call(&v1::Market::Stub::PublishPrices, prices, &published);
+  ASSERT_TRUE(answer.ok()) << answer.code << " " << answer.detail;
+  const v1::Job job = submit(user_, spec());
+  EXPECT_EQ(job.decision().plans(0).prices(0).windows(0).until(), "12:00");
+  EXPECT_EQ(job.decision().plans(0).prices(0).windows(0).days_size(), 7);
+  EXPECT_EQ(job.decision().plans(0).prices(1).windows_size(), 0);
+  federation::v1::DispatchOrder order;
+  ASSERT_TRUE(order.ParseFromString(order_bytes(this->job(job.id()))));
+  EXPECT_EQ(order.tariff_edges_ms_size(), 80);  // two a day while it may wait
+  run_job(alpha_, job.id(), seconds(10));
+  const v1::SettleReply settled = settle();
+  const statement::Verification verified = statement::verify(statement(settled.period()), broker_keys_.ack.public_key);
+  EXPECT_TRUE(verified.ok) << (verified.differences.empty() ? "" : verified.differences.front());
+  prices.mutable_rows(0)->mutable_windows(0)->set_until("25:00");
+  prices.set_key(key());
+  EXPECT_EQ(call(&v1::Market::Stub::PublishPrices, prices, &published).code, "invalid_argument");
 }
 
 TEST_F(Trade, APeriodClosedBeforeACrashIsSealedAfterIt) {
