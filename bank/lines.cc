@@ -28,6 +28,7 @@ std::vector<PaymentLine> booked_lines(std::span<const Entry> entries) {
 std::string remittance_text(const PaymentLine& line) {
   std::string text;
   const auto add = [&text](std::string_view piece) {
+    if (piece.empty()) return;
     if (!text.empty()) text += '\n';
     text += piece;
   };

@@ -55,6 +55,10 @@ int main(int argc, char** argv) {
   cli::add_document_commands(app, context);
   cli::add_rate_command(app, context);
   cli::add_bank_commands(app, context);
+  cli::add_ledger_commands(app, context);
+  cli::add_usage_commands(app, context);
+  cli::add_bill_commands(app, context);
+  cli::add_report_commands(app, context);
   cli::add_up_commands(app);
 
   constexpr int kBadUsage = 2;

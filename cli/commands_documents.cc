@@ -1,17 +1,12 @@
-#include <unistd.h>
-
 #include <array>
-#include <fstream>
 #include <iostream>
 
 #include "base/hex.h"
+#include "cli/books.h"
 #include "cli/client/table.h"
 #include "cli/context.h"
 #include "documents/csv.h"
-#include "documents/json.h"
-#include "documents/pdf.h"
 #include "documents/settlement.h"
-#include "documents/xlsx.h"
 
 namespace bourse::cli {
 namespace {
@@ -26,25 +21,10 @@ Result<std::string> render(const documents::VerifiedStatement& verified, const E
   if (options.format == "hledger") return documents::write_hledger(documents::journal_of(verified));
   if (options.format == "beancount") return documents::write_beancount(documents::journal_of(verified));
   const documents::Document document =
-      documents::document_of(verified, options.language == "zh" ? documents::Language::zh : documents::Language::en);
+      documents::document_of(verified, language_named(options.language));
+  if (options.format != "csv") return rendered(document, options.format);
   CHECK_OK(documents::check(document));
-  if (options.format == "pdf") return documents::write_pdf(document);
-  if (options.format == "xlsx") return documents::write_xlsx(document);
-  if (options.format == "csv") return documents::write_csv(document, options.table);
-  return documents::write_json(document);
-}
-
-void write_document(const std::string& path, const std::string& bytes) {
-  if (path == "-") {
-    std::cout << bytes << std::flush;
-    if (!std::cout) Context::end_with({ErrorCode::unavailable, "can't write to standard output"});
-    return;
-  }
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << bytes;
-  file.close();
-  if (!file) Context::end_with({ErrorCode::unavailable, "can't write " + path});
-  std::cerr << path << ": " << bytes.size() << " bytes\n";
+  return documents::write_csv(document, options.table);
 }
 
 void export_statement(Context& context, const ExportOptions& options) {
@@ -53,9 +33,6 @@ void export_statement(Context& context, const ExportOptions& options) {
     pinned.emplace();
     if (!from_hex(options.key, *pinned)) context.end_with({ErrorCode::invalid_argument, "--ack-key must be 64 hexadecimal digits"});
   }
-  const bool binary = options.format == "pdf" || options.format == "xlsx";
-  if (binary && options.output == "-" && isatty(STDOUT_FILENO) != 0)
-    context.end_with({ErrorCode::invalid_argument, "a " + options.format + " file is nothing for a terminal: name one with --output"});
   const std::string file = read_input(options.file, statement::kMaxFileBytes);
   const statement::Verification verdict = statement::verify(file, pinned);
   if (!verdict.ok) {
@@ -64,7 +41,7 @@ void export_statement(Context& context, const ExportOptions& options) {
     throw CLI::RuntimeError(info(ErrorCode::verification_failed).exit_code);
   }
   const documents::VerifiedStatement verified = context.must(documents::open_verified(file, verdict));
-  write_document(options.output, context.must(render(verified, options)));
+  write_document(options.format, options.output, context.must(render(verified, options)));
 }
 
 }  // namespace

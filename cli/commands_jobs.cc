@@ -196,12 +196,6 @@ void add_job_commands(CLI::App& app, Context& context) {
     });
   });
 
-  CLI::App* receipt = app.add_subcommand("receipt", "What a job cost, line by line");
-  add_job_id(*receipt, *id);
-  receipt->callback([&context, id] {
-    context.print(context.must(context.client().get("/api/v1/jobs/" + url_encoded(*id) + "/receipt")), show_receipt);
-  });
-
   CLI::App* trace = app.add_subcommand("trace", "The whole chain of any id: quote, hold, order, usage, capture, statement");
   trace->add_option("id", *id, "A job, quote, hold, attempt, usage record or period")->required();
   trace->callback([&context, id] { context.print(context.must(context.client().get("/api/v1/trace/" + url_encoded(*id))), show_trace); });

@@ -53,7 +53,7 @@ class Context {
 
 // Each adds the commands of one noun or person to `app`.
 void add_people_commands(CLI::App& app, Context& context);    // login, logout, whoami, wallet
-void add_job_commands(CLI::App& app, Context& context);       // offers, quote, submit, jobs, job, logs, cancel, receipt, trace
+void add_job_commands(CLI::App& app, Context& context);       // offers, quote, submit, jobs, job, logs, cancel, trace
 void add_operator_commands(CLI::App& app, Context& context);  // center, contract, prices
 void add_account_rule_commands(CLI::App& account, Context& context);  // below `account`
 void add_finance_commands(CLI::App& app, Context& context);   // account, settle, statement, ledger
@@ -62,6 +62,10 @@ void add_verify_command(CLI::App& app, Context& context);     // verify FILE, of
 void add_document_commands(CLI::App& app, Context& context);  // statement export, offline; after add_finance_commands
 void add_rate_command(CLI::App& app, Context& context);       // rate, offline
 void add_bank_commands(CLI::App& app, Context& context);      // bank
+void add_ledger_commands(CLI::App& app, Context& context);    // ledger account, ledger journal, account export; after add_finance_commands
+void add_usage_commands(CLI::App& app, Context& context);     // usage
+void add_report_commands(CLI::App& app, Context& context);    // report
+void add_bill_commands(CLI::App& app, Context& context);      // receipt, bill, invoice
 
 // Downloads `path` into a file, or to standard output for "-". Ends the program when it can't.
 void save(Context& context, const std::string& path, const std::string& output);

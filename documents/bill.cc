@@ -15,28 +15,40 @@ std::string usage_of(const BillLine& line, Language l) {
   return out;
 }
 
-Table jobs_of(const Bill& bill, Language l) {
+std::string kind_of(const std::string& kind, Language l) {
+  if (kind == "on_demand") return std::string(say(l, "on demand", "按需"));
+  if (kind == "reserved") return std::string(say(l, "reserved", "预留"));
+  if (kind == "top_up") return std::string(say(l, "top-up", "充值"));
+  if (kind == "correction") return std::string(say(l, "correction", "更正"));
+  return kind;
+}
+
+Table charges_of(const Bill& bill, Language l) {
   const auto label = [&](std::string_view english, std::string_view chinese) { return std::string(say(l, english, chinese)); };
-  Table table{.key = "lines", .title = label("Jobs", "作业明细"),
-              .columns = {{"job", label("Job", "作业"), Kind::text}, {"project", label("Project", "项目"), Kind::text},
-                          {"center", label("Center", "算力中心"), Kind::text}, {"ended", label("Until", "截止"), Kind::instant},
+  Table table{.key = "lines", .title = label("Charges", "消费明细"),
+              .columns = {{"kind", label("Kind", "类别"), Kind::text}, {"project", label("Project", "项目"), Kind::text},
+                          {"user", label("User", "用户"), Kind::text}, {"center", label("Center", "算力中心"), Kind::text},
+                          {"used_in", label("Used in", "使用月份"), Kind::text}, {"jobs", label("Jobs", "作业数"), Kind::integer},
                           {"usage", label("Usage", "用量"), Kind::text},
                           {"core_ms", label("Core ms", "核·毫秒"), Kind::integer, false},
                           {"gpu_ms", label("Card ms", "卡·毫秒"), Kind::integer, false},
                           {"amount", label("Amount", "金额"), Kind::money}}};
   for (const BillLine& line : bill.lines)
-    table.rows.push_back({to_text(line.job), line.project, line.center, line.ended, usage_of(line, l), line.core_ms, line.gpu_ms, Money{line.amount, bill.unit}});
-  table.totals = {label("Total", "合计"), {}, {}, {}, {}, {}, {}, Money{bill.charges, bill.unit}};
+    table.rows.push_back({kind_of(line.kind, l), line.project, line.user, line.center, line.used_in.empty() ? bill.month : line.used_in,
+                          static_cast<std::int64_t>(line.jobs), usage_of(line, l), line.core_ms, line.gpu_ms, Money{line.amount, bill.unit}});
+  table.totals = {label("Total", "合计"), {}, {}, {}, {}, {}, {}, {}, {}, Money{bill.charges, bill.unit}};
   return table;
 }
 
-Table top_ups_of(const Bill& bill, Language l, Amount sum) {
+Table items_of(const Bill& bill, Language l, Amount sum) {
   const auto label = [&](std::string_view english, std::string_view chinese) { return std::string(say(l, english, chinese)); };
-  Table table{.key = "top_ups", .title = label("Top-ups", "充值明细"),
-              .columns = {{"at", label("Booked", "入账时间"), Kind::instant}, {"reference", label("Bank reference", "银行流水号"), Kind::text},
+  Table table{.key = "items", .title = label("Money in and corrections", "充值与更正"),
+              .columns = {{"at", label("Booked", "入账时间"), Kind::instant}, {"kind", label("Kind", "类别"), Kind::text},
+                          {"reference", label("Reference", "业务编号"), Kind::text}, {"reason", label("Reason", "说明"), Kind::text},
                           {"amount", label("Amount", "金额"), Kind::money}}};
-  for (const BillTopUp& top_up : bill.top_ups) table.rows.push_back({top_up.at, top_up.reference, Money{top_up.amount, bill.unit}});
-  table.totals = {{}, label("Total", "合计"), Money{sum, bill.unit}};
+  for (const BillItem& item : bill.items)
+    table.rows.push_back({item.at, kind_of(item.kind, l), item.reference, item.reason, Money{item.amount, bill.unit}});
+  table.totals = {{}, label("Total", "合计"), {}, {}, Money{sum, bill.unit}};
   return table;
 }
 
@@ -45,15 +57,14 @@ Table top_ups_of(const Bill& bill, Language l, Amount sum) {
 Result<Document> document_of(const Bill& bill, Language l) {
   const auto text = [&](std::string_view english, std::string_view chinese) { return std::string(say(l, english, chinese)); };
   const auto money = [&](Amount amount) { return Money{amount, bill.unit}; };
-  Amount topped_up;
-  for (const BillTopUp& top_up : bill.top_ups) topped_up += top_up.amount;
-  if (bill.closing != bill.opening + topped_up - bill.charges)
-    return fail(ErrorCode::integrity, "closing says " + to_text(bill.closing) + ", computes to " + to_text(bill.opening + topped_up - bill.charges));
-  const std::string month = day_of(bill.from).substr(0, 7);
+  Amount in, corrected;
+  for (const BillItem& item : bill.items) (item.kind == "correction" ? corrected : in) += item.amount;
+  const Amount closing = bill.opening + in + corrected - bill.charges;
+  if (bill.closing != closing) return fail(ErrorCode::integrity, "closing says " + to_text(bill.closing) + ", computes to " + to_text(closing));
   Document out{.language = l,
                .kind = "bill",
                .title = text("Monthly bill", "月度账单"),
-               .number = to_text(bill.account) + " " + month,
+               .number = to_text(bill.account) + " " + bill.month,
                .issuer = bill.market,
                .from = bill.from,
                .to = bill.to,
@@ -63,15 +74,54 @@ Result<Document> document_of(const Bill& bill, Language l) {
                             {{"id", text("Id", "编号"), to_text(bill.account)}, {"tenant", text("Tenant", "租户"), bill.tenant}}}},
                .facts = {{"market", text("Market", "市场"), bill.market, true, false},
                          {"account", text("Billing account", "计费账户"), to_text(bill.account), true, false},
-                         {"month", text("Month", "月份"), month, true},
-                         {"currency", text("Currency", "币种"), std::string(bill.unit.text()), true},
-                         {"position", text("Journal position", "账本位置"), static_cast<std::int64_t>(bill.position)}},
+                         {"month", text("Month", "月份"), bill.month, true},
+                         {"zone", text("Time zone of the month", "月份所用时区"), bill.zone},
+                         {"currency", text("Currency", "币种"), std::string(bill.unit.text()), true}},
                .summary = {{"opening", text("Balance before", "期初余额"), money(bill.opening)},
-                           {"top_ups", text("+ top-ups", "＋ 充值"), money(topped_up)},
+                           {"money_in", text("+ money in", "＋ 转入"), money(in)},
                            {"charges", text("− charges, tax included", "－ 消费（含税）"), money(bill.charges)},
+                           {"corrections", text("+ corrections", "＋ 更正"), money(corrected)},
                            {"closing", text("Balance after", "期末余额"), money(bill.closing)}},
-               .tables = {jobs_of(bill, l), top_ups_of(bill, l, topped_up)},
+               .tables = {charges_of(bill, l), items_of(bill, l, in + corrected)},
                .notes = {text("All times are UTC. This is a bill, not a tax invoice.", "时间均为协调世界时（UTC）。本账单不是税务发票。")}};
+  if (!bill.closed) out.notes.push_back(text("The month is not over: this bill may still grow.", "本月尚未结束，账单金额可能变化。"));
+  CHECK_OK(check(out));
+  return out;
+}
+
+Result<Document> document_of(const Receipt& receipt, Language l) {
+  const auto text = [&](std::string_view english, std::string_view chinese) { return std::string(say(l, english, chinese)); };
+  const auto money = [&](Amount amount) { return Money{amount, receipt.unit}; };
+  Amount sum;
+  Table table{.key = "lines", .title = text("Charges", "计费明细"),
+              .columns = {{"attempt", text("Attempt", "运行"), Kind::text, false}, {"meter", text("Meter", "计量项"), Kind::text},
+                          {"row", text("Price row", "价目编号"), Kind::text, false}, {"price", text("Price", "单价"), Kind::text},
+                          {"quantity", text("Quantity", "数量"), Kind::integer}, {"amount", text("Amount", "金额"), Kind::money}}};
+  for (const ReceiptLine& line : receipt.lines) {
+    sum += line.amount;
+    table.rows.push_back({line.attempt, line.meter, line.row, line.price, line.quantity, money(line.amount)});
+  }
+  table.totals = {{}, text("Total", "合计"), {}, {}, {}, money(receipt.charged)};
+  if (sum != receipt.charged) return fail(ErrorCode::integrity, "the lines come to " + to_text(sum) + ", charged were " + to_text(receipt.charged));
+  Document out{.language = l,
+               .kind = "receipt",
+               .title = text("Receipt of a job", "作业收据"),
+               .number = receipt.job,
+               .issuer = receipt.market,
+               .from = receipt.started,
+               .to = receipt.ended,
+               .issued = receipt.ended,
+               .parties = {{"account", text("Billing account", "计费账户"), receipt.account, {}},
+                           {"center", text("Center", "算力中心"), receipt.center, {}}},
+               .facts = {{"job", text("Job", "作业"), receipt.job, true},
+                         {"name", text("Name", "名称"), receipt.name},
+                         {"state", text("State", "状态"), receipt.state}},
+               .summary = {{"held", text("Held", "冻结"), money(receipt.held)},
+                           {"released", text("− released", "－ 释放"), money(receipt.released)},
+                           {"charged", text("Charged, tax included", "实收（含税）"), money(receipt.charged)}},
+               .tables = {std::move(table)},
+               .notes = {text("All times are UTC. This is a receipt, not a tax invoice.", "时间均为协调世界时（UTC）。本收据不是税务发票。")},
+               .evidence = receipt.evidence};
   CHECK_OK(check(out));
   return out;
 }

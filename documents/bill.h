@@ -9,35 +9,57 @@
 
 namespace bourse::documents {
 
+// Charges of one kind, project, user and center, tax included.
 struct BillLine {
-  JobId job;
-  std::string project, center;   // names
-  Instant ended;
+  std::string kind;                   // "on_demand", "reserved", …
+  std::string project, user, center;  // names; may be empty
+  std::string used_in;                // "2026-09": usage of an earlier month, told too late for its bill; empty = of this month
+  std::uint64_t jobs = 0;
   std::int64_t core_ms = 0, gpu_ms = 0;
-  Amount amount;                 // captured in this month, tax included; below zero for a reversal
+  Amount amount;
 };
 
-struct BillTopUp {
+// Whatever else moved the wallet, one by one.
+struct BillItem {
   Instant at;
-  std::string reference;         // the bank's
-  Amount amount;
+  std::string kind;                   // "top_up", "correction", …
+  std::string reference, reason;
+  Amount amount;                      // above zero: into the wallet
 };
 
 struct Bill {
   std::string market;
   BillingAccountId account;
   std::string account_name, tenant;
-  Instant from, to;              // the month, end exclusive
+  std::string month, zone;            // "2026-10", on the account's clock
+  Instant from, to;                   // the month, end exclusive
+  bool closed = true;                 // else it may still grow
   Unit unit = kCny;
-  Amount opening;                // of the wallet
-  std::vector<BillTopUp> top_ups;
+  Amount opening;                     // of the wallet
   std::vector<BillLine> lines;
-  Amount charges;                // Σ lines
-  Amount closing;                // opening + Σ top_ups − charges
-  std::uint64_t position = 0;    // of the journal up to which it was made
+  std::vector<BillItem> items;
+  Amount charges;                     // Σ lines
+  Amount closing;                     // opening + Σ items − charges
 };
 
 // Errors: integrity when `charges` or `closing` isn't what the lines say.
 Result<Document> document_of(const Bill& bill, Language language);
+
+// A job's receipt: what it was charged, line by line, and the evidence.
+struct ReceiptLine {
+  std::string attempt, meter, row, price;  // price: as printed, "0.36 a core-hour"
+  std::int64_t quantity = 0;
+  Amount amount;
+};
+struct Receipt {
+  std::string market, job, name, account, center, state;
+  Instant started, ended;
+  Unit unit = kCny;
+  Amount held, charged, released;
+  std::vector<ReceiptLine> lines;
+  std::vector<Evidence> evidence;
+};
+// Errors: integrity when the lines don't sum to what was charged.
+Result<Document> document_of(const Receipt& receipt, Language language);
 
 }  // namespace bourse::documents

@@ -7,6 +7,7 @@
 
 #include "base/hex.h"
 #include "base/sha256.h"
+#include "documents/account_book.h"
 #include "documents/bill.h"
 #include "documents/csv.h"
 #include "documents/focus.h"
@@ -169,14 +170,14 @@ TEST(Documents, JournalNamesCannotBreakTheSyntax) {
 Bill bill() {
   SeededRng rng(7);
   const Instant at{1'795'000'000'000};
-  Bill out{.market = "bourse.test", .account = BillingAccountId::make(at, rng), .account_name = "课题组 A", .tenant = "大学",
+  Bill out{.market = "bourse.test", .account = BillingAccountId::make(at, rng), .account_name = "课题组 A", .tenant = "大学", .month = "2026-11", .zone = "UTC",
            .from = parse_instant("2026-11-01T00:00:00Z").value(), .to = parse_instant("2026-12-01T00:00:00Z").value(), .opening = Amount::whole(10)};
-  out.top_ups = {{at, "-REF 1", Amount::whole(1000)}};
+  out.items = {{at, "top_up", "-REF 1", "", Amount::whole(1000)}, {at, "correction", "job", "a node was slow", Amount::whole(2)}};
   for (int i = 0; i < 3; ++i) {
-    out.lines.push_back({JobId::make(at, rng), "项目", "alpha", at, 3'600'000 * i, 0, Amount::of_micros(i == 2 ? -5 : 123'456'789)});
+    out.lines.push_back({"on_demand", "项目", "ada", "alpha", i == 0 ? "2026-10" : "", 3, 3'600'000 * i, 0, Amount::of_micros(i == 2 ? 5 : 123'456'789)});
     out.charges += out.lines.back().amount;
   }
-  out.closing = out.opening + Amount::whole(1000) - out.charges;
+  out.closing = out.opening + Amount::whole(1002) - out.charges;
   return out;
 }
 
@@ -185,11 +186,60 @@ TEST(Documents, ABillIsRenderedByTheSameWriters) {
   ASSERT_TRUE(document) << document.error().message();
   const Rows rows = read_csv(write_csv(*document).value());
   EXPECT_EQ(sum(rows, "amount"), bill().charges);
-  EXPECT_EQ(rows[3][column(rows, "amount")], "-0.000005");
+  EXPECT_EQ(rows[3][column(rows, "amount")], "0.000005");
   EXPECT_EQ(rows[1][column(rows, "month")], "2026-11");
+  EXPECT_EQ(rows[1][column(rows, "used_in")], "2026-10");  // late, and it says so
   EXPECT_TRUE(write_pdf(*document));
   EXPECT_TRUE(write_xlsx(*document));
-  EXPECT_EQ(json::parse(write_json(*document))["summary"][3]["value"]["amount"], to_text(bill().closing));
+  EXPECT_EQ(json::parse(write_json(*document))["summary"][4]["value"]["amount"], to_text(bill().closing));
+}
+
+AccountBook book() {
+  AccountBook out{.market = "bourse.test", .account = "acc_1", .account_name = kHostile, .zone = "UTC", .from = parse_instant("2026-11-01T00:00:00Z").value(),
+                  .to = parse_instant("2026-12-01T00:00:00Z").value(), .opening = Amount::of_micros(7)};
+  Amount balance = out.opening;
+  const auto add = [&](const char* code, std::int64_t micros, const char* project) {
+    const Amount moved = Amount::of_micros(micros);
+    balance += moved;
+    out.entries.push_back({Instant{1'795'000'000'000 + micros}, code, "ref", "job_1", kHostile, project, "ada", "alpha", moved, balance});
+  };
+  add("top_up", 10'000'000, "");
+  add("charge", -1'234'567, kHostile);
+  add("charge", -5, "");
+  add("correction", 34'567, kHostile);
+  out.closing = balance;
+  return out;
+}
+
+TEST(Documents, AnAccountsBookIsExactInEveryFormat) {
+  const auto focus = focus_of(book());
+  ASSERT_TRUE(focus) << focus.error().message();
+  EXPECT_EQ(sum(read_csv(write_focus(*focus)), "BilledCost"), Amount::of_micros(1'234'567 + 5 - 34'567));
+  const auto journal = journal_of(book());
+  ASSERT_TRUE(journal) << journal.error().message();
+  Amount all;
+  for (const JournalAccount& account : journal->accounts) all += account.closing;
+  EXPECT_EQ(all, Amount{});
+  const auto document = document_of(book(), Language::en);
+  ASSERT_TRUE(document) << document.error().message();
+  EXPECT_EQ(sum(read_csv(write_csv(*document).value()), "amount"), book().closing - book().opening);
+  AccountBook wrong = book();
+  wrong.entries[1].balance += Amount::of_micros(1);
+  EXPECT_EQ(journal_of(wrong).error().code, ErrorCode::integrity);
+  wrong = book();
+  wrong.closing += Amount::of_micros(1);
+  EXPECT_EQ(focus_of(wrong).error().code, ErrorCode::integrity);
+}
+
+TEST(Documents, AReceiptsLinesAreWhatWasCharged) {
+  Receipt receipt{.market = "bourse.test", .job = "job_1", .name = kHostile, .account = "A", .center = "alpha", .state = "ended", .started = {1}, .ended = {2},
+                  .held = Amount::whole(2), .charged = Amount::whole(1), .released = Amount::whole(1),
+                  .lines = {{"att_1", "core_ms", "prc_1", "0.36 a core-hour", 3'600'000, Amount::whole(1)}}};
+  const auto document = document_of(receipt, Language::zh);
+  ASSERT_TRUE(document) << document.error().message();
+  EXPECT_TRUE(write_pdf(*document));
+  receipt.lines[0].amount += Amount::of_micros(1);
+  EXPECT_EQ(document_of(receipt, Language::en).error().code, ErrorCode::integrity);
 }
 
 TEST(Documents, ABillThatDoesNotAddUpIsRefused) {

@@ -30,6 +30,8 @@ constexpr std::pair<std::string_view, std::string_view> kInstants[] = {
     {"deadline_ms", "deadline"},       {"expires_ms", "expires_at"},    {"ordered_ms", "ordered_at"},
     {"settled_ms", "settled_at"},      {"imported_ms", "imported_at"},  {"resolved_ms", "resolved_at"},
     {"covered_until_ms", "covered_until"}, {"warned_ms", "warned_at"}, {"runs_out_ms", "runs_out_at"},
+    {"from_ms", "from"},               {"until_ms", "until"},           {"requested_ms", "requested_at"},
+    {"locked_ms", "locked_at"},        {"used_from_ms", "used_from"},   {"used_until_ms", "used_until"},
 };
 
 // Set by the broker only, wherever such a message comes in.
@@ -238,7 +240,7 @@ Status fill(const json& object, const std::vector<std::string_view>* allowed, co
 std::string json_name(const FieldDescriptor& field) {
   if (const auto name = instant_name(field)) return std::string(*name);
   const std::string& owner = field.containing_type()->name();
-  if (field.name() == "unit" && (owner == "Money" || owner == "Wallet" || owner == "Member")) return "currency";
+  if (field.name() == "unit" && (owner == "Money" || owner == "Wallet" || owner == "Member" || owner == "Bill")) return "currency";
   return field.name();
 }
 

@@ -103,7 +103,7 @@ std::vector<Operation> finance() {
       {.method = Method::get,
        .pattern = "/api/v1/ledger/export",
        .rpc = "ExportLedger",
-       .query = {{.name = "format", .required = true}},
+       .query = {{.name = "format", .required = true}, {"from"}, {"to"}},
        .rendering = Rendering::stream,
        .deadline = minutes(10)},
       {.method = Method::get, .pattern = "/api/v1/ledger/trial-balance", .rpc = "TrialBalance"},
@@ -204,6 +204,53 @@ std::vector<Operation> bank() {
   };
 }
 
+std::vector<Operation> books() {
+  return {
+      {.method = Method::get,
+       .pattern = "/api/v1/ledger/accounts/{id}/entries",
+       .rpc = "ListEntries",
+       .path = {{"id", "account"}},
+       .query = {{"from"}, {"to"}, {"legs", 0, 1}, {"limit", 1, 5000}, {"cursor"}},
+       .deadline = seconds(30)},
+      {.method = Method::get,
+       .pattern = "/api/v1/usage",
+       .rpc = "GetUsage",
+       .query = {{"account"}, {.name = "from", .required = true}, {.name = "to", .required = true}, {"by"}},
+       .deadline = seconds(30)},
+      {.method = Method::get,
+       .pattern = "/api/v1/usage/ratable",
+       .rpc = "ListRatable",
+       .query = {{.name = "month", .required = true}, {"account"}, {"center"}, {"limit", 1, 2000}, {"cursor"}},
+       .deadline = seconds(30)},
+      {.method = Method::get, .pattern = "/api/v1/accounts/{id}/bills", .rpc = "ListBills", .path = {{"id", "account"}}},
+      {.method = Method::get,
+       .pattern = "/api/v1/accounts/{id}/bills/{month}",
+       .rpc = "GetBill",
+       .path = {{"id", "account"}, {"month", "month"}},
+       .deadline = seconds(30)},
+      {.method = Method::post,
+       .pattern = "/api/v1/invoices",
+       .rpc = "RequestInvoice",
+       .status = 201,
+       .body = {"account", "buyer", "months", "amount"}},
+      {.method = Method::get,
+       .pattern = "/api/v1/invoices",
+       .rpc = "ListInvoices",
+       .query = {{"account"}, {"state"}, {"invoice"}, {"cursor"}}},
+      {.method = Method::post,
+       .pattern = "/api/v1/invoices/{id}/move",
+       .rpc = "MoveInvoice",
+       .path = {{"id", "invoice"}},
+       .body = {"state", "number", "date", "reason"}},
+      {.method = Method::get,
+       .pattern = "/api/v1/finance/reports/{kind}",
+       .rpc = "GetReport",
+       .path = {{"kind", "kind"}},
+       .query = {{"month"}},
+       .deadline = seconds(30)},
+  };
+}
+
 std::vector<Operation> corrections() {
   return {
       {.method = Method::post,
@@ -233,7 +280,7 @@ std::vector<Operation> corrections() {
 const std::vector<Operation>& table() {
   static const std::vector<Operation> kTable = [] {
     std::vector<Operation> all;
-    for (auto& part : {trading(), accounts(), operators(), finance(), two_people(), payouts(), bank(), corrections()}) all.insert(all.end(), part.begin(), part.end());
+    for (auto& part : {trading(), accounts(), operators(), finance(), two_people(), payouts(), bank(), corrections(), books()}) all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
   return kTable;

@@ -4,31 +4,11 @@ import collections
 import decimal
 import json
 import os
-import subprocess
+
+from demo.books import check_books
+from demo.verdict import Checks, program, text
 
 Decimal = decimal.Decimal
-
-
-def text(amount):
-    return f"{amount.normalize():f}" if amount else "0"
-
-
-class Checks:
-    """Collects what held and what did not."""
-
-    def __init__(self, story):
-        self.story, self.failures = story, []
-
-    def that(self, held, what):
-        self.story.say(("ok   " if held else "FAIL ") + what)
-        if not held:
-            self.failures.append(what)
-        return bool(held)
-
-
-def program(argv):
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
-    return done.returncode == 0, (done.stdout + done.stderr).strip()
 
 
 def check_jobs(checks, centers, trade):
@@ -127,6 +107,7 @@ def check_everything(story, root, people, centers, trade, statements, dispute, p
     statements_agree = checks.that(sums["gross"] == captured, "the statements' gross is what the users paid")
     checks.that(sums["gross"] == sums["center_share"] + sums["margin"] + sums["tax"], "gross = centers + margin + tax, to the last micro")
     balanced, match, hledger_ok = check_ledger(checks, people["fiona"], out)
+    check_books(checks, people, centers, trade, captured, out)
     summary = {
         "jobs": jobs,
         "money": {"currency": "CNY", "held": text(held), "captured": text(captured), "released": text(released),

@@ -8,6 +8,7 @@
 
 #include "base/sha256.h"
 #include "broker/adapters/api/bank_entries.h"
+#include "broker/adapters/api/bills.h"
 #include "broker/adapters/api/caller.h"
 #include "broker/adapters/api/convert.h"
 #include "broker/adapters/api/identity.h"
@@ -79,6 +80,16 @@ class Api {
   Result<v1::Dispute> open_dispute(const v1::OpenDisputeRequest& request);
   Result<v1::ListDisputesReply> list_disputes(const v1::ListDisputesRequest& request);
   Result<v1::Dispute> resolve_dispute(const v1::ResolveDisputeRequest& request);
+  // books: book_entries.cc, book_usage.cc, book_bills.cc, invoices.cc, reports.cc
+  Result<v1::ListEntriesReply> list_entries(const v1::ListEntriesRequest& request);
+  Result<v1::GetUsageReply> get_usage(const v1::GetUsageRequest& request);
+  Result<v1::ListRatableReply> list_ratable(const v1::ListRatableRequest& request);
+  Result<v1::ListBillsReply> list_bills(const v1::ListBillsRequest& request);
+  Result<v1::Bill> get_bill(const v1::GetBillRequest& request);
+  Result<v1::Invoice> request_invoice(const v1::RequestInvoiceRequest& request);
+  Result<v1::ListInvoicesReply> list_invoices(const v1::ListInvoicesRequest& request);
+  Result<v1::Invoice> move_invoice(const v1::MoveInvoiceRequest& request);
+  Result<v1::Report> get_report(const v1::GetReportRequest& request);
   // The whole journal of accounts as text, in pieces. `write` returns false when the reader is gone.
   Status export_ledger(const v1::ExportLedgerRequest& request, const std::function<bool(std::string)>& write);
 
@@ -133,6 +144,11 @@ class Api {
   Result<v1::Job> job_seen_by(const Caller& caller, JobId id);
   Result<v1::Principal> principal_of(const Person& person);
   Status may_rule(const Caller& caller, BillingAccountId account);
+  // Whose books the caller reads: one account's, all of his, or, for finance and operators who name none, everybody's (empty).
+  Result<std::vector<BillingAccountId>> accounts_read(const Caller& caller, const std::string& named);
+  Result<BilledAccount> billed_account(const Caller& caller, const std::string& named);
+  Result<v1::Invoice> invoice_view(InvoiceId id, std::uint64_t position);
+  Status export_span(const v1::ExportLedgerRequest& request, const std::function<bool(std::string)>& write);
   Result<v1::Wallet> wallet_of(BillingAccountId account);
   Result<v1::Center> center_view(CenterId id, bool with_money);
   bool offline(CenterId center) const { return !parts_.link.status(center).online; }

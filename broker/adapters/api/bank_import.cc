@@ -2,6 +2,7 @@
 // file may come twice, overlap another, or be imported again after a crash in the middle.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "bank/claims.h"
@@ -14,6 +15,12 @@
 
 namespace bourse::broker::api {
 namespace {
+
+// Banks break a payer's text where their lines end; a person reads it as one.
+std::string on_one_line(std::string text) {
+  std::ranges::replace_if(text, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+  return text;
+}
 
 constexpr std::size_t kMostFileBytes = 16 << 20;
 constexpr int kMostShown = 1000;
@@ -43,7 +50,7 @@ StoredBankEntry stored_of(const bank::PaymentLine& line) {
                       .value_on = shown(line.entry->value_date),
                       .bank_reference = reference_of(line, identity),
                       .end_to_end_id = shown(line.end_to_end_id),
-                      .remittance = shown(bank::remittance_text(line))};
+                      .remittance = shown(on_one_line(bank::remittance_text(line)))};
   if (line.detail == nullptr) return out;
   const bank::Party& other = line.entry->amount.is_negative() ? line.detail->creditor : line.detail->debtor;
   out.other_name = shown(other.name);

@@ -64,8 +64,11 @@ Result<v1::TrialBalanceReply> Api::trial_balance(const v1::TrialBalanceRequest& 
 Status Api::export_ledger(const v1::ExportLedgerRequest& request, const std::function<bool(std::string)>& write) {
   TRY(const Caller caller, caller_of(request.principal()));
   CHECK_OK(require(caller, {Role::finance, Role::operator_}));
+  if (request.format() == "jsonl") return export_span(request, write);
   if (request.format() != "hledger" && !request.format().empty())
-    return fail(ErrorCode::invalid_argument, "format must be hledger.");
+    return fail(ErrorCode::invalid_argument, "format must be hledger or jsonl.");
+  if (!request.from().empty() || !request.to().empty())
+    return fail(ErrorCode::invalid_argument, "hledger is of the whole ledger: from and to go with jsonl.");
   constexpr std::size_t kPiece = 64 * 1024;
   queries_.wait_for(position());
   bool gone = false;

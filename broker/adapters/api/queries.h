@@ -88,6 +88,8 @@ class Queries {
   // Waits (at most the patience) for the projections to pass `position`; a position they miss is no error: the list is
   // then as it is.
   void wait_for(std::uint64_t position) const;
+  // For what reads many tables at once: books, bills, reports.
+  Database& database() { return database_; }
 
   Result<std::vector<StoredJob>> jobs(const JobFilter& filter);
   Result<std::optional<StoredJob>> job(JobId id);

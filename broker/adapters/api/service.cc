@@ -93,6 +93,15 @@ class Service final : public v1::Market::CallbackService {
   BOURSE_UNARY(OpenDispute, OpenDisputeRequest, Dispute, queries_, open_dispute)
   BOURSE_UNARY(ListDisputes, ListDisputesRequest, ListDisputesReply, commands_, list_disputes)
   BOURSE_UNARY(ResolveDispute, ResolveDisputeRequest, Dispute, commands_, resolve_dispute)
+  BOURSE_UNARY(ListEntries, ListEntriesRequest, ListEntriesReply, queries_, list_entries)
+  BOURSE_UNARY(GetUsage, GetUsageRequest, GetUsageReply, queries_, get_usage)
+  BOURSE_UNARY(ListRatable, ListRatableRequest, ListRatableReply, queries_, list_ratable)
+  BOURSE_UNARY(ListBills, ListBillsRequest, ListBillsReply, queries_, list_bills)
+  BOURSE_UNARY(GetBill, GetBillRequest, Bill, queries_, get_bill)
+  BOURSE_UNARY(RequestInvoice, RequestInvoiceRequest, Invoice, queries_, request_invoice)
+  BOURSE_UNARY(ListInvoices, ListInvoicesRequest, ListInvoicesReply, commands_, list_invoices)
+  BOURSE_UNARY(MoveInvoice, MoveInvoiceRequest, Invoice, commands_, move_invoice)
+  BOURSE_UNARY(GetReport, GetReportRequest, Report, queries_, get_report)
 #undef BOURSE_UNARY
 
   ServerUnaryReactor* GetLog(CallbackServerContext* context, const v1::GetLogRequest* request, v1::LogReply* reply) override;

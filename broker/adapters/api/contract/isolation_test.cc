@@ -53,11 +53,30 @@ class Isolation : public MarketWorld {
     v1::SetMemberLimitsRequest limits;
     limits.set_account(account);
     limits.set_user(to_text(UserId{}));
+    v1::ListEntriesRequest entries;
+    entries.set_account(account);
+    v1::GetUsageRequest usage;
+    usage.set_account(account);
+    usage.set_from("2026-01-01"), usage.set_to("2026-01-31");
+    v1::ListRatableRequest ratable;
+    ratable.set_account(account);
+    ratable.set_month("2026-01");
+    v1::ListBillsRequest bills;
+    bills.set_account(account);
+    v1::GetBillRequest bill;
+    bill.set_account(account);
+    bill.set_month("2026-01");
+    v1::RequestInvoiceRequest invoice;
+    invoice.set_account(account);
+    v1::ListInvoicesRequest invoices;
+    invoices.set_account(account);
     return {rpc("Quote", &Stub::Quote, ask),         rpc("Submit", &Stub::Submit, submit_spec), rpc("Submit quote", &Stub::Submit, submit_quote),
             rpc("GetJob", &Stub::GetJob, which),     rpc("CancelJob", &Stub::CancelJob, cancel), rpc("GetLog", &Stub::GetLog, log),
             rpc("GetReceipt", &Stub::GetReceipt, which), rpc("Trace", &Stub::Trace, trace),     rpc("ListJobs", &Stub::ListJobs, list),
             rpc("OpenDispute", &Stub::OpenDispute, dispute), rpc("ListMembers", &Stub::ListMembers, members),
-            rpc("SetMemberLimits", &Stub::SetMemberLimits, limits)};
+            rpc("SetMemberLimits", &Stub::SetMemberLimits, limits), rpc("ListEntries", &Stub::ListEntries, entries),
+            rpc("GetUsage", &Stub::GetUsage, usage), rpc("ListRatable", &Stub::ListRatable, ratable), rpc("ListBills", &Stub::ListBills, bills),
+            rpc("GetBill", &Stub::GetBill, bill), rpc("RequestInvoice", &Stub::RequestInvoice, invoice), rpc("ListInvoices", &Stub::ListInvoices, invoices)};
   }
 
   std::vector<Rpc> staff_rpcs(const std::string& account, const std::string& center, const std::string& period) {
@@ -89,6 +108,8 @@ class Isolation : public MarketWorld {
     payout.set_center(center);
     v1::AssignBankEntryRequest assign;
     assign.set_account(account);
+    v1::ListEntriesRequest platform;
+    platform.set_account("platform_revenue");
     return {rpc("SetCreditLimit", &Stub::SetCreditLimit, credit),
             rpc("SetAccountPolicy", &Stub::SetAccountPolicy, policy),
             rpc("SetPayee", &Stub::SetPayee, payee),
@@ -112,7 +133,9 @@ class Isolation : public MarketWorld {
             rpc("ListStatements", &Stub::ListStatements, v1::ListStatementsRequest{}),
             rpc("GetStatement", &Stub::GetStatement, statement),
             rpc("VerifyLedger", &Stub::VerifyLedger, v1::VerifyLedgerRequest{}),
-            rpc("TrialBalance", &Stub::TrialBalance, v1::TrialBalanceRequest{})};
+            rpc("TrialBalance", &Stub::TrialBalance, v1::TrialBalanceRequest{}),
+            rpc("ListEntries of the platform", &Stub::ListEntries, platform),
+            rpc("GetReport", &Stub::GetReport, v1::GetReportRequest{})};
   }
 
   void SetUp() override {

@@ -150,13 +150,14 @@ TEST_F(PaysCenters, FromTheOrderToTheBanksWord) {
 TEST_F(PaysCenters, CreditsWithAClaimCodeAreBookedOnce) {
   const std::string code = wallet().claim_code();
   ASSERT_FALSE(code.empty());
-  const BankLine claimed{"10.00", true, "", "top-up " + code, "BK1"}, plain{"5.00", true, "", "no code at all", "BK2"};
+  const BankLine claimed{"10.00", true, "", "top-up\n" + code, "BK1"}, plain{"5.00", true, "", "no code at all", "BK2"};
   const std::string file = camt(kOurs, {claimed, plain});
   const v1::ImportBankFileReply first = imported(file);
   ASSERT_EQ(first.details_size(), 2);
   EXPECT_EQ(first.fresh(), 2u);
   EXPECT_EQ(first.details(0).state(), "booked") << first.details(0).reason();
   EXPECT_EQ(first.details(1).state(), "open");
+  EXPECT_EQ(first.details(0).remittance(), "top-up " + code);
   EXPECT_EQ(wallet().balance(), "110.00");
   EXPECT_EQ(imported(file).fresh(), 0u);
   EXPECT_EQ(imported(camt(kOurs, {plain, {"1.00", true, "", code, "BK3"}, claimed})).fresh(), 1u);  // overlaps
