@@ -80,6 +80,8 @@ BOURSE_ID(PayoutId, "pay");
 BOURSE_ID(AdjustmentId, "adj");
 BOURSE_ID(DisputeId, "dsp");
 BOURSE_ID(InvoiceId, "inv");
+BOURSE_ID(LotId, "lot");
+BOURSE_ID(VoucherBatchId, "vou");
 
 }  // namespace bourse
 

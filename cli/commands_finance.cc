@@ -45,6 +45,7 @@ std::string show_verdict(const json& v) {
 void add_account_commands(CLI::App& app, Context& context) {
   CLI::App* account = app.add_subcommand("account", "Billing accounts: money in, limits, freezing")->require_subcommand(1);
   add_account_rule_commands(*account, context);
+  add_lot_account_commands(*account, context);
   account->add_subcommand("list", "All billing accounts with their balances")->callback([&context] {
     context.print(context.must(context.client().get("/api/v1/finance/accounts")), [](const json& reply) {
       Table table({"account", "name", "tenant", "balance", "held", "available", "currency", "claim code"});

@@ -87,11 +87,13 @@ void add_people_commands(CLI::App& app, Context& context) {
   app.add_subcommand("whoami", "Who you are here, and your roles")->callback([&context] {
     context.print(context.must(context.client().get("/api/v1/me")), show_me);
   });
-  app.add_subcommand("wallet", "Your wallets: balance, held, available")->callback([&context] {
+  app.add_subcommand("wallet", "Your wallets: balance, held, available, and what of it expires")->callback([&context] {
     context.print(context.must(context.client().get("/api/v1/wallets")), [](const json& reply) {
-      Table table({"account", "name", "balance", "held", "available", "currency", "claim code"});
+      Table table({"account", "name", "balance", "held", "available", "granted", "next expiry", "currency", "claim code"});
       for (const json& w : reply.value("wallets", json::array()))
-        table.add({field(w, "account"), field(w, "name"), field(w, "balance"), field(w, "held"), field(w, "available"), field(w, "currency"), field(w, "claim_code")});
+        table.add({field(w, "account"), field(w, "name"), field(w, "balance"), field(w, "held"), field(w, "available"), field(w, "granted"),
+                   field(w, "next_expiry").empty() ? "" : field(w, "expiring") + " on " + field(w, "next_expiry").substr(0, 10),
+                   field(w, "currency"), field(w, "claim_code")});
       std::string text = table.text();
       for (const json& w : reply.value("wallets", json::array())) {
         const json forecast = w.value("forecast", json::object());

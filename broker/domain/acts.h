@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/domain/center.h"
+#include "broker/domain/lots.h"
 #include "broker/domain/settlement.h"
 #include "pricing/price_book.h"
 
@@ -87,8 +88,27 @@ struct SetCreditLimit {
   static constexpr void fields(auto& self, auto&& visit) { visit(self.account, self.credit_limit); }
 };
 
+// A gift of the platform to a wallet, until a day.
+struct GrantLot {
+  LotId lot;
+  BillingAccountId account;
+  Amount amount;
+  Instant expires_at;
+  std::string reason;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.lot, self.account, self.amount, self.expires_at, self.reason);
+  }
+};
+// Makes codes valid. Whoever proposed it was shown them; the act has their hashes.
+struct IssueVouchers {
+  VoucherBatch batch;  // issued_at is not used
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.batch); }
+};
+
 using Act = std::variant<FundAccount, SetContract, PublishPrices, SetPayee, OrderPayout, Refund, ResolveDispute,
-                         SetCreditLimit>;
+                         SetCreditLimit, GrantLot, IssueVouchers>;
 std::string_view name(const Act& act);  // "fund_account"
 
 // An act that waits for its second person.

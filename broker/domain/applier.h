@@ -44,6 +44,12 @@ struct Applier {
   void operator()(const InvoiceRequested& event) const;
   void operator()(const InvoiceMoved& event) const;
 
+  void operator()(const LotIssued& event) const;
+  void operator()(const LotExpired& event) const;
+  void operator()(const VouchersIssued& event) const;
+  void operator()(const VoucherRedeemed& event) const;
+  void operator()(const VouchersExpired& event) const;
+
   void operator()(const QuoteIssued& event) const;
   void operator()(const QuoteDropped& event) const;
   void operator()(const JobSubmitted& event) const;
@@ -61,7 +67,10 @@ struct Applier {
   MemberSpending& spending(BillingAccountId account, UserId user) const;
   Center& center(CenterId id) const;
   Period& period(PeriodId id) const;
+  // Changes what is left of it.
+  Lot& fill(LotId id, Amount change) const;
   Job& job(JobId id) const;
+  void pay(Attempt& attempt, const LotPart& part) const;
   Attempt& newest_attempt(Job& job, AttemptId id) const;
 };
 

@@ -146,6 +146,7 @@ void Applier::operator()(const UsageCaptured& event) const {
   attempt.windowed = event.windowed;
   attempt.ran = running_time(of.plan().allocation, event.charged);
   attempt.measured_at = std::max(attempt.measured_at, event.end);
+  for (const LotPart& part : event.lots) pay(attempt, part);
   close_if_done(attempt);
   const auto [day, month] = market.calendar(account(of.account), event.at);
   spending(of.account, of.user).spend(event.gross, day, month);

@@ -76,6 +76,7 @@ void Applier::operator()(const ChargeAdjusted& event) const {
   if (event.kind == AdjustmentKind::dispute_opened) of.disputed += event.amount;
   if (event.kind == AdjustmentKind::dispute_resolved) of.disputed -= event.amount;
   of.given_back += event.parts.user;
+  for (const LotPart& part : event.lots) fill(part.lot, part.amount);
 }
 
 void Applier::operator()(const DisputeOpened& event) const {

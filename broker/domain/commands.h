@@ -197,11 +197,21 @@ struct OpenDispute {
   std::string reason;
 };
 
+// Turns a voucher's code into a lot of the account. Errors: not_found, the same for a code that never was, was redeemed or
+// is past its time.
+struct RedeemVoucher {
+  LotId lot;
+  BillingAccountId account;
+  UserId user;  // a member of it
+  Hash256 code;
+};
+
 using CommandBody = std::variant<OpenBillingAccount, AddMember, FundAccount, PostTransfers, EnrolCenter,
                                  ChangeCenterState, SetContract, PublishPrices, ObservePools, IssueQuote, SubmitJob,
                                  CancelJob, ApplyReport, Tick, ClosePeriod, SealStatement, Propose, EndProposal, SetPayee,
                                  OrderPayout, SettlePayout, Refund, OpenDispute, ResolveDispute, SetCreditLimit,
-                                 SetAccountPolicy, SetMemberLimits, ExportPayouts, RequestInvoice, MoveInvoice>;
+                                 SetAccountPolicy, SetMemberLimits, ExportPayouts, RequestInvoice, MoveInvoice,
+                                 GrantLot, IssueVouchers, RedeemVoucher>;
 
 struct Command {
   // The caller's idempotency key, already scoped by principal ("usr_…/key"); empty for commands that need none

@@ -37,6 +37,7 @@ Status Decider::check_charge(const Charge& charge) const {
   const bool whole = charge.gross == charge.center_share + charge.margin + charge.tax && charge.gross.is_positive() &&
                      !charge.center_share.is_negative() && !charge.tax.is_negative() && charge.tax <= charge.gross;
   if (!whole) return fail(ErrorCode::invalid_argument, "the charge's parts don't add up");
+  CHECK_OK(check_lots(charge));
   const Job* job = market_.job(charge.job);
   if (job == nullptr) return {};  // ended long ago: the projections know
   if (!is_final(job->state)) return fail(ErrorCode::failed_precondition, "The job has not ended.");
@@ -45,6 +46,7 @@ Status Decider::check_charge(const Charge& charge) const {
     return fail(ErrorCode::not_found, "attempt " + to_text(charge.attempt));
   if (attempt->charged != charge.gross)
     return fail(ErrorCode::failed_precondition, "The attempt was charged " + to_text(attempt->charged) + ".");
+  if (attempt->lots != charge.lots) return fail(ErrorCode::failed_precondition, "Other lots paid for the attempt.");
   return {};
 }
 
@@ -88,7 +90,11 @@ void Decider::adjust(ChargeAdjusted adjusted, Unit unit) {
   post_all(adjusted.adjustment.uuid, adjusted.charge.job.uuid, {legs[0], legs[1], legs[2], legs[3], legs[4]});
   adjusted.period = market_.center(adjusted.charge.center)->open_period;
   adjusted.at = now_;
+  adjusted.lots = unwound(adjusted.charge.lots, adjusted.charge.gross, market_.adjusted(adjusted.charge.attempt).given_back,
+                          adjusted.parts.user);
+  const BillingAccountId account = adjusted.charge.account;
   emit(std::move(adjusted));
+  expire_lots(account);
 }
 
 Status Decider::check(const Refund& act) const {

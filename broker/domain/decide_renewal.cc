@@ -55,6 +55,7 @@ Status Decider::renew(const Job& job, Duration ran) {
     return fail(ErrorCode::budget_too_small, "The job's budget is " + to_text(*job.spec.budget) + ".");
   const BillingAccount& account = *market_.account(job.account);
   if (extra.is_positive()) CHECK_OK(check_spending(account, job.user, extra, hold->amount));
+  expire_lots(account.id);  // what is added does not count on them
   TRY(auto extended, market_.ledger_.extend({.hold = job.hold,
                                              .extra = extra,
                                              .expires_at = now_ + job.spec.walltime + market_.limits_.hold_slack}));

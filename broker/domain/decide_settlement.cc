@@ -15,6 +15,8 @@ Result<CommandResult> Decider::on(const Tick&) {
   expire_quotes();
   expire_holds();
   expire_proposals();
+  expire_lots();
+  expire_vouchers();
   renew_holds();
   close_due_periods();
   return CommandResult{};

@@ -117,13 +117,15 @@ Result<CommandResult> Decider::on(const SubmitJob& command) {
                                        .amount = hold_for(submitted.decision),
                                        .expires_at = now_ + submitted.spec.walltime + market_.limits_.hold_slack,
                                        .reference = command.job.uuid});
-  if (!placed) {
-    if (placed.error().code != ErrorCode::insufficient_funds) return fail(placed.error().code, placed.error().detail);
-    const Amount available = market_.ledger_.account(account->wallet)->available();
+  const Amount available = market_.spendable(*account, now_);
+  if (!placed && placed.error().code != ErrorCode::insufficient_funds)
+    return fail(placed.error().code, placed.error().detail);
+  if (!placed || hold_for(submitted.decision) > available) {
     return fail(ErrorCode::insufficient_funds, "The hold is " + money(hold_for(submitted.decision), account->unit) +
                                                    "; " + money(available, account->unit) + " is available.");
   }
   if (!command.quote.is_nil()) emit(QuoteDropped{command.quote});
+  expire_lots(account->id);
   emit(std::move(*placed));
   emit(std::move(submitted));
   const Job* job = market_.job(command.job);

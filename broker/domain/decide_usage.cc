@@ -11,7 +11,7 @@
 namespace bourse::broker {
 namespace {
 
-constexpr Duration kAhead = minutes(5);     // how far a center's clock may be before ours, or ours before its
+constexpr Duration kOrderSlack = minutes(5);     // how far a center's clock may be before ours, or ours before its
 constexpr Duration kGrace = minutes(2);     // beyond walltime: schedulers round to minutes and take their time to kill
 constexpr Duration kRounding = seconds(1);  // an interval may have been cut to whole seconds at both ends
 
@@ -95,7 +95,7 @@ std::optional<Decider::SetAside> Decider::check_usage(const Job& job, const Usag
   if (record.revision != attempt.usage_revision + 1)
     return aside(QuarantineCode::revision_skip, "expected revision " + std::to_string(attempt.usage_revision + 1));
   if (record.start > record.end) return aside(QuarantineCode::bad_interval, "it starts after its end");
-  if (record.start < attempt.ordered_at - kAhead && !states_nothing)
+  if (record.start < attempt.ordered_at - kOrderSlack && !states_nothing)
     return aside(QuarantineCode::bad_interval, "it starts before it was ordered");
   if (auto aside_ = check_readings(job, record)) return aside_;
   return check_edges(job, record);
@@ -233,7 +233,8 @@ std::optional<Decider::SetAside> Decider::on_record(const ApplyReport& report, c
                      .report = report.hash,
                      .adjusts = ended_in == open ? PeriodId{} : ended_in,
                      .readings = due->windowed.at == Instant{} ? std::vector<pricing::ReadingAt>{} : record.readings,
-                     .windowed = due->windowed});
+                     .windowed = due->windowed,
+                     .lots = paid_by_lots(job.account, due->gross)});
   follow_up(job);
   return std::nullopt;
 }

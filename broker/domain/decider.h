@@ -80,6 +80,24 @@ class Decider {
   Status check_spending(const BillingAccount& account, UserId user, Amount hold, Amount of_job) const;
   Result<CommandResult> on(const FundAccount& command);
   Result<CommandResult> on(const PostTransfers& command);
+  // decide_lots.cc
+  Result<CommandResult> on(const GrantLot& act);
+  Result<CommandResult> on(const IssueVouchers& act);
+  Result<CommandResult> on(const RedeemVoucher& command);
+  Status check(const GrantLot& act) const;
+  Status check(const IssueVouchers& act) const;
+  // Is there room for one more, and can it be posted?
+  Status check_room(const BillingAccount& account, LotId lot, Amount amount) const;
+  void issue(Lot lot);
+  // Takes back what is left of the account's expired lots, as far as no hold needs it. Call before a hold is placed or
+  // extended, which may count on Market::spendable.
+  void expire_lots(BillingAccountId account);
+  void expire_lots();  // of every account
+  void expire_vouchers();
+  // What of `amount` the account's lots pay, in the order of consumption.
+  std::vector<LotPart> paid_by_lots(BillingAccountId account, Amount amount) const;
+  // Could that be how the charge was paid? Errors: failed_precondition.
+  Status check_lots(const Charge& charge) const;
   // decide_centers.cc
   Result<CommandResult> on(const EnrolCenter& command);
   Result<CommandResult> on(const ChangeCenterState& command);

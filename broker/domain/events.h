@@ -15,6 +15,7 @@
 #include "broker/domain/events_renewal.h"
 #include "broker/domain/invoice.h"
 #include "broker/domain/job.h"
+#include "broker/domain/lot_events.h"
 #include "broker/domain/spending.h"
 #include "ledger/domain/events.h"
 
@@ -167,10 +168,11 @@ struct UsageCaptured {
   PeriodId adjusts;    // the closed period in which this usage ended; nil when it is `period`, as it mostly is
   std::vector<pricing::ReadingAt> readings;  // where a row has windows: signed, between the record before and this one
   WindowedUse windowed;                      // and what fell to each row up to this one
+  std::vector<LotPart> lots;  // what of gross lots paid, in that order; the rest is the wallet's own money
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.job, self.attempt, self.record, self.revision, self.final, self.reported, self.charged, self.lines,
           self.gross, self.center_share, self.margin, self.tax, self.period, self.start, self.end, self.at,
-          self.report, self.adjusts, self.readings, self.windowed);
+          self.report, self.adjusts, self.readings, self.windowed, self.lots);
   }
 };
 
@@ -328,9 +330,10 @@ struct ChargeAdjusted {
   DisputeId dispute;  // nil for a refund
   std::string reason;
   Instant at;
+  std::vector<LotPart> lots;  // what of parts.user went back into lots
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.adjustment, self.kind, self.charge, self.base, self.amount, self.parts, self.period, self.dispute, self.reason,
-          self.at);
+          self.at, self.lots);
   }
 };
 
@@ -382,7 +385,8 @@ using Event =
                  RecordQuarantined, ReportAccepted, PeriodOpened, PeriodClosing, StatementSealed, ActProposed, ProposalEnded,
                  PayeeSet, PayoutOrdered, PayoutSettled, ChargeAdjusted, DisputeOpened, DisputeResolved,
                  ledger::CreditLimitSet, AccountPolicySet, MemberLimitsSet, PayoutsExported, InvoiceRequested, InvoiceMoved,
-                 HoldRenewed, RenewalRefused, PauseRequested>;
+                 HoldRenewed, RenewalRefused, PauseRequested, LotIssued, LotExpired, VouchersIssued, VoucherRedeemed,
+                 VouchersExpired>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

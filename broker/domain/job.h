@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/time.h"
+#include "broker/domain/lots.h"
 #include "pricing/spread.h"
 
 namespace bourse::broker {
@@ -211,11 +212,13 @@ struct Attempt {
   bool paused = false;
   Duration ran;        // running time at `measured_at`, at most: by its usage or, where that is older, by the clock
   Instant measured_at;  // its start, its newest usage, or when it was paused or resumed
+  std::vector<LotPart> lots;  // what of it lots paid, in the order of consumption
 
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.fence, self.plan, self.center, self.ordered_at, self.not_after, self.order_hash,
           self.scheduler_job, self.started_at, self.ended_at, self.happened, self.closed, self.usage,
-          self.usage_revision, self.usage_final, self.charged, self.windowed, self.paused, self.ran, self.measured_at);
+          self.usage_revision, self.usage_final, self.charged, self.windowed, self.paused, self.ran, self.measured_at,
+          self.lots);
   }
 };
 

@@ -125,6 +125,14 @@ class Market {
   const Dispute* dispute(DisputeId id) const;
   std::vector<const Dispute*> disputes() const;  // by id
   Adjusted adjusted(AttemptId attempt) const;
+  const Lot* lot(LotId id) const;
+  // Of the account's wallet, those with money in them, in the order of consumption; at most kMaxLots, but for what
+  // corrections gave back.
+  std::vector<const Lot*> lots(BillingAccountId account) const;
+  std::vector<const Lot*> all_lots() const;  // by id, empty ones too
+  // What a hold placed at `now` may count on: the wallet's available money without its expired lots.
+  Amount spendable(const BillingAccount& account, Instant now) const;
+  const VoucherBatch* vouchers(VoucherBatchId id) const;  // while codes of it may be redeemed
   // What an account's running jobs cost, and how long its money lasts if they run on.
   Forecast forecast(BillingAccountId account, Instant now) const;
   // The outbox of a center: live attempts whose order may not have arrived (`ordered`), attempts to cancel there, and those
@@ -183,6 +191,9 @@ class Market {
   void index(const Proposal& proposal);
   bool index(Invoice invoice);  // false when it is known
   void look_again(const Job& job, std::optional<Instant> at);
+  void index(const Lot& lot);
+  void index(const VoucherBatch& batch);
+  Status load_lots(codec::Reader& in);
 
   ledger::Ledger ledger_;
   pricing::PriceBook prices_;
@@ -220,6 +231,13 @@ class Market {
   absl::btree_map<DisputeId, std::unique_ptr<Dispute>> disputes_;
   std::size_t open_disputes_ = 0;
   absl::btree_map<AttemptId, Adjusted> adjusted_;  // of attempts that ever were
+  absl::btree_map<LotId, Lot> lots_;
+  using LotOrder = absl::btree_set<std::pair<Instant, LotId>>;      // by expiry; lots with money in them
+  absl::flat_hash_map<BillingAccountId, LotOrder> lots_of_;
+  LotOrder lot_expiry_;
+  absl::btree_map<VoucherBatchId, VoucherBatch> voucher_batches_;   // with all their codes
+  absl::btree_map<Hash256, VoucherBatchId> vouchers_;               // the codes that may be redeemed
+  absl::btree_set<std::pair<Instant, VoucherBatchId>> voucher_expiry_;
   absl::node_hash_map<std::string, Answer> answers_;
   std::deque<const std::string*> answered_;  // keys of answers_, oldest first
 };

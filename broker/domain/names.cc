@@ -67,8 +67,10 @@ constexpr auto kAdjustmentKinds =
 constexpr auto kDisputeStates = std::to_array<std::string_view>({"open", "accepted", "split", "rejected"});
 constexpr auto kProposalEnds = std::to_array<std::string_view>({"approved", "rejected", "withdrawn", "expired"});
 constexpr auto kActs = std::to_array<std::string_view>({"fund_account", "set_contract", "publish_prices", "set_payee",
-                                                        "order_payout", "refund", "resolve_dispute", "set_credit_limit"});
+                                                        "order_payout", "refund", "resolve_dispute", "set_credit_limit",
+                                                        "grant_lot", "issue_vouchers"});
 static_assert(kActs.size() == std::variant_size_v<Act>);
+constexpr auto kLotKinds = std::to_array<std::string_view>({"grant", "voucher"});
 constexpr auto kPeriodStates = std::to_array<std::string_view>({"open", "closing", "closed", "paid"});
 
 template <class Enum, class T, std::size_t N>
@@ -122,6 +124,9 @@ std::string_view name(InvoiceKind kind) {
 }
 std::string_view name(InvoiceState state) {
   return word(kInvoiceStates, state, 1);
+}
+std::string_view name(LotKind kind) {
+  return word(kLotKinds, kind, 1);
 }
 std::string_view name(ProposalEnd end) {
   return word(kProposalEnds, end, 1);

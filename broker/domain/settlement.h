@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/time.h"
 #include "base/unit.h"
+#include "broker/domain/lots.h"
 
 namespace bourse::broker {
 
@@ -73,11 +74,12 @@ struct Charge {
   CenterId center;
   PeriodId period;                      // the newest that it was booked in
   Amount gross, center_share, margin, tax;  // Σ of its captures; gross = center_share + margin + tax
+  std::vector<LotPart> lots;                // what of gross lots paid, each once, in the order of consumption
   bool operator==(const Charge&) const = default;
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.job, self.attempt, self.account, self.center, self.period, self.gross, self.center_share, self.margin,
-          self.tax);
+          self.tax, self.lots);
   }
 };
 

@@ -56,6 +56,12 @@ struct AnsweredKey {
   }
 };
 
+struct OpenVoucher {
+  Hash256 code;
+  VoucherBatchId batch;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.code, self.batch); }
+};
+
 }  // namespace
 
 void Market::save(std::vector<std::byte>& state) const {
@@ -80,6 +86,10 @@ void Market::save(std::vector<std::byte>& state) const {
   save_sorted(out, adjusted_);
   save_sorted(out, payment_files_);
   save_sorted(out, invoices_);
+  save_sorted(out, lots_);
+  save_sorted(out, voucher_batches_);
+  out.write(static_cast<std::uint64_t>(vouchers_.size()));
+  for (const auto& [code, batch] : vouchers_) out.write(OpenVoucher{code, batch});
   out.write(static_cast<std::uint64_t>(ended_jobs_.size()));
   for (const JobId id : ended_jobs_) out.write(id);
   out.write(static_cast<std::uint64_t>(answered_.size()));
@@ -178,7 +188,25 @@ Status Market::load_settlement(codec::Reader& in) {
                                [&](const Adjusted& one) { return adjusted_.try_emplace(one.attempt, one).second; }));
   CHECK_OK(load_each<PaymentFile>(in, "payment files",
                                   [&](const PaymentFile& one) { return payment_files_.try_emplace(one.id, one).second; }));
-  return load_each<Invoice>(in, "invoices", [&](Invoice invoice) { return index(std::move(invoice)); });
+  CHECK_OK(load_each<Invoice>(in, "invoices", [&](Invoice invoice) { return index(std::move(invoice)); }));
+  return load_lots(in);
+}
+
+Status Market::load_lots(codec::Reader& in) {
+  CHECK_OK(load_each<Lot>(in, "lots", [&](Lot lot) {
+    if (!accounts_.contains(lot.account) || lot.left.is_negative() || lot.left > lot.amount) return false;
+    index(lot);
+    const LotId id = lot.id;
+    return lots_.try_emplace(id, std::move(lot)).second;
+  }));
+  CHECK_OK(load_each<VoucherBatch>(in, "voucher batches", [&](VoucherBatch batch) {
+    index(batch);
+    const VoucherBatchId id = batch.id;
+    return voucher_batches_.try_emplace(id, std::move(batch)).second;
+  }));
+  return load_each<OpenVoucher>(in, "vouchers", [&](const OpenVoucher& one) {
+    return voucher_batches_.contains(one.batch) && vouchers_.try_emplace(one.code, one.batch).second;
+  });
 }
 
 }  // namespace bourse::broker

@@ -21,6 +21,10 @@ void World::check_books() {
     if (account.limit == ledger::Limit::credit_balance && account.available().is_negative())
       violate("a wallet is overdrawn");
     if (account.code == ledger::AccountCode::wallet) held += account.debits_pending;
+    if (account.code != ledger::AccountCode::wallet) continue;
+    Amount own = account.balance();
+    for (const Lot* lot : market.lots(BillingAccountId{account.owner})) own -= lot->left;
+    if (own.is_negative()) violate("lots hold more than the wallet has");
   }
   Amount remaining;
   for (const JobId id : client_->jobs()) {
@@ -62,6 +66,7 @@ void World::check_replay() {
 void World::check_end() {
   check_replay();
   check_charges();
+  check_lots();
   check_statements();
   tally_.jobs = client_->jobs().size();
   for (const JobId id : client_->jobs()) {
@@ -114,9 +119,40 @@ void World::check_charges() {
       balance(ledger::AccountCode::platform_revenue) != parts.margin + adjusted.margin)
     violate("tax and margin are not what one capture of each job would have made");
   const auto* wallet = market.ledger().account(market.accounts().front()->wallet);
-  if (wallet->balance() != client_->funded() - total + adjusted.user)
+  if (wallet->balance() != client_->funded() - total + adjusted.user - balance(ledger::AccountCode::grants))
     violate("the wallet is not what was funded less what was charged");
   if (!wallet->debits_pending.is_zero()) violate("money is still held");
+}
+
+// Each lot by what the journal tells of it, and what the platform gave in all.
+void World::check_lots() {
+  const Market& market = committer_->market();
+  std::map<LotId, Amount> left;
+  Amount given;
+  const auto move = [&](const std::vector<LotPart>& parts, bool back) {
+    for (const LotPart& part : parts) left[part.lot] += back ? part.amount : Amount{} - part.amount;
+  };
+  for (const JournalRow& row : journal_.store()->rows)
+    for (const Event& event : *decode(row.body)) {
+      if (const auto* issued = std::get_if<LotIssued>(&event)) {
+        left[issued->lot.id] = issued->lot.amount;
+        given += issued->lot.amount;
+        ++tally_.lots;
+      } else if (const auto* captured = std::get_if<UsageCaptured>(&event)) {
+        move(captured->lots, false);
+      } else if (const auto* adjusted = std::get_if<ChargeAdjusted>(&event)) {
+        move(adjusted->lots, true);
+        tally_.lots_returned += adjusted->lots.size();
+      } else if (const auto* expired = std::get_if<LotExpired>(&event)) {
+        move({{expired->lot, expired->amount}}, false);
+        given -= expired->amount;
+        ++tally_.lots_expired;
+      }
+    }
+  for (const auto& [id, amount] : left)
+    if (market.lot(id)->left != amount) violate(of(id) + " has " + to_text(market.lot(id)->left) + " left, not " + to_text(amount));
+  const auto* grants = market.ledger().account(Market::platform_account(ledger::AccountCode::grants, kCny));
+  if (grants != nullptr && grants->balance() != Amount{} - given) violate("the platform paid for other lots than it gave");
 }
 
 // Periods add up to the captures, each opens with what the one before closed with, and the ledger has what they say.

@@ -20,7 +20,8 @@ Charge charge_of(const Job& job, const Center& center) {
           .gross = attempt.charged,
           .center_share = parts.center,
           .margin = parts.margin,
-          .tax = parts.tax};
+          .tax = parts.tax,
+          .lots = attempt.lots};
 }
 
 }  // namespace
@@ -34,6 +35,7 @@ void World::finance_acts() {
     if (job != nullptr && job->attempt().charged.is_positive()) correct(*job);
   }
   if (dice_.permille(10)) resolve_disputes();
+  if (dice_.permille(15)) give_lots();
 }
 
 void World::act(Act act) {
@@ -79,6 +81,25 @@ void World::correct(const Job& job) {
   else
     queue(OpenDispute{DisputeId::make(clock_.now(), dice_.rng()), adjustment, charge, amount, dice_.permille(300), {}, "claimed"},
           {}, 0, {});
+}
+
+// Small and short, so that jobs use them up and time takes some back.
+void World::give_lots() {
+  const Market& market = committer_->market();
+  const BillingAccount& account = *market.accounts().front();
+  const auto lot = LotId::make(clock_.now(), dice_.rng());
+  const Amount amount{1 + dice_.up_to({5'000'000}).ms};
+  const Instant expires_at = clock_.now() + minutes(1) + dice_.up_to(hours(6));
+  if (dice_.permille(700)) return act(GrantLot{lot, account.id, amount, expires_at, "by the simulator"});
+  const Hash256 code = sha256(to_text(lot));
+  act(IssueVouchers{{.id = VoucherBatchId::make(clock_.now(), dice_.rng()),
+                     .amount = amount,
+                     .redeem_by = clock_.now() + hours(1),
+                     .valid_for = hours(2),
+                     .codes = {code},
+                     .reason = "by the simulator"}});
+  for (int times = 2; times > 0; --times)  // the second time it is worth nothing
+    queue(RedeemVoucher{LotId::make(clock_.now(), dice_.rng()), account.id, account.members.front(), code}, {}, 0, {});
 }
 
 void World::resolve_disputes() {

@@ -49,12 +49,16 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
     all.statements += tally->statements;
     all.payouts += tally->payouts;
     all.adjustments += tally->adjustments;
+    all.lots += tally->lots;
+    all.lots_expired += tally->lots_expired;
+    all.lots_returned += tally->lots_returned;
   }
   std::cout << "seeds " << first << " to " << last << ": " << all.steps << " steps, " << all.jobs << " jobs ("
             << all.ended << " ended, " << all.failed << " failed, " << all.cancelled << " cancelled), "
             << all.redispatched << " re-dispatched, " << all.quarantined << " records set aside, " << all.recoveries
             << " recoveries, " << all.repeats << " repeats answered, " << all.refused << " refusals, " << all.statements
-            << " statements, " << all.payouts << " payouts, " << all.adjustments << " corrections\n";
+            << " statements, " << all.payouts << " payouts, " << all.adjustments << " corrections, " << all.lots << " credit lots ("
+            << all.lots_expired << " times taken back, " << all.lots_returned << " refilled)\n";
   if (one != 0) return;
   EXPECT_GT(all.ended, 0U);
   EXPECT_GT(all.failed, 0U);
@@ -66,6 +70,9 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
   EXPECT_GT(all.statements, 0U);
   EXPECT_GT(all.payouts, 0U);
   EXPECT_GT(all.adjustments, 0U);
+  EXPECT_GT(all.lots, 0U);
+  EXPECT_GT(all.lots_expired, 0U);
+  EXPECT_GT(all.lots_returned, 0U);
 }
 
 TEST(Simulator, ASeedIsAWorld) {

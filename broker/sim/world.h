@@ -30,7 +30,7 @@ struct Plot {
 // What happened, to see that a run was worth running.
 struct Tally {
   std::size_t steps = 0, jobs = 0, ended = 0, failed = 0, cancelled = 0, redispatched = 0, quarantined = 0,
-              recoveries = 0, repeats = 0, refused = 0, statements = 0, payouts = 0, adjustments = 0;
+              recoveries = 0, repeats = 0, refused = 0, statements = 0, payouts = 0, adjustments = 0, lots = 0, lots_expired = 0, lots_returned = 0;
 };
 
 class World {
@@ -66,6 +66,7 @@ class World {
   void move_payouts(CenterId center);
   void correct(const Job& job);
   void resolve_disputes();
+  void give_lots();
   // By two people, by one, or by two that are the same: then it must be refused.
   void act(Act act);
 
@@ -75,6 +76,7 @@ class World {
   void check_replay();
   void check_end();
   void check_charges();
+  void check_lots();
   void check_statements();
 
   Dice dice_;

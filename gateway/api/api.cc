@@ -118,10 +118,17 @@ http::Task<http::Response> Api::serve(const Operation* operation, http::Request 
   envelope.headers = request.headers;
   Grant grant{.granted = true, .left = parts_.limit.burst};
   auto principal = co_await admit(std::move(envelope), &grant);
+  const BucketSize& limit = operation->guesses ? parts_.guesses : parts_.limit;
+  if (principal && operation->guesses) {
+    const auto drawn = co_await parts_.cache.draw("bourse:guess:" + principal->user, limit);
+    if (drawn) grant = *drawn;
+    if (!drawn) principal = std::unexpected(drawn.error());
+    else if (!drawn->granted) principal = fail(ErrorCode::rate_limited, "Too many codes were tried.");
+  }
   Result<http::Response> outcome =
       principal ? co_await perform(operation, std::move(request), *principal) : std::unexpected(principal.error());
   http::Response response = outcome ? std::move(*outcome) : http::problem(outcome.error(), request_id);
-  if (principal || !grant.granted) add_limit_headers(response, parts_.limit, grant);
+  if (principal || !grant.granted) add_limit_headers(response, limit, grant);
   co_return response;
 }
 

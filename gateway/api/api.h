@@ -44,6 +44,7 @@ struct ApiParts {
   Cache& cache;
   std::string origin;                                 // "https://market.example.org"
   BucketSize limit{.burst = 400, .per_second = 200};  // of each user's requests
+  BucketSize guesses{.burst = 10, .per_second = 1};    // of those that take a secret
 };
 
 class Api {

@@ -152,6 +152,33 @@ std::vector<Operation> accounts() {
   };
 }
 
+std::vector<Operation> lots() {
+  return {
+      {.method = Method::get, .pattern = "/api/v1/accounts/{id}/lots", .rpc = "ListLots", .path = {{"id", "account"}}},
+      {.method = Method::post,
+       .pattern = "/api/v1/finance/accounts/{id}/lots",
+       .rpc = "GrantLot",
+       .status = 201,
+       .path = {{"id", "account"}},
+       .body = {"money", "expires_ms", "reason", "note"}},
+      {.method = Method::get,
+       .pattern = "/api/v1/finance/vouchers",
+       .rpc = "ListVouchers",
+       .query = {{"limit", 1, 200}, {"cursor"}}},
+      {.method = Method::post,
+       .pattern = "/api/v1/finance/vouchers",
+       .rpc = "IssueVouchers",
+       .status = 201,
+       .body = {"count", "money", "redeem_by_ms", "valid_days", "expires_ms", "reason", "note"}},
+      {.method = Method::post,
+       .pattern = "/api/v1/vouchers/redeem",
+       .rpc = "RedeemVoucher",
+       .status = 201,
+       .body = {"code", "account"},
+       .guesses = true},
+  };
+}
+
 std::vector<Operation> payouts() {
   return {
       {.method = Method::put,
@@ -280,7 +307,7 @@ std::vector<Operation> corrections() {
 const std::vector<Operation>& table() {
   static const std::vector<Operation> kTable = [] {
     std::vector<Operation> all;
-    for (auto& part : {trading(), accounts(), operators(), finance(), two_people(), payouts(), bank(), corrections(), books()}) all.insert(all.end(), part.begin(), part.end());
+    for (auto& part : {trading(), accounts(), operators(), finance(), two_people(), payouts(), bank(), corrections(), books(), lots()}) all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
   return kTable;

@@ -43,6 +43,7 @@ struct Operation {
   Rendering rendering = Rendering::json;
   Duration deadline = seconds(10);
   std::size_t body_bytes = 64 * 1024;
+  bool guesses = false;  // it takes a secret: few tries a person, beside the limit of all requests
 };
 
 std::span<const Operation> operations();

@@ -45,6 +45,8 @@ enum class TransferCode : std::uint16_t {
   escrow = 12,          // center payable → dispute escrow
   escrow_release = 13,  // dispute escrow → center payable
   subsidy = 14,         // platform revenue → center payable: a margin below zero
+  grant = 15,           // grants → wallet: a credit lot is issued
+  grant_expired = 16,   // wallet → grants: what is left of one after its time
 };
 
 // Accounts whose posted credits less posted debits less pending debits may not fall below −credit_limit (wallets).

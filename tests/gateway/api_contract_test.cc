@@ -185,6 +185,18 @@ TEST_F(ApiTest, the_export_streams_or_is_refused) {
   EXPECT_EQ(code_of(request("GET /api/v1/ledger/export?format=hledger")), "forbidden");
 }
 
+TEST_F(ApiTest, codes_can_not_be_tried_at_will) {
+  std::string answer;
+  int tries = 0;
+  for (; tries < 40 && status_of(answer) != 429; ++tries)
+    answer = request("POST /api/v1/vouchers/redeem", "Idempotency-Key: k" + std::to_string(tries) + "\r\n", R"({"code":"AAAAA"})");
+  EXPECT_EQ(code_of(answer), "rate_limited");
+  EXPECT_GE(tries, 11);
+  EXPECT_LE(tries, 20);  // ten at once, and one for each second that passed
+  EXPECT_EQ(header_of(answer, "retry-after"), "1");
+  EXPECT_EQ(status_of(request("GET /api/v1/offers")), 200);
+}
+
 TEST_F(ApiTest, each_user_has_a_limit_of_their_own) {
   std::string answer;
   for (int i = 0; i < 100 && status_of(answer) != 429; ++i) answer = request("GET /api/v1/offers");

@@ -77,6 +77,30 @@ void show(v1::Act& out, const SetCreditLimit& act, const Market& market, const s
   fill(*to.mutable_money(), act.credit_limit, unit_of(market, act.account));
 }
 
+void show(v1::Act& out, const GrantLot& act, const Market& market, const std::string&) {
+  v1::Lot& to = *out.mutable_grant_lot();
+  to.set_id(to_text(act.lot));
+  to.set_account(to_text(act.account));
+  to.set_account_name(account_name(market, act.account));
+  to.set_kind(std::string(name(LotKind::grant)));
+  fill(*to.mutable_money(), act.amount, unit_of(market, act.account));
+  to.set_expires_ms(act.expires_at.unix_ms);
+  to.set_reason(act.reason);
+}
+void show(v1::Act& out, const IssueVouchers& act, const Market&, const std::string&) { fill(*out.mutable_issue_vouchers(), act.batch); }
+
+std::string tell(const GrantLot& act, const Market& market, const std::string&) {
+  return fmt::format("Give {} to {} ({}) until {}: {}", money_words(act.amount, unit_of(market, act.account)), account_name(market, act.account),
+                     to_text(act.account), to_text(act.expires_at), act.reason);
+}
+std::string tell(const IssueVouchers& act, const Market&, const std::string&) {
+  const VoucherBatch& batch = act.batch;
+  return fmt::format("Issue {} vouchers of {}, to be redeemed before {} and spent {}: {}", batch.codes.size(), money_words(batch.amount, batch.unit),
+                     to_text(batch.redeem_by),
+                     batch.valid_for.ms > 0 ? fmt::format("within {} days of that", batch.valid_for.ms / hours(24).ms)
+                                            : fmt::format("before {}", to_text(batch.expires_at)),
+                     batch.reason);
+}
 std::string tell(const SetCreditLimit& act, const Market& market, const std::string&) {
   return fmt::format("Let {} ({}) go {} below zero", account_name(market, act.account), to_text(act.account),
                      money_words(act.credit_limit, unit_of(market, act.account)));
@@ -149,6 +173,16 @@ Role role_of(std::string_view act_name) {
 }
 Role role_of(const Act& act) { return role_of(name(act)); }
 
+void fill(v1::VoucherBatch& out, const VoucherBatch& batch) {
+  out.set_id(to_text(batch.id));
+  out.set_count(static_cast<std::int32_t>(batch.codes.size()));
+  fill(*out.mutable_money(), batch.amount, batch.unit);
+  out.set_redeem_by_ms(batch.redeem_by.unix_ms);
+  out.set_valid_days(static_cast<std::int32_t>(batch.valid_for.ms / hours(24).ms));
+  out.set_expires_ms(batch.expires_at.unix_ms);
+  out.set_reason(batch.reason);
+  out.set_issued_ms(batch.issued_at.unix_ms);
+}
 void fill(v1::Payee& out, const Payee& payee) {
   out.set_name(payee.name);
   out.set_account(payee.account);

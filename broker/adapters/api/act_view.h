@@ -17,6 +17,7 @@ void fill(v1::Act& out, const Act& act, const Market& market, const std::string&
 std::string words(const Act& act, const Market& market, const std::string& bank_text);
 
 void fill(v1::Payee& out, const Payee& payee);
+void fill(v1::VoucherBatch& out, const VoucherBatch& batch);  // without what was redeemed
 std::string words(const Payee& payee);  // "Alpha e.V., account DE… at …"
 std::string money_words(Amount amount, Unit unit);  // "12.50 CNY"
 

@@ -1,6 +1,6 @@
 // The handlers of the market API, one per RPC: a request and who asks in, a reply or an error out. They block; the service
 // runs them on its pools. Grouped by area into people.cc, trading.cc, jobs.cc, operators.cc, finance.cc, ledger_views.cc, trace.cc,
-// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, corrections.cc.
+// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, corrections.cc, lots.cc.
 #pragma once
 
 #include <memory>
@@ -90,6 +90,12 @@ class Api {
   Result<v1::ListInvoicesReply> list_invoices(const v1::ListInvoicesRequest& request);
   Result<v1::Invoice> move_invoice(const v1::MoveInvoiceRequest& request);
   Result<v1::Report> get_report(const v1::GetReportRequest& request);
+  // credit lots: lots.cc
+  Result<v1::Lot> grant_lot(const v1::GrantLotRequest& request);
+  Result<v1::ListLotsReply> list_lots(const v1::ListLotsRequest& request);
+  Result<v1::VoucherBatch> issue_vouchers(const v1::IssueVouchersRequest& request);
+  Result<v1::ListVouchersReply> list_vouchers(const v1::ListVouchersRequest& request);
+  Result<v1::Lot> redeem_voucher(const v1::RedeemVoucherRequest& request);
   // The whole journal of accounts as text, in pieces. `write` returns false when the reader is gone.
   Status export_ledger(const v1::ExportLedgerRequest& request, const std::function<bool(std::string)>& write);
 
@@ -150,6 +156,7 @@ class Api {
   Result<v1::Invoice> invoice_view(InvoiceId id, std::uint64_t position);
   Status export_span(const v1::ExportLedgerRequest& request, const std::function<bool(std::string)>& write);
   Result<v1::Wallet> wallet_of(BillingAccountId account);
+  Result<v1::Lot> lot_view(LotId id);
   Result<v1::Center> center_view(CenterId id, bool with_money);
   bool offline(CenterId center) const { return !parts_.link.status(center).online; }
   std::uint64_t position() const { return parts_.engine.stats().position; }

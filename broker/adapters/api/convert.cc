@@ -362,7 +362,7 @@ std::string_view name(ledger::AccountCode code) {
 std::string_view name(ledger::TransferCode code) {
   static constexpr std::string_view kNames[] = {"other", "top_up", "hold", "capture_center", "capture_margin",
                                                 "capture_tax", "release", "payout", "reversal", "risk", "payout_paid",
-                                                "payout_returned", "escrow", "escrow_release", "subsidy"};
+                                                "payout_returned", "escrow", "escrow_release", "subsidy", "grant", "grant_expired"};
   const auto number = static_cast<std::size_t>(code);
   return number < std::size(kNames) ? kNames[number] : "other";
 }

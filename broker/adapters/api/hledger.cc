@@ -50,6 +50,8 @@ std::string_view title(ledger::TransferCode code) {
     case ledger::TransferCode::escrow: return "disputed";
     case ledger::TransferCode::escrow_release: return "dispute rejected";
     case ledger::TransferCode::subsidy: return "subsidy";
+    case ledger::TransferCode::grant: return "grant";
+    case ledger::TransferCode::grant_expired: return "grant expired";
     case ledger::TransferCode::hold:
     case ledger::TransferCode::release:
     case ledger::TransferCode::other: break;

@@ -197,6 +197,14 @@ Result<v1::Receipt> Api::get_receipt(const v1::GetJobRequest& request) {
       out.set_per_ticks(row->per);
       if (std::ranges::find(rows, row->id, &pricing::PriceRow::id) == rows.end()) rows.push_back(*row);
     }
+    TRY(const std::vector<StoredLotUse> lots, queries_.lots_of(attempt.id));
+    for (const StoredLotUse& use : lots) {
+      v1::LotUse& out = *receipt.add_lots();
+      out.set_lot(to_text(use.part.lot));
+      out.set_kind(std::string(name(use.kind)));
+      fill(*out.mutable_money(), use.part.amount, stored->unit);
+      out.set_expires_ms(use.expires_at.unix_ms);
+    }
     v1::Evidence& evidence = *receipt.add_evidence();
     evidence.set_report_sha256(to_hex(capture->report));
     evidence.set_usage_record(to_text(capture->record));
@@ -235,7 +243,15 @@ Result<v1::Wallet> Api::wallet_of(BillingAccountId id) {
         out.set_unit(std::string(account->unit.text()));
         out.set_balance(to_text(wallet->balance()));
         out.set_held(to_text(wallet->debits_pending));
-        out.set_available(to_text(wallet->available()));
+        out.set_available(to_text(market.spendable(*account, now)));
+        Amount granted;
+        const auto lots = market.lots(id);
+        for (const Lot* lot : lots) granted += lot->left;
+        out.set_granted(to_text(granted));
+        if (!lots.empty()) {
+          out.set_next_expiry_ms(lots.front()->expires_at.unix_ms);
+          out.set_expiring(to_text(lots.front()->left));
+        }
         out.set_tenant(to_text(account->tenant));
         out.set_claim_code(bank::claim_code(account->id));
         out.set_frozen(account->frozen);

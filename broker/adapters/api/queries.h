@@ -73,6 +73,19 @@ struct StoredDispute {
   std::string center_name;
 };
 
+// What a lot paid of an attempt's charge.
+struct StoredLotUse {
+  LotPart part;
+  LotKind kind{};
+  Instant expires_at;
+};
+
+// A batch without its codes.
+struct StoredVouchers {
+  VoucherBatch batch;
+  std::int32_t count = 0, redeemed = 0;
+};
+
 struct TraceRow {
   std::string kind, id, text;
   Instant at;
@@ -106,6 +119,10 @@ class Queries {
                                             std::optional<PayoutId> older_than, int limit);
   // Σ of the captures of the job's newest charged attempt; nothing when none was charged.
   Result<std::optional<Charge>> charge(JobId job);
+  // In the order of consumption.
+  Result<std::vector<StoredLotUse>> lots_of(AttemptId attempt);
+  // Newest first.
+  Result<std::vector<StoredVouchers>> vouchers(std::optional<VoucherBatchId> older_than, int limit);
   // Names of people, and the texts of bank entries; those that aren't known are absent.
   Result<std::map<UserId, std::string>> user_names(const std::vector<UserId>& users);
   Result<std::string> bank_text(Uuid reference);

@@ -73,7 +73,7 @@ Result<std::vector<StoredPayout>> Queries::payouts(std::optional<CenterId> cente
 }
 
 Result<std::optional<Charge>> Queries::charge(JobId job) {
-  return database_.read<std::optional<Charge>>([&](pqxx::transaction_base& work) -> Result<std::optional<Charge>> {
+  auto found = database_.read<std::optional<Charge>>([&](pqxx::transaction_base& work) -> Result<std::optional<Charge>> {
     const auto rows = work.exec_params(
         "SELECT a.id, a.center, j.account, (SELECT p.id FROM market.usage_captures n JOIN market.periods p ON p.id = n.period "
         "WHERE n.job = j.id AND n.attempt = a.id ORDER BY p.number DESC LIMIT 1) AS period, sum(u.gross_micros)::bigint AS gross, "
@@ -91,8 +91,13 @@ Result<std::optional<Charge>> Queries::charge(JobId job) {
                   .gross = amount_column(row["gross"]),
                   .center_share = amount_column(row["share"]),
                   .margin = amount_column(row["margin"]),
-                  .tax = amount_column(row["tax"])};
+                  .tax = amount_column(row["tax"]),
+                  .lots = {}};
   });
+  if (!found || !*found) return found;
+  TRY(const std::vector<StoredLotUse> uses, lots_of((*found)->attempt));
+  for (const StoredLotUse& use : uses) (*found)->lots.push_back(use.part);
+  return found;
 }
 
 Result<std::map<UserId, std::string>> Queries::user_names(const std::vector<UserId>& users) {

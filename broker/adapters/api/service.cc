@@ -102,6 +102,11 @@ class Service final : public v1::Market::CallbackService {
   BOURSE_UNARY(ListInvoices, ListInvoicesRequest, ListInvoicesReply, commands_, list_invoices)
   BOURSE_UNARY(MoveInvoice, MoveInvoiceRequest, Invoice, commands_, move_invoice)
   BOURSE_UNARY(GetReport, GetReportRequest, Report, queries_, get_report)
+  BOURSE_UNARY(GrantLot, GrantLotRequest, Lot, commands_, grant_lot)
+  BOURSE_UNARY(ListLots, ListLotsRequest, ListLotsReply, commands_, list_lots)
+  BOURSE_UNARY(IssueVouchers, IssueVouchersRequest, VoucherBatch, commands_, issue_vouchers)
+  BOURSE_UNARY(ListVouchers, ListVouchersRequest, ListVouchersReply, queries_, list_vouchers)
+  BOURSE_UNARY(RedeemVoucher, RedeemVoucherRequest, Lot, commands_, redeem_voucher)
 #undef BOURSE_UNARY
 
   ServerUnaryReactor* GetLog(CallbackServerContext* context, const v1::GetLogRequest* request, v1::LogReply* reply) override;

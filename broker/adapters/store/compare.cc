@@ -64,6 +64,7 @@ Result<bool> Comparison::run() {
   CHECK_OK(transfers());
   CHECK_OK(captures());
   CHECK_OK(adjustments());
+  CHECK_OK(lots());
   CHECK_OK(counters_follow_transfers());
   CHECK_OK(counts());
   return found_ == 0;
@@ -212,6 +213,23 @@ Status Comparison::adjustments() {
               });
 }
 
+Status Comparison::lots() {
+  std::int64_t rows_seen = 0;
+  CHECK_OK(each("SELECT l.id, l.amount_micros, (l.amount_micros + coalesce(sum(m.amount_micros), 0))::bigint "
+                "FROM market.lots AS l LEFT JOIN market.lot_moves AS m ON m.lot = l.id GROUP BY l.id",
+                [&](const Rows& r, int i) {
+                  ++rows_seen;
+                  const LotId id{r.uuid(i, 0)};
+                  const std::string what = "lot " + to_text(id);
+                  const Lot* lot = market_.lot(id);
+                  if (lot == nullptr) return differ(what + " is not in the journal");
+                  same(what, "amount", {r.int8(i, 1)}, lot->amount);
+                  same(what, "left", {r.int8(i, 2)}, lot->left);
+                }));
+  same_count("lots", rows_seen, static_cast<std::int64_t>(market_.all_lots().size()));
+  return {};
+}
+
 // The counters again, from the transfers: a posted leg of a hold also takes from the hold's pending pair.
 Status Comparison::counters_follow_transfers() {
   return each(
@@ -246,7 +264,8 @@ Status Comparison::counts() {
       {"adjustments", expected_.adjustments}, {"payout_settlements", expected_.payout_settlements},
       {"disputes", expected_.disputes},       {"dispute_resolutions", expected_.dispute_resolutions},
       {"invoices", expected_.invoices},       {"invoice_moves", expected_.invoice_moves},
-      {"payment_file_payouts", expected_.exported_payouts}};
+      {"payment_file_payouts", expected_.exported_payouts},
+      {"voucher_batches", expected_.voucher_batches}, {"voucher_redemptions", expected_.voucher_redemptions}};
   for (const auto& [table, count] : tables)
     CHECK_OK(each(std::string("SELECT count(*) FROM market.") + table,
                   [&](const Rows& r, int i) { same_count(table, r.int8(i, 0), count); }));

@@ -34,6 +34,7 @@ class Comparison {
   Status transfers();
   Status captures();
   Status adjustments();
+  Status lots();
   Status counters_follow_transfers();
   Status counts();
 

@@ -79,6 +79,8 @@ struct Observe {
   void operator()(const PayoutsExported& e) const { expected.exported_payouts += static_cast<std::int64_t>(e.payouts.size()); }
   void operator()(const InvoiceRequested&) const { ++expected.invoices; }
   void operator()(const InvoiceMoved&) const { ++expected.invoice_moves; }
+  void operator()(const VouchersIssued&) const { ++expected.voucher_batches; }
+  void operator()(const VoucherRedeemed&) const { ++expected.voucher_redemptions; }
   void operator()(const auto&) const {}
 };
 

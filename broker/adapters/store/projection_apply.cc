@@ -299,6 +299,7 @@ struct Apply {
     state.captures.rows.add(e.attempt, revision, e.job, e.record, e.period, e.final, r[0], r[1], r[2], r[3], c[0], c[1], c[2],
                             c[3], e.gross, e.center_share, e.margin, e.tax, e.start, e.end, e.at, e.report, place.seq,
                             place.idx, or_null(e.adjusts), windowed);
+    move_lots(state, place, LotMove::paid, e.lots, e.attempt, e.at);
     std::int32_t line = 0;
     for (const pricing::RatedLine& rated : e.lines)
       state.lines.rows.add(e.attempt, revision, line++, rated.row, rated.meter, rated.quantity, rated.amount,

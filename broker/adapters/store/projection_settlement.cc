@@ -103,6 +103,7 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const C
   state.adjustments.rows.add(e.adjustment, e.kind, or_null(e.dispute), c.job, c.attempt, c.account, c.center, e.period,
                              c.period, c.gross, c.center_share, c.margin, c.tax, e.base, e.amount, p.user, p.center_share, p.margin, p.tax, p.escrow, e.reason, e.at,
                              place.seq, place.idx);
+  move_lots(state, place, LotMove::given_back, e.lots, c.attempt, e.at);
   return {};
 }
 

@@ -136,6 +136,7 @@ static void name_book_tables(ProjectionState& state) {
 ProjectionState::ProjectionState() {
   name_price_tables(*this);
   name_book_tables(*this);
+  name_lot_tables(*this);
   transfers.copy =
       "COPY market.transfers (journal_seq, idx, id, debit, credit, amount_micros, pending, code, reference, hold, at) "
       "FROM STDIN (FORMAT binary)";

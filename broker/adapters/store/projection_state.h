@@ -27,7 +27,8 @@ struct ProjectionState {
 
   AddedRows transfers, refusals, billing_accounts, members, contracts, settlement_rows, prices, discounts, attempt_events, captures, lines, reports,
       quarantined, commands, policies, limits, renewals, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
-      disputes, dispute_resolutions, payment_files, payment_file_payouts, invoices, invoice_lines, invoice_moves;
+      disputes, dispute_resolutions, payment_files, payment_file_payouts, invoices, invoice_lines, invoice_moves, lots, lot_moves, voucher_batches,
+      voucher_redemptions;
 
   ProjectionState();
 
@@ -41,7 +42,7 @@ struct ProjectionState {
                              &captures, &lines, &reports, &quarantined, &commands, &policies, &limits, &renewals, &proposals, &proposal_ends, &payees,
                              &payouts, &payout_periods, &payout_settlements, &adjustments, &disputes,
                              &dispute_resolutions, &payment_files, &payment_file_payouts, &invoices, &invoice_lines,
-                             &invoice_moves})
+                             &invoice_moves, &lots, &lot_moves, &voucher_batches, &voucher_redemptions})
       visit(*added);
   }
 };
@@ -76,6 +77,16 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const I
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const HoldRenewed& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const RenewalRefused& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const PauseRequested& event);
+// Of lots: projection_lots.cc.
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const LotIssued& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const LotExpired& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const VouchersIssued& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const VoucherRedeemed& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const VouchersExpired& event);
+void name_lot_tables(ProjectionState& state);
+enum class LotMove : std::int16_t { paid = 1, given_back = 2, taken_back = 3 };
+void move_lots(ProjectionState& state, const EventPlace& place, LotMove kind, const std::vector<LotPart>& parts,
+               AttemptId attempt, Instant at);
 std::unexpected<Error> not_projected(const EventPlace& place, const char* what, Uuid id);
 // Second pass. Errors: integrity.
 Status apply(ProjectionState& state, EventPlace& place, const Event& event);

@@ -70,13 +70,19 @@ class Isolation : public MarketWorld {
     invoice.set_account(account);
     v1::ListInvoicesRequest invoices;
     invoices.set_account(account);
+    v1::ListLotsRequest lots;
+    lots.set_account(account);
+    v1::RedeemVoucherRequest voucher;
+    voucher.set_account(account);
+    voucher.set_code("AAAAA-AAAAA-AAAAA-AAAAA-AAAAA");
     return {rpc("Quote", &Stub::Quote, ask),         rpc("Submit", &Stub::Submit, submit_spec), rpc("Submit quote", &Stub::Submit, submit_quote),
             rpc("GetJob", &Stub::GetJob, which),     rpc("CancelJob", &Stub::CancelJob, cancel), rpc("GetLog", &Stub::GetLog, log),
             rpc("GetReceipt", &Stub::GetReceipt, which), rpc("Trace", &Stub::Trace, trace),     rpc("ListJobs", &Stub::ListJobs, list),
             rpc("OpenDispute", &Stub::OpenDispute, dispute), rpc("ListMembers", &Stub::ListMembers, members),
             rpc("SetMemberLimits", &Stub::SetMemberLimits, limits), rpc("ListEntries", &Stub::ListEntries, entries),
             rpc("GetUsage", &Stub::GetUsage, usage), rpc("ListRatable", &Stub::ListRatable, ratable), rpc("ListBills", &Stub::ListBills, bills),
-            rpc("GetBill", &Stub::GetBill, bill), rpc("RequestInvoice", &Stub::RequestInvoice, invoice), rpc("ListInvoices", &Stub::ListInvoices, invoices)};
+            rpc("GetBill", &Stub::GetBill, bill), rpc("RequestInvoice", &Stub::RequestInvoice, invoice), rpc("ListInvoices", &Stub::ListInvoices, invoices),
+            rpc("ListLots", &Stub::ListLots, lots), rpc("RedeemVoucher", &Stub::RedeemVoucher, voucher)};
   }
 
   std::vector<Rpc> staff_rpcs(const std::string& account, const std::string& center, const std::string& period) {
@@ -123,6 +129,9 @@ class Isolation : public MarketWorld {
             rpc("ImportBankFile", &Stub::ImportBankFile, v1::ImportBankFileRequest{}),
             rpc("ListBankEntries", &Stub::ListBankEntries, v1::ListBankEntriesRequest{}),
             rpc("RefundJob", &Stub::RefundJob, v1::RefundJobRequest{}),
+            rpc("GrantLot", &Stub::GrantLot, v1::GrantLotRequest{}),
+            rpc("IssueVouchers", &Stub::IssueVouchers, v1::IssueVouchersRequest{}),
+            rpc("ListVouchers", &Stub::ListVouchers, v1::ListVouchersRequest{}),
             rpc("EnrolCenter", &Stub::EnrolCenter, enrolment("beta", other)),
             rpc("SetCenterState", &Stub::SetCenterState, state),
             rpc("SetContract", &Stub::SetContract, contract),
