@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   cli::add_finance_commands(app, context);
   cli::add_settlement_commands(app, context);
   cli::add_verify_command(app, context);
+  cli::add_evidence_commands(app, context);
   cli::add_document_commands(app, context);
   cli::add_rate_command(app, context);
   cli::add_bank_commands(app, context);

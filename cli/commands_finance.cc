@@ -15,11 +15,11 @@ namespace {
 
 std::string show_statement_rows(const json& rows) {
   Table table({"period", "center", "no.", "state", "opened", "cut off", "captures", "gross", "center's share", "margin", "tax", "opening", "corrections",
-               "paid out", "closing"});
+               "paid out", "closing", "days"});
   for (const json& s : rows)
     table.add({field(s, "period"), field(s, "center_name"), field(s, "number"), field(s, "state"), instant(s, "opened_at"),
                instant(s, "cut_off"), field(s, "captures"), money(s, "gross"), money(s, "center_share"), money(s, "margin"), money(s, "tax"),
-               money(s, "opening"), money(s, "corrections"), money(s, "paid_out"), money(s, "closing")});
+               money(s, "opening"), money(s, "corrections"), money(s, "paid_out"), money(s, "closing"), field(s, "completeness")});
   return table.empty() ? "No periods.\n" : table.text();
 }
 
@@ -81,13 +81,14 @@ void add_account_commands(CLI::App& app, Context& context) {
 
 void add_statement_commands(CLI::App& app, Context& context) {
   struct Names {
-    std::string center, period, output = "-";
+    std::string center, period, incomplete, output = "-";
   };
   auto names = std::make_shared<Names>();
   CLI::App* settle = app.add_subcommand("settle", "Close a center's period and seal its statement; what it is owed is paid by 'bourse payout order'");
   settle->add_option("center", names->center, "Name or id")->required();
+  settle->add_option("--incomplete", names->incomplete, "Close it although broker and center don't agree on all of its days (bourse center days): why");
   settle->callback([&context, names] {
-    context.print(context.must(context.client().post("/api/v1/settlements", {{"center", names->center}})), [](const json& reply) {
+    context.print(context.must(context.client().post("/api/v1/settlements", {{"center", names->center}, {"incomplete", names->incomplete}})), [](const json& reply) {
       return show_statement_rows(json::array({reply.value("statement", json::object())})) + "\nThe sealed document: bourse statement get " +
              field(reply, "period") + " --output FILE\n";
     });

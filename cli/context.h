@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "cli/client/client.h"
+#include "federation-proto/envelope.h"
 
 namespace bourse::cli {
 
@@ -61,6 +62,8 @@ void add_voucher_commands(CLI::App& app, Context& context);    // voucher
 void add_finance_commands(CLI::App& app, Context& context);   // account, settle, statement, ledger
 void add_settlement_commands(CLI::App& app, Context& context);  // proposal, payee, payout, refund, dispute
 void add_verify_command(CLI::App& app, Context& context);     // verify FILE, offline
+void add_evidence_commands(CLI::App& app, Context& context);  // evidence; below `center`: days. After add_operator_commands
+void verify_proof_file(Context& context, const std::string& path, const std::optional<federation::PublicKey>& pinned);
 void add_document_commands(CLI::App& app, Context& context);  // statement export, offline; after add_finance_commands
 void add_rate_command(CLI::App& app, Context& context);       // rate, offline
 void add_bank_commands(CLI::App& app, Context& context);      // bank

@@ -61,11 +61,13 @@ struct Applier {
   void operator()(const HoldRenewed& event) const;
   void operator()(const RenewalRefused& event) const;
   void operator()(const PauseRequested& event) const;
+  void operator()(const DayAnswered& event) const;
 
  private:
   BillingAccount& account(BillingAccountId id) const;
   MemberSpending& spending(BillingAccountId account, UserId user) const;
   Center& center(CenterId id) const;
+  void note_day(CenterId center, const UsageCaptured& event) const;
   Period& period(PeriodId id) const;
   // Changes what is left of it.
   Lot& fill(LotId id, Amount change) const;

@@ -157,6 +157,7 @@ void Applier::operator()(const UsageCaptured& event) const {
   booked.center_share += event.center_share;
   booked.margin += event.margin;
   booked.tax += event.tax;
+  note_day(attempt.center, event);
   market.index(of);
 }
 

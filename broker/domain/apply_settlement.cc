@@ -23,6 +23,9 @@ void Applier::operator()(const PeriodClosing& event) const {
   BOURSE_ASSERT(closing.state == PeriodState::open);
   closing.state = PeriodState::closing;
   closing.cut_off = event.cut_off;
+  closing.completeness = event.completeness;
+  closing.incomplete_reason = event.incomplete_reason;
+  closing.days = event.days;
 }
 
 void Applier::operator()(const StatementSealed& event) const {

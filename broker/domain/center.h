@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/time.h"
+#include "broker/domain/completeness.h"
 #include "broker/domain/settlement.h"
 #include "pricing/rating.h"
 
@@ -63,13 +64,16 @@ struct Period {
   std::uint64_t adjustments = 0;
   AdjustmentParts adjusted;  // Σ of its adjustments
   Amount paid_out;           // Σ of payouts ordered in it, less those that came back in it
+  Completeness completeness{};  // set by closing, with what follows
+  std::string incomplete_reason;
+  std::vector<ClosedDay> days;
 
   // Owed at its end; while it is open, now.
   Amount closing() const { return opening + center_share + adjusted.center_share - paid_out; }
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.center, self.unit, self.number, self.state, self.opened_at, self.cut_off, self.captures,
           self.gross, self.center_share, self.margin, self.tax, self.statement, self.opening, self.adjustments,
-          self.adjusted, self.paid_out);
+          self.adjusted, self.paid_out, self.completeness, self.incomplete_reason, self.days);
   }
 };
 

@@ -97,7 +97,7 @@ struct UsageRecord {
   pricing::Readings meters;    // cumulative
   std::vector<pricing::ReadingAt> readings;  // cumulative too: since the record before, at the tariff edges of the order
 };
-using ReportRecord = std::variant<EventRecord, UsageRecord>;
+using ReportRecord = std::variant<EventRecord, UsageRecord, DayRecord>;
 // A report whose signature, key and addressing were verified. Attempts that it causes get ids derived from their job.
 struct ApplyReport {
   CenterId center;
@@ -115,6 +115,7 @@ struct Tick {};
 struct ClosePeriod {
   CenterId center;
   PeriodId next;
+  std::string incomplete;  // why it is closed although days are not agreed on; empty = refuse then
 };
 struct SealStatement {
   PeriodId period;
@@ -242,6 +243,7 @@ struct CommandResult {
   std::uint64_t seq = 0;
   Hash256 hash;
   std::vector<std::pair<std::uint32_t, QuarantineCode>> quarantined;
+  std::vector<DayAnswered> days;  // in the report's order
 };
 
 }  // namespace bourse::broker

@@ -7,7 +7,7 @@
 namespace bourse::broker {
 namespace {
 
-constexpr Duration kAhead = minutes(5);       // how far a center's clock may be before ours
+constexpr Duration kClockAhead = minutes(5);       // how far a center's clock may be before ours
 constexpr Duration kBehind = hours(24 * 35);  // how old what it reports may be
 
 std::string expected(std::uint64_t seq) {
@@ -51,7 +51,10 @@ Result<CommandResult> Decider::on(const ApplyReport& report) {
       const auto aside = std::visit([&](const auto& r) { return on_record(report, r); }, record);
       if (!aside) continue;
       result.quarantined.emplace_back(index, aside->code);
-      const auto [job, attempt] = std::visit([](const auto& r) { return std::pair(r.job, r.attempt); }, record);
+      const auto [job, attempt] = std::visit([]<class R>(const R& r) {
+        if constexpr (std::is_same_v<R, DayRecord>) return std::pair(JobId{}, AttemptId{});
+        else return std::pair(r.job, r.attempt);
+      }, record);
       emit(RecordQuarantined{report.center, report.seq, index, aside->code, job, attempt, report.hash, aside->detail,
                              now_});
     }
@@ -62,6 +65,7 @@ Result<CommandResult> Decider::on(const ApplyReport& report) {
   const ReportChain& chain = market_.center(report.center)->chain;
   result.seq = chain.seq;
   result.hash = chain.hash;
+  result.days = std::move(days_);
   return result;
 }
 
@@ -86,7 +90,7 @@ Decider::Judged<const Job*> Decider::locate(const ApplyReport& report, JobId id,
 
 std::optional<Decider::SetAside> Decider::check_time(const ApplyReport& report, Instant at) const {
   for (const Instant t : {report.created, at}) {
-    if (t > now_ + kAhead) return SetAside{QuarantineCode::in_future, to_text(t)};
+    if (t > now_ + kClockAhead) return SetAside{QuarantineCode::in_future, to_text(t)};
     if (t < now_ - kBehind) return SetAside{QuarantineCode::too_old, to_text(t)};
   }
   return std::nullopt;

@@ -1,13 +1,26 @@
 // Time passing, and the closing and sealing of periods. A Tick does a bounded piece of work; what is left waits for the
 // next.
 #include "base/assert.h"
+#include <algorithm>
+
 #include "broker/domain/decider.h"
 #include "broker/domain/derive.h"
+#include "broker/domain/text.h"
 
 namespace bourse::broker {
 namespace {
 
 constexpr std::size_t kMaxPerTick = 1'000;
+
+bool all_agreed(const std::vector<ClosedDay>& days) { return std::ranges::all_of(days, &ClosedDay::agreed); }
+
+// "2026-11-20, 2026-11-21": the days that keep a period open.
+std::string open_days(const std::vector<ClosedDay>& days) {
+  std::string out;
+  for (const ClosedDay& day : days)
+    if (!day.agreed) out.append(out.empty() ? "" : ", ").append(evidence::to_text(day.day));
+  return out;
+}
 
 }  // namespace
 
@@ -48,18 +61,25 @@ void Decider::close_due_periods() {
   for (const Center* center : market_.centers()) {
     const auto closes_at = market_.closes_at(*center);
     if (!closes_at || now_ < *closes_at) continue;
-    close_period(*center, {});
+    std::vector<ClosedDay> days = ended_days(*center);
+    const bool agreed = all_agreed(days);
+    if (!agreed && now_ < *closes_at + kCompletenessPatience) continue;  // it waits for its center's word
+    close_period(*center, {}, std::move(days), agreed ? "" : "Not agreed on within 7 days.");
     if (++closed == kMaxPerTick) return;
   }
 }
 
-void Decider::close_period(const Center& center, PeriodId next) {
+void Decider::close_period(const Center& center, PeriodId next, std::vector<ClosedDay> days, std::string incomplete) {
   const std::uint32_t number = center.periods + 1;
   const Period& open = *market_.period(center.open_period);
   const Unit unit = open.unit;
   const Amount owed = open.closing();
   if (next.is_nil()) next = derive_period(center.id, number, now_);
-  emit(PeriodClosing{open.id, now_});
+  const CenterDays* known = market_.days(center.id);
+  const bool offered = known != nullptr && known->since;
+  const bool agreed = all_agreed(days);
+  emit(PeriodClosing{open.id, now_, !offered ? Completeness::not_offered : agreed ? Completeness::complete : Completeness::incomplete,
+                     agreed ? std::string() : std::move(incomplete), std::move(days)});
   emit(PeriodOpened{next, center.id, unit, number, now_, owed});
 }
 
@@ -76,8 +96,13 @@ Result<CommandResult> Decider::on(const ClosePeriod& command) {
   if (center == nullptr) return fail(ErrorCode::not_found, "center " + to_text(command.center));
   if (!command.next.is_nil() && market_.period(command.next) != nullptr)
     return fail(ErrorCode::invalid_argument, "the next period's id must be new");
+  if (command.incomplete.size() > kMaxReason) return fail(ErrorCode::invalid_argument, "the reason has at most 512 bytes");
+  std::vector<ClosedDay> days = ended_days(*center);
+  if (!all_agreed(days) && command.incomplete.empty())
+    return fail(ErrorCode::failed_precondition,
+                "Broker and center don't agree on " + open_days(days) + ": close it as incomplete, with the reason, or wait.");
   const PeriodId closed = center->open_period;
-  close_period(*center, command.next);
+  close_period(*center, command.next, std::move(days), shown(command.incomplete));
   return made(closed.uuid);
 }
 

@@ -133,6 +133,9 @@ class Decider {
   std::optional<SetAside> check_edges(const Job& job, const UsageRecord& record) const;
   Judged<Due> charge(const Job& job, const UsageRecord& record) const;
   void capture(const Job& job, const Due& due, const UsageRecord& record);
+  // decide_completeness.cc
+  std::optional<SetAside> on_record(const ApplyReport& report, const DayRecord& record);
+  std::vector<ClosedDay> ended_days(const Center& center) const;
   // decide_settlement.cc
   Result<CommandResult> on(const Tick& command);
   Result<CommandResult> on(const ClosePeriod& command);
@@ -177,12 +180,14 @@ class Decider {
   void expire_quotes();
   void expire_holds();
   void close_due_periods();
-  void close_period(const Center& center, PeriodId next);
+  // `days`: of ended_days.
+  void close_period(const Center& center, PeriodId next, std::vector<ClosedDay> days, std::string incomplete);
 
   Market& market_;
   const Command& command_;
   const Instant now_;
   const Market::Emit& forward_;
+  std::vector<DayAnswered> days_;  // of a report at hand
 };
 
 }  // namespace bourse::broker

@@ -12,6 +12,7 @@
 #include "base/codec.h"
 #include "broker/domain/acts.h"
 #include "broker/domain/center.h"
+#include "broker/domain/completeness.h"
 #include "broker/domain/events_renewal.h"
 #include "broker/domain/invoice.h"
 #include "broker/domain/job.h"
@@ -261,7 +262,12 @@ struct PeriodOpened {
 struct PeriodClosing {
   PeriodId period;
   Instant cut_off;
-  static constexpr void fields(auto& self, auto&& visit) { visit(self.period, self.cut_off); }
+  Completeness completeness{};
+  std::string incomplete_reason;  // of `incomplete`
+  std::vector<ClosedDay> days;    // that ended in it, once its center says days
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.period, self.cut_off, self.completeness, self.incomplete_reason, self.days);
+  }
 };
 
 struct StatementSealed {
@@ -386,7 +392,7 @@ using Event =
                  PayeeSet, PayoutOrdered, PayoutSettled, ChargeAdjusted, DisputeOpened, DisputeResolved,
                  ledger::CreditLimitSet, AccountPolicySet, MemberLimitsSet, PayoutsExported, InvoiceRequested, InvoiceMoved,
                  HoldRenewed, RenewalRefused, PauseRequested, LotIssued, LotExpired, VouchersIssued, VoucherRedeemed,
-                 VouchersExpired>;
+                 VouchersExpired, DayAnswered>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

@@ -112,6 +112,8 @@ class Market {
   std::vector<const Period*> periods(CenterId center) const;  // by number
   // When the center's open period is to be closed by its contracts; nothing = by hand.
   std::optional<Instant> closes_at(const Center& center) const;
+  // What the center said of its days, and what was booked of them; null before either.
+  const CenterDays* days(CenterId center) const;
   const Proposal* proposal(ProposalId id) const;  // while it is open
   std::vector<const Proposal*> proposals() const;  // open ones, by id
   const Payout* payout(PayoutId id) const;
@@ -208,6 +210,7 @@ class Market {
   std::map<std::string, CenterId, std::less<>> center_names_;
   absl::flat_hash_map<PeriodId, Period> periods_;
   absl::flat_hash_map<CenterId, std::vector<PeriodId>> periods_of_;
+  absl::flat_hash_map<CenterId, CenterDays> days_;
   absl::flat_hash_map<QuoteId, std::unique_ptr<Quote>> quotes_;
   absl::btree_set<std::pair<Instant, QuoteId>> quote_expiry_;
   absl::flat_hash_map<JobId, std::unique_ptr<Job>> jobs_;

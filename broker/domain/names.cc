@@ -7,6 +7,15 @@
 #include "broker/domain/job.h"
 
 namespace bourse::broker {
+
+std::string_view name(Completeness completeness) {
+  switch (completeness) {
+    case Completeness::not_offered: return "not_offered";
+    case Completeness::complete: return "complete";
+    case Completeness::incomplete: return "incomplete";
+  }
+  return "unknown";
+}
 namespace {
 
 struct Word {

@@ -90,6 +90,7 @@ void Market::save(std::vector<std::byte>& state) const {
   save_sorted(out, voucher_batches_);
   out.write(static_cast<std::uint64_t>(vouchers_.size()));
   for (const auto& [code, batch] : vouchers_) out.write(OpenVoucher{code, batch});
+  save_sorted(out, days_);
   out.write(static_cast<std::uint64_t>(ended_jobs_.size()));
   for (const JobId id : ended_jobs_) out.write(id);
   out.write(static_cast<std::uint64_t>(answered_.size()));
@@ -204,8 +205,12 @@ Status Market::load_lots(codec::Reader& in) {
     const VoucherBatchId id = batch.id;
     return voucher_batches_.try_emplace(id, std::move(batch)).second;
   }));
-  return load_each<OpenVoucher>(in, "vouchers", [&](const OpenVoucher& one) {
+  CHECK_OK(load_each<OpenVoucher>(in, "vouchers", [&](const OpenVoucher& one) {
     return voucher_batches_.contains(one.batch) && vouchers_.try_emplace(one.code, one.batch).second;
+  }));
+  return load_each<CenterDays>(in, "days", [&](CenterDays of) {
+    const CenterId center = of.center;
+    return centers_.contains(center) && days_.try_emplace(center, std::move(of)).second;
   });
 }
 

@@ -52,7 +52,7 @@ void World::act(Act act) {
 }
 
 void World::close_and_seal(CenterId center) {
-  queue(ClosePeriod{center, {}}, {}, 0, {});
+  queue(ClosePeriod{center, {}, dice_.permille(300) ? "by the simulator" : ""}, {}, 0, {});
   for (const Period* period : committer_->market().periods(center))
     if (period->state == PeriodState::closing)
       queue(SealStatement{period->id, sha256(to_text(period->id))}, {}, 0, {});

@@ -107,6 +107,7 @@ void SimCenter::step(Instant now) {
     if (run.in_scheduler() && dice_.permille(10)) say(run, Happening::unknown, now);
   }
   if (dice_.permille(lies_permille_)) lie(now);
+  say_days(now);
   if (!records_.empty() && dice_.permille(600)) write(now);
 }
 
@@ -138,7 +139,12 @@ UsageRecord SimCenter::usage_of(const Run& run, Instant until, bool final) {
 }
 
 void SimCenter::read_meters(Run& run, Instant until, bool final) {
-  records_.push_back(usage_of(run, until, final));
+  const UsageRecord usage = usage_of(run, until, final);
+  using pricing::Meter;
+  changed_.insert(evidence::day_of(usage.end));
+  days_[evidence::day_of(usage.end)][usage.attempt] = {final, usage.meters[Meter::core_ms], usage.meters[Meter::gpu_ms],
+                                                       usage.meters[Meter::node_ms], usage.meters[Meter::mem_mib_s]};
+  records_.push_back(usage);
   lies_.push_back(false);
   ++run.revision;
   run.final_reported = final;
@@ -205,6 +211,21 @@ std::optional<ReportRecord> SimCenter::make_lie(const Run& run, Instant now) {
     default:
       if (!run.final_reported) return std::nullopt;
       return usage;  // after the final one
+  }
+}
+
+// Each day that is over, and again when something late changed it.
+void SimCenter::say_days(Instant now) {
+  const evidence::Day today = evidence::day_of(now);
+  if (!first_day_) first_day_ = today;
+  for (evidence::Day day = std::max(*first_day_, today - kDaysKept + 1); day < today; ++day) {
+    Said& said = said_[day];
+    if (changed_.erase(day) == 0 && said.revision > 0) continue;
+    const evidence::DaySum sum = evidence::sum_of(days_[day]);
+    if (said.revision > 0 && said.sum == sum) continue;
+    said = {said.revision + 1, sum};
+    records_.push_back(DayRecord{day, said.revision, sum, dice_.permille(300) ? days_[day] : evidence::DayReadings{}});
+    lies_.push_back(false);
   }
 }
 

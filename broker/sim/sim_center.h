@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <variant>
 #include <vector>
 
@@ -90,6 +91,7 @@ class SimCenter {
   UsageRecord usage_of(const Run& run, Instant until, bool final);
   void lie(Instant now);
   std::optional<ReportRecord> make_lie(const Run& run, Instant now);
+  void say_days(Instant now);
   void write(Instant now);
 
   const CenterId id_;
@@ -100,6 +102,15 @@ class SimCenter {
   std::vector<ReportRecord> records_;  // not yet in a report
   std::vector<bool> lies_;
   std::deque<Spooled> spool_;
+  // What it metered on each day, and what it said of it last.
+  struct Said {
+    std::uint32_t revision = 0;
+    evidence::DaySum sum;
+  };
+  std::optional<evidence::Day> first_day_;
+  std::map<evidence::Day, evidence::DayReadings> days_;
+  std::map<evidence::Day, Said> said_;
+  std::set<evidence::Day> changed_;
   std::uint64_t seq_ = 0;
   std::uint64_t acknowledged_ = 0;
   Hash256 hash_;

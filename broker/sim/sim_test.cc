@@ -43,6 +43,7 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
     all.cancelled += tally->cancelled;
     all.redispatched += tally->redispatched;
     all.quarantined += tally->quarantined;
+    all.days += tally->days;
     all.recoveries += tally->recoveries;
     all.repeats += tally->repeats;
     all.refused += tally->refused;
@@ -58,7 +59,7 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
             << all.redispatched << " re-dispatched, " << all.quarantined << " records set aside, " << all.recoveries
             << " recoveries, " << all.repeats << " repeats answered, " << all.refused << " refusals, " << all.statements
             << " statements, " << all.payouts << " payouts, " << all.adjustments << " corrections, " << all.lots << " credit lots ("
-            << all.lots_expired << " times taken back, " << all.lots_returned << " refilled)\n";
+            << all.lots_expired << " times taken back, " << all.lots_returned << " refilled), " << all.days << " days agreed on\n";
   if (one != 0) return;
   EXPECT_GT(all.ended, 0U);
   EXPECT_GT(all.failed, 0U);

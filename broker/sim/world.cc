@@ -199,6 +199,9 @@ void World::on_report(CenterId from, const Spooled& spooled, const Result<Comman
     ++tally_.repeats;
     return;
   }
+  for (const DayAnswered& day : result->days)
+    if (!day.agreed) violate("an honest count of " + evidence::to_text(day.day) + " was disagreed with");
+  tally_.days += result->days.size();
   tally_.quarantined += result->quarantined.size();
   std::vector<bool> aside(spooled.lies.size());
   for (const auto& [index, code] : result->quarantined) {

@@ -30,7 +30,8 @@ struct Plot {
 // What happened, to see that a run was worth running.
 struct Tally {
   std::size_t steps = 0, jobs = 0, ended = 0, failed = 0, cancelled = 0, redispatched = 0, quarantined = 0,
-              recoveries = 0, repeats = 0, refused = 0, statements = 0, payouts = 0, adjustments = 0, lots = 0, lots_expired = 0, lots_returned = 0;
+              recoveries = 0, repeats = 0, refused = 0, statements = 0, payouts = 0, adjustments = 0, lots = 0, lots_expired = 0, lots_returned = 0,
+              days = 0;
 };
 
 class World {

@@ -34,6 +34,8 @@ Result<std::unique_ptr<Connector>> Connector::open(ConnectorOptions options, con
   TRY(self->identities_, IdentityMap::open(o.identity, o.directory + "/leases", users));
   TRY(self->witness_, Witness::open(o.directory + "/checkpoints.log", o.membership));
   self->reporter_.emplace(o.membership, self->billing_, *self->spool_, *self->table_, clock, rng);
+  TRY(self->days_, Days::open(o.directory + "/days.log", clock.now(), self->spool_->last_seq() == 0));
+  self->reporter_->offer(*self->days_, o.days_interval);
   CHECK_OK(self->reporter_->recover());
   self->runs_.emplace(RunsOptions{.scripts_directory = o.directory + "/scripts", .jobs_directory = o.jobs_directory,
                                   .accounting_path = o.directory + "/accounting.log", .sell = o.sell, .max_held = o.max_held,
@@ -45,7 +47,7 @@ Result<std::unique_ptr<Connector>> Connector::open(ConnectorOptions options, con
 }
 
 void Connector::attach(Link& link, std::function<void()> on_ready) {
-  session_.emplace(options_.membership, identity_, *spool_, *runs_, *reporter_, *witness_, driver_, link, clock_, options_.software);
+  session_.emplace(options_.membership, identity_, *spool_, *runs_, *reporter_, *witness_, *days_, driver_, link, clock_, options_.software);
   on_ready_ = std::move(on_ready);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/rng.h"
 #include "base/time.h"
+#include "connectors/core/days.h"
 #include "connectors/core/driver.h"
 #include "connectors/core/identity.h"
 #include "connectors/core/link.h"
@@ -34,6 +35,7 @@ struct ConnectorOptions {
   Duration poll_interval = seconds(2);
   Duration pools_interval = seconds(10);
   Duration usage_interval = seconds(30);
+  Duration days_interval = hours(1);  // how often the day that runs is said; 0 = when it is over
   Duration missing_patience = minutes(10), lost_patience = hours(1);  // see RunsOptions
   std::size_t max_held = 10'000;
   std::size_t max_inbox = 64;   // frames not yet looked at; then the link's reader waits
@@ -77,6 +79,7 @@ class Connector {
   std::optional<Reporter> reporter_;
   std::optional<Runs> runs_;
   std::optional<Witness> witness_;
+  std::optional<Days> days_;
   std::optional<Session> session_;
   std::function<void()> on_ready_;
   bool more_to_submit_ = false;

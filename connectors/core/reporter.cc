@@ -58,8 +58,10 @@ Status Reporter::recover() {
   wire::Report report;
   if (!envelope.ParseFromString(bytes) || !report.ParseFromString(envelope.payload()) || report.seq() != seq)
     return fail(ErrorCode::integrity, "spool: the newest report is not readable");
+  if (days_ != nullptr) CHECK_OK(days_->note(report));
   std::set<AttemptId> changed;
   for (const wire::Record& record : report.records()) {
+    if (record.has_day()) continue;
     const std::string& id = record.has_event() ? record.event().attempt() : record.usage().attempt();
     TRY(const AttemptId attempt, federation::id_of<AttemptId>(id, "attempt"));
     Run* run = table_.find(attempt);
@@ -107,6 +109,16 @@ Status Reporter::flush() {
       if (Run* run = table_.find(attempt)) collect(*run, asked, batch);
     }
     if (batch.report.records_size() > 0) CHECK_OK(write(batch));
+  }
+  return days_ != nullptr ? say_days() : Status{};
+}
+
+// After all that is owed of attempts: a day's sum is of everything before it in the chain.
+Status Reporter::say_days() {
+  while (auto day = days_->due(clock_.now(), days_interval_)) {
+    Batch batch;
+    *batch.report.add_records()->mutable_day() = std::move(*day);
+    CHECK_OK(write(batch));
   }
   return {};
 }
@@ -207,6 +219,7 @@ Status Reporter::write(Batch& batch) {
   const Hash256 hash = sha256(payload);
   const wire::Envelope envelope = federation::seal(billing_, federation::kReportType, std::move(payload));
   CHECK_OK(spool_.append(hash, envelope.SerializeAsString()));
+  if (days_ != nullptr) CHECK_OK(days_->note(report));
 
   for (const auto& [attempt, happening] : batch.said) note(*table_.find(attempt), happening);
   for (const Run& next : batch.usage) {

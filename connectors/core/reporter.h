@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "base/time.h"
+#include "connectors/core/days.h"
 #include "connectors/core/order_check.h"
 #include "connectors/core/run_table.h"
 #include "connectors/core/spool.h"
@@ -18,6 +19,9 @@ namespace bourse::connector {
 class Reporter {
  public:
   Reporter(const Membership& us, const federation::KeyPair& billing, Spool& spool, RunTable& table, const Clock& clock, Rng& rng);
+
+  // Says the center's days too; before recover(). `interval`: how often the day that runs is said, 0 = never.
+  void offer(Days& days, Duration interval) { days_ = &days, days_interval_ = interval; }
 
   // After opening: marks what the newest report already said. Errors: integrity.
   Status recover();
@@ -40,6 +44,7 @@ class Reporter {
   void collect(Run& run, Asked asked, Batch& batch);
   void add_usage(Run& run, bool final, Batch& batch);
   Status write(Batch& batch);
+  Status say_days();
 
   const Membership& us_;
   const federation::KeyPair& billing_;
@@ -48,6 +53,8 @@ class Reporter {
   const Clock& clock_;
   Rng& rng_;
   std::set<AttemptId> touched_, readings_, unknown_, paces_;
+  Days* days_ = nullptr;
+  Duration days_interval_;
 };
 
 }  // namespace bourse::connector

@@ -38,8 +38,8 @@ void fill(wire::Pool& out, const Offered& offer) {
 }  // namespace
 
 Session::Session(const Membership& us, const federation::KeyPair& identity, Spool& spool, Runs& runs, Reporter& reporter,
-                 Witness& witness, Driver& driver, Link& link, const Clock& clock, std::string software)
-    : us_(us), identity_(identity), spool_(spool), runs_(runs), reporter_(reporter), witness_(witness), driver_(driver), link_(link), clock_(clock),
+                 Witness& witness, Days& days, Driver& driver, Link& link, const Clock& clock, std::string software)
+    : us_(us), identity_(identity), spool_(spool), runs_(runs), reporter_(reporter), witness_(witness), days_(days), driver_(driver), link_(link), clock_(clock),
       software_(std::move(software)) {}
 
 void Session::refuse(const std::string& what, const Error& error) {
@@ -162,6 +162,7 @@ Status Session::reconcile(const wire::Welcome& welcome) {
     return fail(ErrorCode::integrity, "the broker has another report " + std::to_string(acked) + " than the spool");
   CHECK_OK(spool_.acknowledge(acked, {}));
   runs_.acknowledged(acked);
+  days_.acknowledged(acked, true);
   sent_ = std::max(acked, spool_.first_seq() - 1);
   return {};
 }
@@ -203,6 +204,8 @@ Status Session::on_ack(const wire::Envelope& envelope) {
     set_aside.emplace_back(q.index(), q.code());
   }
   apply_quarantine(ack.seq(), set_aside);
+  for (const wire::DayAnswer& day : ack.days()) CHECK_OK(days_.answered(day));
+  days_.acknowledged(ack.seq(), false);
   runs_.acknowledged(ack.seq());
   CHECK_OK(reporter_.flush());
   return send_reports();

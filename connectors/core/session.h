@@ -22,7 +22,7 @@ namespace bourse::connector {
 // One thread, the connector's.
 class Session {
  public:
-  Session(const Membership& us, const federation::KeyPair& identity, Spool& spool, Runs& runs, Reporter& reporter, Witness& witness,
+  Session(const Membership& us, const federation::KeyPair& identity, Spool& spool, Runs& runs, Reporter& reporter, Witness& witness, Days& days,
           Driver& driver, Link& link, const Clock& clock, std::string software);
 
   // Errors are for good (the spool and the broker disagree about the past, or the disk fails): stop and let a person look.
@@ -48,6 +48,7 @@ class Session {
   Runs& runs_;
   Reporter& reporter_;
   Witness& witness_;
+  Days& days_;
   Driver& driver_;
   Link& link_;
   const Clock& clock_;

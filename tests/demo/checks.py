@@ -83,6 +83,17 @@ def check_statements(checks, root, statements, bourse):
     return settlements, gross
 
 
+def check_evidence(checks, fiona, centers, trade, bourse, out):
+    """One job's signed report in its center's tree; and that both sides count the centers' days."""
+    path = f"{out}/proof.json"
+    fiona.run("evidence", "proof", next(i for i, job in trade.final.items() if job["state"] == "ended"), "--output", path)
+    holds, said = program([bourse, "verify", "--proof", path])
+    checks.that(holds, "a job's usage report is proven to be in its center's evidence tree" + ("" if holds else f": {said}"))
+    for center in centers:
+        days = fiona.ask("center", "days", center.name)
+        checks.that(days.get("offered") and not days.get("open"), f"{center.name}: says its days, and none of them is open")
+
+
 def check_ledger(checks, fiona, out):
     verdict = fiona.ask("ledger", "verify")
     balanced = bool(verdict.get("balanced")) and bool(verdict.get("chain_ok"))
@@ -104,6 +115,7 @@ def check_everything(story, root, people, centers, trade, statements, dispute, p
     wallets_agree = check_wallets(checks, people, captured - Decimal(dispute["refunded"]))
     check_payments(checks, people["fiona"], payments)
     settlements, sums = check_statements(checks, root, statements, os.path.join(root, "build/bin/bourse"))
+    check_evidence(checks, people["fiona"], centers, trade, os.path.join(root, "build/bin/bourse"), out)
     statements_agree = checks.that(sums["gross"] == captured, "the statements' gross is what the users paid")
     checks.that(sums["gross"] == sums["center_share"] + sums["margin"] + sums["tax"], "gross = centers + margin + tax, to the last micro")
     balanced, match, hledger_ok = check_ledger(checks, people["fiona"], out)

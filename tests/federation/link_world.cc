@@ -351,6 +351,7 @@ TestConnector::TestConnector(const Member& member, const broker::BrokerKeys& key
   options.poll_interval = milliseconds(20);
   options.pools_interval = milliseconds(1500);
   options.usage_interval = milliseconds(100);
+  options.days_interval = milliseconds(200);
   options.missing_patience = milliseconds(200);
   options.lost_patience = milliseconds(500);
   auto opened = connector::Connector::open(std::move(options), member.identity, member.billing, driver, users_, clock_, rng_);

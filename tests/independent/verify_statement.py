@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
+from statement_completeness import check_completeness
 from statement_evidence import check_evidence
 from statement_prices import micros, rate_meter, rate_scow, split, split_settled
 from statement_windows import check_windowed, spread
@@ -330,6 +331,8 @@ def verify(data, ack_key):
         differ("signature", "does not verify")
     statement = load(body)
     check(statement)
+    period = statement["period"]
+    differences.extend(check_completeness(statement, unix_ms(period["opened_at"]), unix_ms(period["cut_off"]), fields, one))
     differences.extend(check_evidence(
         statement, (key, statement["market"], id_bytes(statement["center"]["id"], "ctr"), unix_ms(statement["period"]["cut_off"])),
         fields, one, pae, verifies))

@@ -14,6 +14,7 @@
 #include "broker/adapters/api/identity.h"
 #include "broker/adapters/api/market_service.h"
 #include "broker/adapters/api/queries.h"
+#include "broker/adapters/evidence/notary.h"
 
 namespace bourse::broker::api {
 
@@ -96,6 +97,9 @@ class Api {
   Result<v1::VoucherBatch> issue_vouchers(const v1::IssueVouchersRequest& request);
   Result<v1::ListVouchersReply> list_vouchers(const v1::ListVouchersRequest& request);
   Result<v1::Lot> redeem_voucher(const v1::RedeemVoucherRequest& request);
+  // evidence.cc
+  Result<v1::Document> get_evidence_proof(const v1::GetEvidenceProofRequest& request);
+  Result<v1::ListDaysReply> list_days(const v1::ListDaysRequest& request);
   // The whole journal of accounts as text, in pieces. `write` returns false when the reader is gone.
   Status export_ledger(const v1::ExportLedgerRequest& request, const std::function<bool(std::string)>& write);
 
@@ -123,6 +127,8 @@ class Api {
   };
   Result<Charged> charge_of(JobId job);
   Result<v1::Dispute> dispute_view(DisputeId id);
+  // Errors: not_found, forbidden (it also speaks of what the caller may not see).
+  Status check_message_seen(const Caller& caller, EvidenceKind kind, const std::string& message);
   Result<v1::Proposal> end_proposal(const v1::EndProposalRequest& request, ProposalEnd end);
   // The act in words and fields, with the names that the database knows. Errors: of the queries.
   Result<v1::Proposal> proposal_view(const StoredProposal& stored);
@@ -183,6 +189,9 @@ std::uint64_t fingerprint(std::string_view rpc, Request request) {
 
 // A uuid that is the same for the same words: what a repeat must name again. Version 8, variant 10 (RFC 9562).
 Uuid derived_uuid(std::string_view purpose, std::string_view text);
+
+// The uuid of a text id of any kind that a job's chain knows.
+std::optional<Uuid> chain_id(const std::string& text);
 
 // Whether the job's owner, or somebody whose work is to look (operators, finance), asks.
 bool may_see(const Caller& caller, const Market& market, BillingAccountId account);

@@ -343,6 +343,9 @@ void fill(v1::Statement& out, const Period& period, const std::string& center) {
   fill(*out.mutable_corrections(), period.adjusted.center_share, period.unit);
   fill(*out.mutable_paid_out(), period.paid_out, period.unit);
   fill(*out.mutable_closing(), period.closing(), period.unit);
+  if (period.state == PeriodState::open) return;
+  out.set_completeness(std::string(name(period.completeness)));
+  out.set_incomplete_reason(period.incomplete_reason);
 }
 
 std::optional<CenterState> center_state_named(std::string_view wanted) {

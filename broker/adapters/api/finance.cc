@@ -62,7 +62,7 @@ Result<v1::SettleReply> Api::settle(const v1::SettleRequest& request) {
   TRY(const CenterId center, center_of(request.center()));
   const Instant now = parts_.clock.now();
   TRY(const CommandResult done, run(caller, request.key(), fingerprint("Settle", request),
-                                    ClosePeriod{.center = center, .next = PeriodId::make(now, parts_.rng)}));
+                                    ClosePeriod{.center = center, .next = PeriodId::make(now, parts_.rng), .incomplete = request.incomplete()}));
   const PeriodId period{done.object};
   CHECK_OK(parts_.sealer.wait_sealed(period, options_.settle_wait));
   TRY(const std::optional<v1::Statement> statement, look([period](const Market& market) -> std::optional<v1::Statement> {
@@ -90,7 +90,11 @@ Result<v1::ListStatementsReply> Api::list_statements(const v1::ListStatementsReq
   TRY(std::vector<Period> periods, queries_.periods(center));
   return look([periods = std::move(periods)](const Market& market) {
     v1::ListStatementsReply reply;
-    for (const Period& period : periods) fill(*reply.add_statements(), period, center_name(market, period.center));
+    for (const Period& period : periods) {
+      // The projection has the money; how complete it is, the engine knows.
+      const Period* known = market.period(period.id);
+      fill(*reply.add_statements(), known == nullptr ? period : *known, center_name(market, period.center));
+    }
     return reply;
   });
 }

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "broker/adapters/api/database.h"
 #include "broker/adapters/api/hledger.h"
+#include "broker/app/evidence_log.h"
 #include "broker/domain/acts.h"
 #include "broker/domain/center.h"
 #include "broker/domain/job.h"
@@ -92,6 +93,12 @@ struct TraceRow {
   std::uint64_t position = 0;
 };
 
+struct StoredEvidence {
+  CenterId center;
+  EvidenceKind kind{};
+  std::uint64_t index = 0;
+};
+
 // Safe from any thread; bounded by `connections`. Errors of all: unavailable, timeout, overloaded, internal.
 class Queries {
  public:
@@ -126,6 +133,12 @@ class Queries {
   // Names of people, and the texts of bank entries; those that aren't known are absent.
   Result<std::map<UserId, std::string>> user_names(const std::vector<UserId>& users);
   Result<std::string> bank_text(Uuid reference);
+
+  // The message with that SHA-256; the newest report with usage of a job, attempt or usage record (errors: not_found); the
+  // accounts of those of the jobs that are known.
+  Result<std::optional<StoredEvidence>> evidence(const Hash256& name);
+  Result<Hash256> newest_report(Uuid of);
+  Result<std::vector<BillingAccountId>> accounts_of_jobs(const std::vector<JobId>& jobs);
 
   // The job that an id belongs to: a job, quote, hold, attempt, usage record or transfer reference; nil if none.
   Result<JobId> job_of(Uuid any);

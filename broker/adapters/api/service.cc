@@ -74,6 +74,8 @@ class Service final : public v1::Market::CallbackService {
   BOURSE_UNARY(Settle, SettleRequest, SettleReply, queries_, settle)
   BOURSE_UNARY(ListStatements, ListStatementsRequest, ListStatementsReply, queries_, list_statements)
   BOURSE_UNARY(GetStatement, GetStatementRequest, Document, queries_, get_statement)
+  BOURSE_UNARY(GetEvidenceProof, GetEvidenceProofRequest, Document, queries_, get_evidence_proof)
+  BOURSE_UNARY(ListDays, ListDaysRequest, ListDaysReply, queries_, list_days)
   BOURSE_UNARY(VerifyLedger, VerifyLedgerRequest, VerifyLedgerReply, queries_, verify_ledger)
   BOURSE_UNARY(TrialBalance, TrialBalanceRequest, TrialBalanceReply, queries_, trial_balance)
   BOURSE_UNARY(ListProposals, ListProposalsRequest, ListProposalsReply, queries_, list_proposals)

@@ -2,9 +2,6 @@
 #include "broker/adapters/api/api.h"
 
 namespace bourse::broker::api {
-namespace {
-
-// The uuid of a text id of any kind that a job's chain knows.
 std::optional<Uuid> chain_id(const std::string& text) {
   if (const auto id = parse_id<JobIdKind>(text)) return id->uuid;
   if (const auto id = parse_id<QuoteIdKind>(text)) return id->uuid;
@@ -15,6 +12,8 @@ std::optional<Uuid> chain_id(const std::string& text) {
   if (const auto id = parse_id<DisputeIdKind>(text)) return id->uuid;
   return std::nullopt;
 }
+
+namespace {
 
 v1::TraceReply reply_of(const std::vector<TraceRow>& rows) {
   v1::TraceReply reply;

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "broker/adapters/link/days.h"
 #include "broker/adapters/link/switchboard.h"
 #include "broker/adapters/link/verify.h"
 #include "federation-proto/fields.h"
@@ -86,6 +87,12 @@ void Switchboard::on_applied(std::uint64_t number, std::uint64_t seq, const Hash
     quarantine.set_code(static_cast<std::uint32_t>(code));
     quarantine.set_name(std::string(name(code)));
     spdlog::warn("record {} of report {} of {} is quarantined: {}", index, seq, to_text(session->peer.center), name(code));
+  }
+  for (const DayAnswered& day : result->days) {
+    fill(*ack.add_days(), day);
+    if (!day.agreed)
+      spdlog::warn("{} and we don't agree on {}: {} attempts there, {} here, {} differences named", to_text(session->peer.center),
+                   evidence::to_text(day.day), day.said.attempts, day.booked.attempts, day.differences.size());
   }
   const wire::Envelope envelope = federation::seal(ack_key_, federation::kAckType, ack.SerializeAsString());
   DueAck due{number, hash, envelope.SerializeAsString(), envelope.payload()};

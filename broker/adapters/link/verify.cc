@@ -5,6 +5,7 @@
 
 #include "base/sha256.h"
 #include "bourse/federation/v1/federation.pb.h"
+#include "broker/adapters/link/days.h"
 #include "federation-proto/envelope.h"
 #include "federation-proto/fields.h"
 
@@ -135,6 +136,9 @@ Result<ApplyReport> verify_report(const wire::Envelope& envelope, const PublicKe
     } else if (record.has_usage()) {
       TRY(ReportRecord usage, read_usage(record.usage()));
       command.records.push_back(std::move(usage));
+    } else if (record.has_day()) {
+      TRY(ReportRecord day, read_day(record.day()));
+      command.records.push_back(std::move(day));
     } else {
       return fail(ErrorCode::invalid_argument, "an empty record");
     }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "broker/adapters/statement/body_field.h"
+#include "broker/adapters/statement/completeness_body.h"
 #include "broker/adapters/statement/encoding.h"
 #include "broker/adapters/statement/statement.h"
 
@@ -289,6 +290,7 @@ Statement read_statement(const Field& in) {
   for (const Field& line : in["lines"].items()) out.lines.push_back(read_line(line));
   for (const Field& one : in["adjustments"].items()) out.adjustments.push_back(read_adjustment(one));
   for (const Field& one : in["payouts"].items()) out.payouts.push_back(read_payout(one));
+  if (in.has("completeness")) out.completeness = read_completeness(in["completeness"]);
   if (in.has("evidence")) out.evidence = read_evidence(in["evidence"]);
   for (const Field& report : in["reports"].items())
     out.reports.push_back({.sha256 = report["sha256"].hash(),
@@ -326,6 +328,7 @@ std::string body_json(const Statement& statement) {
       {"payout", to_text(statement.payout)},
       {"closing", to_text(statement.closing)},
       {"reports", reports_json(statement)}};
+  if (statement.completeness) body["completeness"] = completeness_json(*statement.completeness);
   if (statement.evidence) body["evidence"] = evidence_json(*statement.evidence);
   return body.dump();
 }

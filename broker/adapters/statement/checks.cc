@@ -337,8 +337,10 @@ void check_sums(const Statement& statement, Differences& out) {
 void check_all_used(const Statement& statement, Differences& out) {
   std::set<Hash256> used;
   for (const Line& line : statement.lines) used.insert(line.report);
+  if (statement.completeness)
+    for (const broker::ClosedDay& day : statement.completeness->days) used.insert(day.report);
   for (std::size_t i = 0; i < statement.reports.size(); ++i)
-    if (!used.contains(statement.reports[i].sha256)) out.add(fmt::format("reports[{}]", i), "no line follows from it");
+    if (!used.contains(statement.reports[i].sha256)) out.add(fmt::format("reports[{}]", i), "nothing follows from it");
 }
 
 }  // namespace

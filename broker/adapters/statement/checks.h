@@ -30,6 +30,9 @@ class Differences {
 // attempt's records, the sums.
 void check_statement(const Statement& statement, Differences& differences);
 
+// The days against the signed reports that say them.
+void check_completeness(const Statement& statement, Differences& differences);
+
 // The checkpoint's signature by the key that signs the statement, whose it is, and that the reports are in its tree. The
 // tree's size, when the checkpoint can be read.
 std::optional<std::uint64_t> check_evidence(const Statement& statement, const federation::PublicKey& ack_key, Differences& differences);

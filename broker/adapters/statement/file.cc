@@ -72,6 +72,10 @@ void describe(const Statement& statement, Verification& out) {
   out.margin = to_text(statement.totals.margin);
   out.tax = to_text(statement.totals.tax);
   out.payout = to_text(statement.payout);
+  if (statement.completeness) {
+    out.completeness = name(statement.completeness->state);
+    if (!statement.completeness->reason.empty()) out.completeness += ": " + statement.completeness->reason;
+  }
   out.closing = to_text(statement.closing);
 }
 
@@ -90,6 +94,7 @@ void check_file(std::string_view file, const std::optional<federation::PublicKey
   describe(*statement, out);
   if (body_json(*statement) != outer->body) differences.add("body", "not in canonical form, or has fields that are not of this format");
   check_statement(*statement, differences);
+  check_completeness(*statement, differences);
   out.tree_size = check_evidence(*statement, pinned.value_or(outer->key), differences);
 }
 

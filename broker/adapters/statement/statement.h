@@ -22,6 +22,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "base/unit.h"
+#include "broker/domain/completeness.h"
 #include "broker/domain/settlement.h"
 #include "federation-proto/envelope.h"
 #include "pricing/spread.h"
@@ -138,6 +139,13 @@ struct Evidence {
   std::vector<Hash256> proof;  // of all reports' leaves at once: evidence::prove
 };
 
+// How sure the period is to hold all that its center metered (docs/adr/0011).
+struct ClosedDays {
+  broker::Completeness state{};
+  std::string reason;  // of incomplete
+  std::vector<broker::ClosedDay> days;
+};
+
 struct Statement {
   std::string format{kBodyFormat};
   std::string market;    // the broker's name
@@ -157,6 +165,7 @@ struct Statement {
   Amount closing;        // opening + totals.center + adjusted.center_share − payout
   federation::PublicKey billing_key{};  // the center's K_bill, whose signatures the reports carry
   std::vector<Report> reports;          // each once, by first use
+  std::optional<ClosedDays> completeness; // of version 3
   std::optional<Evidence> evidence;     // of version 3; absent in what was sealed without
 };
 
@@ -174,6 +183,7 @@ struct Verification {
   std::string market, center, center_name, period, unit;
   std::uint32_t number = 0;
   std::uint64_t lines = 0, reports = 0, adjustments = 0;
+  std::string completeness;  // "complete"…, with the reason; empty when the statement doesn't say
   std::optional<std::uint64_t> tree_size;  // of the checkpoint that the reports are proven to be in
   std::string opening, gross, center_share, margin, tax, adjusted, payout, closing;
   Hash256 file_sha256;   // what the broker's journal names

@@ -45,6 +45,8 @@ class Isolation : public MarketWorld {
     trace.set_id(job);
     v1::ListJobsRequest list;
     list.set_account(account);
+    v1::GetEvidenceProofRequest proof;
+    proof.set_id(job);
     v1::OpenDisputeRequest dispute;
     dispute.set_job(job);
     dispute.set_reason("mine");
@@ -82,7 +84,8 @@ class Isolation : public MarketWorld {
             rpc("SetMemberLimits", &Stub::SetMemberLimits, limits), rpc("ListEntries", &Stub::ListEntries, entries),
             rpc("GetUsage", &Stub::GetUsage, usage), rpc("ListRatable", &Stub::ListRatable, ratable), rpc("ListBills", &Stub::ListBills, bills),
             rpc("GetBill", &Stub::GetBill, bill), rpc("RequestInvoice", &Stub::RequestInvoice, invoice), rpc("ListInvoices", &Stub::ListInvoices, invoices),
-            rpc("ListLots", &Stub::ListLots, lots), rpc("RedeemVoucher", &Stub::RedeemVoucher, voucher)};
+            rpc("ListLots", &Stub::ListLots, lots), rpc("RedeemVoucher", &Stub::RedeemVoucher, voucher),
+            rpc("GetEvidenceProof", &Stub::GetEvidenceProof, proof)};
   }
 
   std::vector<Rpc> staff_rpcs(const std::string& account, const std::string& center, const std::string& period) {
@@ -141,6 +144,7 @@ class Isolation : public MarketWorld {
             rpc("Settle", &Stub::Settle, settle),
             rpc("ListStatements", &Stub::ListStatements, v1::ListStatementsRequest{}),
             rpc("GetStatement", &Stub::GetStatement, statement),
+            rpc("ListDays", &Stub::ListDays, v1::ListDaysRequest{}),
             rpc("VerifyLedger", &Stub::VerifyLedger, v1::VerifyLedgerRequest{}),
             rpc("TrialBalance", &Stub::TrialBalance, v1::TrialBalanceRequest{}),
             rpc("ListEntries of the platform", &Stub::ListEntries, platform),

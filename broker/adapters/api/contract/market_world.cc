@@ -51,6 +51,15 @@ void fill(wire::Record& out, const ReportRecord& in) {
     to.set_at_ms(event->at.unix_ms);
     return;
   }
+  if (const auto* day = std::get_if<DayRecord>(&in)) {
+    wire::DayDigest& to = *out.mutable_day();
+    to.set_day(day->day);
+    to.set_revision(day->revision);
+    to.mutable_sum()->set_attempts(day->said.attempts);
+    to.mutable_sum()->set_core_ms(day->said.core_ms);
+    to.mutable_sum()->set_digest(federation::to_bytes(day->said.digest));
+    return;
+  }
   const auto& usage = std::get<UsageRecord>(in);
   wire::UsageRecord& to = *out.mutable_usage();
   to.set_record_id(federation::to_bytes(usage.id));

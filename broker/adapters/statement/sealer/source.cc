@@ -253,11 +253,15 @@ struct StatementSource::Impl {
   }
 
   Status add_reports(Statement& out) {
+    std::vector<Hash256> wanted;
+    for (const Line& line : out.lines) wanted.push_back(line.report);
+    for (const ClosedDay& day : out.completeness->days)
+      if (day.revision != 0) wanted.push_back(day.report);
     std::set<Hash256> seen;
-    for (const Line& line : out.lines) {
-      if (!seen.insert(line.report).second) continue;
-      TRY(const std::vector<std::byte> bytes, blobs.get(line.report));
-      out.reports.push_back({.sha256 = line.report, .envelope = {reinterpret_cast<const char*>(bytes.data()), bytes.size()}});
+    for (const Hash256& report : wanted) {
+      if (!seen.insert(report).second) continue;
+      TRY(const std::vector<std::byte> bytes, blobs.get(report));
+      out.reports.push_back({.sha256 = report, .envelope = {reinterpret_cast<const char*>(bytes.data()), bytes.size()}});
     }
     return {};
   }
@@ -280,6 +284,7 @@ Result<Statement> StatementSource::gather(const Period& period, const Center& ce
   }
   if (!read) return read;
   Statement& out = *read;
+  out.completeness = {period.completeness, period.incomplete_reason, period.days};
   CHECK_OK(impl_->add_reports(out));
   out.market = impl_->market;
   out.center = center.id;
