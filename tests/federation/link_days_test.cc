@@ -20,7 +20,12 @@ class LinkDaysTest : public LinkWorld {
   }
   void connect() {
     connector_ = std::make_unique<TestConnector>(member_, keys_, directory_ + "/north", driver_, [this] { return channel(); });
-    ASSERT_TRUE(eventually([&] { return connector_->ready(); }));
+    ASSERT_TRUE(eventually([&] { return connector_->ready() && online(); }));
+  }
+  bool online() {
+    bool on = false;
+    EXPECT_TRUE(engine_->read_wait([&](const broker::Market& market) { on = market.online(member_.center); }));
+    return on;
   }
   JobId started() {
     const JobId id = submit();
@@ -80,7 +85,9 @@ TEST_F(LinkDaysTest, ARestartOfTheConnectorInTheMiddleLosesNothing) {
   ASSERT_TRUE(reaches(second, JobState::ended));
   ASSERT_TRUE(agreed_on(2));
   stop_server();
+  ASSERT_TRUE(eventually([&] { return !online(); }));
   start_server();
+  ASSERT_TRUE(eventually([&] { return online(); }));
   finish(started());
   EXPECT_TRUE(agreed_on(3));
 }
