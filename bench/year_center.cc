@@ -127,6 +127,7 @@ Result<SignedReport> YearCenter::sign(const std::string& audience, std::vector<b
     to.set_gpu_ms(usage.meters[pricing::Meter::gpu_ms]);
     to.set_node_ms(usage.meters[pricing::Meter::node_ms]);
     to.set_mem_mib_s(usage.meters[pricing::Meter::mem_mib_s]);
+    to.set_raw_sha256(federation::to_bytes(previous_));  // stands for an accounting row's
     ++made.usage_records;
   }
   const wire::Envelope envelope = federation::seal(billing_, federation::kReportType, report.SerializeAsString());
