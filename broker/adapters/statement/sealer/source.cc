@@ -113,6 +113,7 @@ Result<CapturedWindows> windows_of(const pqxx::field& field) {
   return decoded<CapturedWindows>(field);
 }
 
+// Captures are found by their job: attempts alone have no index.
 constexpr const char* kCaptures =
     "SELECT u.attempt, u.revision, u.job, u.record, u.final, u.reported_core_ms, u.reported_gpu_ms, u.reported_node_ms, "
     "u.reported_mem_mib_s, u.charged_core_ms, u.charged_gpu_ms, u.charged_node_ms, u.charged_mem_mib_s, u.gross_micros, "
@@ -123,10 +124,10 @@ constexpr const char* kCaptures =
     "u.windowed, b.windowed AS before_windowed, b.charged_core_ms AS before_core_ms, b.charged_gpu_ms AS before_gpu_ms, "
     "b.charged_node_ms AS before_node_ms, b.charged_mem_mib_s AS before_mem_mib_s "
     "FROM market.usage_captures u JOIN market.attempts a ON a.id = u.attempt "
-    "LEFT JOIN market.usage_captures b ON u.windowed IS NOT NULL AND b.attempt = u.attempt AND b.revision = u.revision - 1, "
+    "LEFT JOIN market.usage_captures b ON u.windowed IS NOT NULL AND b.job = u.job AND b.attempt = u.attempt AND b.revision = u.revision - 1, "
     "LATERAL (SELECT coalesce(sum(e.gross_micros), 0)::bigint AS gross, coalesce(sum(e.center_share_micros), 0)::bigint AS center, "
     "coalesce(sum(e.margin_micros), 0)::bigint AS margin, coalesce(sum(e.tax_micros), 0)::bigint AS tax "
-    "FROM market.usage_captures e WHERE e.attempt = u.attempt AND e.revision < u.revision) p "
+    "FROM market.usage_captures e WHERE e.job = u.job AND e.attempt = u.attempt AND e.revision < u.revision) p "
     "WHERE u.period = $1 ORDER BY u.journal_seq, u.idx";
 
 Result<Line> line_of_row(const pqxx::row& row, const std::map<JobId, Terms>& jobs, const LinesByCapture& rated) {
