@@ -12,9 +12,6 @@ namespace {
 
 constexpr Duration kPatience = seconds(10);
 
-template <class IdType>
-IdType id_of(std::uint64_t n) { return IdType{Uuid{0x0190'0000'0000'7000ULL, 0x8000'0000'0000'0000ULL | n}}; }
-
 std::string make_csr() {
   EVP_PKEY* key = EVP_EC_gen("P-256");
   X509_REQ* request = X509_REQ_new();

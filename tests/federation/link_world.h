@@ -48,6 +48,12 @@ class MemoryBlobStore final : public broker::BlobStore {
   std::atomic<int> failing_ = 0;
 };
 
+// The test's n-th thing of a kind; account, tenant and user are number one.
+template <class IdType>
+IdType id_of(std::uint64_t n) {
+  return IdType{Uuid{0x0190'0000'0000'7000ULL, 0x8000'0000'0000'0000ULL | n}};
+}
+
 // A scheduler in memory: runs are moved on by the test.
 class FakeDriver final : public connector::Driver {
  public:
