@@ -10,6 +10,7 @@ import ssl
 import sys
 import time
 import unittest
+from decimal import Decimal
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
@@ -118,7 +119,7 @@ class FinanceTest(unittest.TestCase):
         time.sleep(3)
         self.assertLessEqual(self.log_size(job) - before, 12, "it stands still")
         charged = self.job(job)
-        self.assertLess(float(charged["charged"]["amount"]), 1.0)
+        self.assertLess(Decimal(charged["charged"]["amount"]), Decimal("1.00"))
 
         self.fund("alice", "10.00")
         self.wait(job, "running again", lambda j: not j["cover"].get("paused") and not j["cover"].get("shortage"), 60)
@@ -131,7 +132,7 @@ class FinanceTest(unittest.TestCase):
             self.assertIn(step, trace)
         wallet = self.wallet("alice")
         self.assertEqual(wallet["held"], "0.00")
-        self.assertAlmostEqual(float(wallet["balance"]) + float(done["charged"]["amount"]), 11.50, places=6)
+        self.assertEqual(Decimal(wallet["balance"]) + Decimal(done["charged"]["amount"]), Decimal("11.50"))
 
 
 if __name__ == "__main__":

@@ -90,13 +90,14 @@ void add_renewals(pqxx::transaction_base& work, const std::string& job, Rows& ou
   for (const auto& row : work.exec_params(
            "SELECT r.kind, r.micros, r.covered_ms, r.detail, r.journal_seq, j.hold, j.unit, " BOURSE_MS("r.at") " AS ms "
            "FROM market.renewals r JOIN market.jobs j ON j.id = r.job WHERE r.job = $1 ORDER BY r.journal_seq, r.idx", job)) {
-    const double covered = static_cast<double>(int64_column(row["covered_ms"])) / static_cast<double>(hours(1).ms);
+    const std::int64_t seconds = int64_column(row["covered_ms"]) / 1000;
+    const std::string covered = fmt::format("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
     const std::string amount = micros(row["micros"]) + " " + row["unit"].c_str();
     const std::string detail = row["detail"].c_str();
     std::string text;
     switch (row["kind"].as<int>()) {
-      case 1: text = fmt::format("{} more held, for {:.2f} hours in all", amount, covered); break;
-      case 2: text = fmt::format("{} more could not be held, {:.2f} hours are left: {}", amount, covered, detail); break;
+      case 1: text = fmt::format("{} more held, for {} in all", amount, covered); break;
+      case 2: text = fmt::format("{} more could not be held, {} are left: {}", amount, covered, detail); break;
       case 3: text = "to be paused: " + detail; break;
       default: text = "to go on: " + detail;
     }
