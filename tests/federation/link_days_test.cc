@@ -6,27 +6,8 @@ namespace {
 
 using broker::JobState;
 
-class LinkDaysTest : public LinkWorld {
+class LinkDaysTest : public LinkedWorld {
  protected:
-  void SetUp() override {
-    LinkWorld::SetUp();
-    if (HasFatalFailure()) return;
-    member_ = enrol("north");
-    connect();
-  }
-  void TearDown() override {
-    connector_.reset();
-    LinkWorld::TearDown();
-  }
-  void connect() {
-    connector_ = std::make_unique<TestConnector>(member_, keys_, directory_ + "/north", driver_, [this] { return channel(); });
-    ASSERT_TRUE(eventually([&] { return connector_->ready() && online(); }));
-  }
-  bool online() {
-    bool on = false;
-    EXPECT_TRUE(engine_->read_wait([&](const broker::Market& market) { on = market.online(member_.center); }));
-    return on;
-  }
   JobId started() {
     const JobId id = submit();
     EXPECT_TRUE(reaches(id, JobState::queued));
@@ -53,10 +34,6 @@ class LinkDaysTest : public LinkWorld {
       return day.agreed && day.said.attempts == attempts && day.said.finals == attempts;
     });
   }
-
-  Member member_;
-  FakeDriver driver_;
-  std::unique_ptr<TestConnector> connector_;
 };
 
 TEST_F(LinkDaysTest, BothCountTheSameAndSayItSigned) {

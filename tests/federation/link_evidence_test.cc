@@ -13,22 +13,11 @@ namespace {
 using broker::EvidenceKind;
 using broker::JobState;
 
-class LinkEvidenceTest : public LinkWorld {
+class LinkEvidenceTest : public LinkedWorld {
  protected:
   void SetUp() override {
     checkpoint_every_ = milliseconds(50);
-    LinkWorld::SetUp();
-    if (HasFatalFailure()) return;
-    member_ = enrol("north");
-    connect();
-  }
-  void TearDown() override {
-    connector_.reset();
-    LinkWorld::TearDown();
-  }
-  void connect() {
-    connector_ = std::make_unique<TestConnector>(member_, keys_, directory_ + "/north", driver_, [this] { return channel(); });
-    ASSERT_TRUE(eventually([&] { return connector_->ready(); }));
+    LinkedWorld::SetUp();
   }
   JobId finished() {
     const JobId id = submit();
@@ -49,10 +38,7 @@ class LinkEvidenceTest : public LinkWorld {
     return evidence_.find(member_.center, EvidenceKind::acknowledgement, {&report, 1})->front().has_value();
   }
 
-  Member member_;
   connector::Membership us_;
-  FakeDriver driver_;
-  std::unique_ptr<TestConnector> connector_;
 };
 
 TEST_F(LinkEvidenceTest, ReportsOrdersAndAcknowledgementsAreLeaves) {

@@ -7,32 +7,8 @@ namespace {
 
 using broker::JobState;
 
-class LinkTest : public LinkWorld {
+class LinkTest : public LinkedWorld {
  protected:
-  void SetUp() override {
-    LinkWorld::SetUp();
-    if (HasFatalFailure()) return;
-    member_ = enrol("north");
-    connect();
-  }
-  void TearDown() override {
-    connector_.reset();
-    LinkWorld::TearDown();
-  }
-  void connect() {
-    connector_ = std::make_unique<TestConnector>(member_, keys_, directory_ + "/north", driver_, [this] { return channel(); });
-    ASSERT_TRUE(eventually([&] { return connector_->ready(); })) << why();
-    ASSERT_TRUE(eventually([&] { return online(); }));
-  }
-  std::string why() {
-    const Status ended = connector_->ended();
-    return ended ? "it waits" : ended.error().message();
-  }
-  bool online() {
-    bool on = false;
-    EXPECT_TRUE(engine_->read_wait([&](const broker::Market& market) { on = market.online(member_.center); }));
-    return on;
-  }
   void execute(broker::CommandBody body, Duration ahead = {}) {
     const auto done = engine_->execute({.now = clock_.now() + ahead, .body = std::move(body)});
     EXPECT_TRUE(done) << done.error().message();
@@ -58,10 +34,6 @@ class LinkTest : public LinkWorld {
     EXPECT_TRUE(reaches(id, JobState::running));
     return id;
   }
-
-  Member member_;
-  FakeDriver driver_;
-  std::unique_ptr<TestConnector> connector_;
 };
 
 TEST_F(LinkTest, CarriesAJobThereAndItsUsageBack) {

@@ -27,6 +27,7 @@
 #include "connectors/core/connector.h"
 #include "connectors/core/link_client.h"
 #include "federation-proto/envelope.h"
+#include "tests/federation/fake_driver.h"
 
 namespace bourse::testing {
 
@@ -53,51 +54,6 @@ template <class IdType>
 IdType id_of(std::uint64_t n) {
   return IdType{Uuid{0x0190'0000'0000'7000ULL, 0x8000'0000'0000'0000ULL | n}};
 }
-
-// A scheduler in memory: runs are moved on by the test.
-class FakeDriver final : public connector::Driver {
- public:
-  connector::Capabilities capabilities() const override { return {.kind = "fake", .version = "1", .grace = minutes(1), .call_deadline = seconds(1), .submission_settle = milliseconds(300)}; }
-  Result<std::vector<connector::PoolInfo>> probe(const std::vector<std::string>& pools) override;
-  Result<std::string> submit(const connector::SubmitRequest& request) override;
-  Result<std::optional<std::string>> find_by_marker(const std::string& marker) override;
-  Result<std::map<std::string, connector::RunStatus>> poll(const std::map<std::string, std::string>& markers) override;
-  Status cancel(const std::string& id, const connector::LocalUser& user) override;
-  Status set_paused(const std::string& id, const connector::LocalUser& user, bool paused) override;
-  Result<connector::LogPiece> read_log(const std::string& id, const connector::LocalUser& user, const std::string& path,
-                                       std::int64_t offset, std::int64_t max_bytes) override;
-
-  // For the test; all thread-safe.
-  void start(const std::string& id, Instant at);
-  void end(const std::string& id, Instant at, Duration running, std::int32_t exit_code = 0);
-  void forget(const std::string& id);  // as a scheduler does that lost its state
-  std::vector<std::string> ids() const;  // in order of submission
-  int submissions() const;
-  std::vector<std::string> cancels() const;
-  connector::RunState state(const std::string& id) const;
-  void answer_submissions(std::optional<Error> error, bool yet_taken = false);  // yet_taken: the run exists all the same
-  void answer_markers(std::optional<Error> error);
-  void answer_polls(std::optional<Error> error);
-  int polls() const;
-
- private:
-  struct Run {
-    std::string marker;
-    connector::Allocation need;
-    connector::RunStatus status;
-  };
-  mutable std::mutex mutex_;
-  std::map<std::string, Run> runs_;
-  std::vector<std::string> order_, cancels_;
-  std::optional<Error> submission_error_, marker_error_, poll_error_;
-  bool yet_taken_ = false;
-  int submissions_ = 0, polls_ = 0;
-};
-
-class FakeUsers final : public connector::UserDirectory {
- public:
-  Result<connector::LocalUser> find(const std::string& name) const override;
-};
 
 // One center as the broker knows it, with the secrets of its connector.
 struct Member {
@@ -164,6 +120,21 @@ class TestConnector {
   std::atomic<bool> ready_ = false;
   Status status_;
   std::jthread thread_;
+};
+
+// A market with one center, "north", whose connector is linked before a test begins.
+class LinkedWorld : public LinkWorld {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  // Until the connector is ready and the market sells what it has.
+  void connect();
+  bool online();
+
+  Member member_;
+  FakeDriver driver_;
+  std::unique_ptr<TestConnector> connector_;
 };
 
 }  // namespace bourse::testing
