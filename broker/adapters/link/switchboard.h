@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -87,18 +88,14 @@ class Switchboard {
     std::string bytes;
     Hash256 script;
   };
-  struct DueCancel {
+  struct DueControl {  // to be cancelled or paused: the newest attempt, and how it is wanted
     JobId job;
     AttemptId attempt;
     std::uint32_t fence = 0;
     std::string reason;
-  };
-  struct DuePause {
-    JobId job;
-    AttemptId attempt;
-    std::uint32_t fence = 0;
     bool paused = false;
   };
+  using ControlFrame = federation::v1::BrokerFrame (Switchboard::*)(CenterId, std::span<const DueControl>) const;
   struct Welcomed {  // what the engine knows when a session opens
     ReportChain chain;
     std::vector<Verdict> verdicts;
@@ -147,12 +144,15 @@ class Switchboard {
   void on_changed(std::vector<JobId> jobs, std::vector<CenterId> centers);
   void pump(Session& session);
   void send_orders(Session& session, std::vector<DueOrder> orders);
+  std::shared_ptr<const std::string> script(const Hash256& hash);
+
   // controls.cc
   static bool pause_due(const Job& job, CenterId center);
   void send_cancels(Session& session);
   void send_pauses(Session& session);
-  // dispatch.cc
-  std::shared_ptr<const std::string> script(const Hash256& hash);
+  void send_controls(Session& session, std::vector<JobId> jobs, bool (*is_due)(const Job&, CenterId), ControlFrame frame);
+  federation::v1::BrokerFrame cancel_frame(CenterId center, std::span<const DueControl> due) const;
+  federation::v1::BrokerFrame pause_frame(CenterId center, std::span<const DueControl> due) const;
 
   // logs.cc
   void on_file(std::uint64_t number, federation::v1::FileUp frame);
