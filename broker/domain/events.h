@@ -13,11 +13,11 @@
 #include "broker/domain/acts.h"
 #include "broker/domain/center.h"
 #include "broker/domain/completeness.h"
+#include "broker/domain/events_lots.h"
 #include "broker/domain/events_renewal.h"
 #include "broker/domain/events_settlement.h"
 #include "broker/domain/invoice.h"
 #include "broker/domain/job.h"
-#include "broker/domain/lot_events.h"
 #include "broker/domain/spending.h"
 #include "ledger/domain/events.h"
 
