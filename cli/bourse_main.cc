@@ -56,6 +56,7 @@ int main(int argc, char** argv) {
   cli::add_document_commands(app, context);
   cli::add_rate_command(app, context);
   cli::add_bank_commands(app, context);
+  cli::add_reconcile_commands(app, context);
   cli::add_ledger_commands(app, context);
   cli::add_usage_commands(app, context);
   cli::add_bill_commands(app, context);

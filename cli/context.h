@@ -67,6 +67,7 @@ void verify_proof_file(Context& context, const std::string& path, const std::opt
 void add_document_commands(CLI::App& app, Context& context);  // statement export, offline; after add_finance_commands
 void add_rate_command(CLI::App& app, Context& context);       // rate, offline
 void add_bank_commands(CLI::App& app, Context& context);      // bank
+void add_reconcile_commands(CLI::App& app, Context& context);  // reconcile, break
 void add_ledger_commands(CLI::App& app, Context& context);    // ledger account, ledger journal, account export; after add_finance_commands
 void add_usage_commands(CLI::App& app, Context& context);     // usage
 void add_report_commands(CLI::App& app, Context& context);    // report

@@ -6,7 +6,7 @@ namespace {
 using http::Method;
 
 constexpr std::size_t kWithScript = 2 * 1024 * 1024;  // a script of 1 MiB grows when it is escaped
-constexpr std::size_t kBankFile = 16 * 1024 * 1024;
+constexpr std::size_t kLargeFile = 16 * 1024 * 1024;  // of a bank, or of a center's accounting
 constexpr Duration kLong = seconds(120);              // sealing and verifying read much
 constexpr std::int64_t kFar = std::int64_t{1} << 53;
 
@@ -220,7 +220,7 @@ std::vector<Operation> bank() {
        .query = {{"name"}},
        .raw_body = "data",
        .deadline = kLong,
-       .body_bytes = kBankFile},
+       .body_bytes = kLargeFile},
       {.method = Method::get,
        .pattern = "/api/v1/finance/bank-entries",
        .rpc = "ListBankEntries",
@@ -230,6 +230,19 @@ std::vector<Operation> bank() {
        .rpc = "AssignBankEntry",
        .path = {{"id", "entry"}},
        .body = {"account", "note"}},
+      {.method = Method::post,
+       .pattern = "/api/v1/finance/reconciliations",
+       .rpc = "ReconcileCenter",
+       .query = {{.name = "center", .required = true}, {.name = "from", .required = true}, {.name = "to", .required = true}, {"tolerance_s", 0, 3600}},
+       .raw_body = "data",
+       .deadline = kLong,
+       .body_bytes = kLargeFile},
+      {.method = Method::get,
+       .pattern = "/api/v1/finance/breaks",
+       .rpc = "ListBreaks",
+       .query = {{"center"}, {"source"}, {"owner"}, {"all", 0, 1}, {"limit", 1, 1000}}},
+      {.method = Method::get, .pattern = "/api/v1/finance/breaks/{id}", .rpc = "GetBreak", .path = {{"id", "id"}}},
+      {.method = Method::post, .pattern = "/api/v1/finance/breaks/{id}/words", .rpc = "HandleBreak", .path = {{"id", "id"}}, .body = {"owner", "state", "text"}},
   };
 }
 

@@ -6,6 +6,7 @@ import json
 import os
 
 from demo.books import check_books
+from demo.reconcile import check_reconciliation
 from demo.verdict import Checks, program, text
 
 Decimal = decimal.Decimal
@@ -120,6 +121,7 @@ def check_everything(story, root, people, centers, trade, statements, dispute, p
     checks.that(sums["gross"] == sums["center_share"] + sums["margin"] + sums["tax"], "gross = centers + margin + tax, to the last micro")
     balanced, match, hledger_ok = check_ledger(checks, people["fiona"], out)
     check_books(checks, people, centers, trade, captured, out)
+    check_reconciliation(checks, people, centers)
     summary = {
         "jobs": jobs,
         "money": {"currency": "CNY", "held": text(held), "captured": text(captured), "released": text(released),

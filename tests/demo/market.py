@@ -9,11 +9,11 @@ from lib.sign_in import sign_in
 
 
 class CommandError(RuntimeError):
-    """`bourse` refused. `code` is its exit code, `problem` the refusal as it was printed."""
+    """`bourse` refused. `code` is its exit code, `out` what it printed, `problem` the refusal."""
 
     def __init__(self, argv, code, out, err):
         super().__init__(f"bourse {' '.join(argv)}: exit code {code}\n{out}{err}")
-        self.code, self.problem = code, (err + out).strip()
+        self.code, self.out, self.problem = code, out, (err + out).strip()
 
 
 class Market:

@@ -9,7 +9,8 @@ Api::Api(MarketServiceOptions options, MarketServiceParts parts)
       parts_(std::move(parts)),
       identity_(options_.writer_conninfo),
       queries_(options_.reader_conninfo, options_.query_threads, parts_.wait_projected, options_.position_wait),
-      bank_entries_(options_.writer_conninfo) {}
+      bank_entries_(options_.writer_conninfo),
+      breaks_(options_.writer_conninfo, queries_.database()) {}
 
 Result<CommandResult> Api::run(const Caller& caller, std::string_view key, std::uint64_t fingerprint, CommandBody body) {
   TRY(std::string scoped, scoped_key(caller, key));

@@ -1,6 +1,6 @@
 // The handlers of the market API, one per RPC: a request and who asks in, a reply or an error out. They block; the service
 // runs them on its pools. Grouped by area into people.cc, trading.cc, jobs.cc, operators.cc, finance.cc, ledger_views.cc, trace.cc,
-// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, corrections.cc, lots.cc.
+// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, reconcile.cc, corrections.cc, lots.cc.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "broker/adapters/api/bank_entries.h"
 #include "broker/adapters/api/bills.h"
+#include "broker/adapters/api/breaks.h"
 #include "broker/adapters/api/caller.h"
 #include "broker/adapters/api/convert.h"
 #include "broker/adapters/api/identity.h"
@@ -76,6 +77,11 @@ class Api {
   Result<v1::ImportBankFileReply> import_bank_file(const v1::ImportBankFileRequest& request);
   Result<v1::ListBankEntriesReply> list_bank_entries(const v1::ListBankEntriesRequest& request);
   Result<v1::BankEntry> assign_bank_entry(const v1::AssignBankEntryRequest& request);
+  // reconcile.cc
+  Result<v1::ReconcileReply> reconcile_center(const v1::ReconcileCenterRequest& request);
+  Result<v1::ListBreaksReply> list_breaks(const v1::ListBreaksRequest& request);
+  Result<v1::Break> get_break(const v1::GetBreakRequest& request);
+  Result<v1::Break> handle_break(const v1::HandleBreakRequest& request);
   // corrections
   Result<v1::Refund> refund_job(const v1::RefundJobRequest& request);
   Result<v1::Dispute> open_dispute(const v1::OpenDisputeRequest& request);
@@ -127,6 +133,11 @@ class Api {
   };
   Result<Charged> charge_of(JobId job);
   Result<v1::Dispute> dispute_view(DisputeId id);
+  Result<UserId> owner_named(const Caller& caller, const std::string& text);
+  Result<BreakPage> breaks_now(const BreakFilter& filter);
+  // Errors: not_found.
+  Result<StoredBreak> break_of(const BreakKey& key);
+  Result<v1::Break> break_view(const BreakKey& key);
   // Errors: not_found, forbidden (it also speaks of what the caller may not see).
   Status check_message_seen(const Caller& caller, EvidenceKind kind, const std::string& message);
   Result<v1::Proposal> end_proposal(const v1::EndProposalRequest& request, ProposalEnd end);
@@ -172,6 +183,7 @@ class Api {
   Identity identity_;
   Queries queries_;
   BankEntries bank_entries_;
+  Breaks breaks_;
 };
 
 // First 8 bytes of SHA-256 over the RPC's name and the request without its principal: what "the same request" means.
