@@ -82,6 +82,7 @@ BOURSE_ID(DisputeId, "dsp");
 BOURSE_ID(InvoiceId, "inv");
 BOURSE_ID(LotId, "lot");
 BOURSE_ID(VoucherBatchId, "vou");
+BOURSE_ID(ReservationId, "rsv");
 
 }  // namespace bourse
 

@@ -62,6 +62,7 @@ int main(int argc, char** argv) {
   cli::add_bill_commands(app, context);
   cli::add_report_commands(app, context);
   cli::add_voucher_commands(app, context);
+  cli::add_reservation_commands(app, context);
   cli::add_up_commands(app);
 
   constexpr int kBadUsage = 2;

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 
+#include "base/amount.h"
 #include "cli/client/table.h"
 #include "cli/context.h"
 
@@ -80,9 +82,31 @@ void add_center_commands(CLI::App& app, Context& context) {
 
 struct ContractArguments {
   std::string center, unit = "CNY", valid_from, note, schedule, zone, settlement;
+  std::vector<std::string> reservable;
   int margin_bps = 0, tax_bps = 0, cycle_days = 0, net_days = 0;
   bool may_subsidise = false;
 };
+
+// "gpu:card:16:month=900:year=9000" as the contract has it.
+Result<json> reservable_of(const std::string& text) {
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t colon = std::min(text.find(':', at), text.size());
+    parts.push_back(text.substr(at, colon - at));
+    at = colon + 1;
+  }
+  const auto wrong = [&text] { return fail(ErrorCode::invalid_argument, "expected POOL:node|card:QUANTITY[:month=AMOUNT][:year=AMOUNT], not " + text); };
+  if (parts.size() < 3 || parts.size() > 5 || parts[2].empty() || parts[2].size() > 7 || parts[2].find_first_not_of("0123456789") != std::string::npos) return wrong();
+  json out = {{"pool", parts[0]}, {"what", parts[1]}, {"quantity", std::stoll(parts[2])}};
+  for (std::size_t i = 3; i < parts.size(); ++i) {
+    const std::size_t equals = parts[i].find('=');
+    const std::string term = parts[i].substr(0, equals);
+    if (equals == std::string::npos || (term != "month" && term != "year")) return wrong();
+    TRY(const Amount amount, parse_amount(parts[i].substr(equals + 1)));
+    out[term] = to_text(amount);
+  }
+  return out;
+}
 
 void set_contract(Context& context, const ContractArguments& a) {
   json contract = {{"center", field(center_named(context, a.center), "id")},
@@ -95,14 +119,18 @@ void set_contract(Context& context, const ContractArguments& a) {
   contract["net_days"] = a.net_days;
   if (!a.settlement.empty()) contract["settlement"] = json_file(context, a.settlement).value("rows", json::array());
   contract["may_subsidise"] = a.may_subsidise;
+  for (const std::string& text : a.reservable) contract["reservable"].push_back(context.must("--reservable", reservable_of(text)));
   if (!a.valid_from.empty()) contract["valid_from"] = to_text(context.must("--valid-from", parse_instant(a.valid_from)));
   context.print(context.must(context.client().post("/api/v1/contracts", {{"contract", contract}, {"note", a.note}})), [](const json& c) {
     if (auto text = waiting(c)) return *text;
     const std::size_t prices = c.value("settlement", json::array()).size();
     const std::string terms = prices > 0 ? "the center gets its own prices (" + std::to_string(prices) + " rows)"
                                          : "the platform keeps " + field(c, "margin_bps") + " bps of the net price";
-    return "Contract " + field(c, "id") + ": " + terms + ", tax is " + field(c, "tax_bps") + " bps, from " + instant(c, "valid_from") +
-           " UTC.\n";
+    std::string text = "Contract " + field(c, "id") + ": " + terms + ", tax is " + field(c, "tax_bps") + " bps, from " + instant(c, "valid_from") +
+                       " UTC.\n";
+    for (const json& r : c.value("reservable", json::array()))
+      text += "To be reserved: " + field(r, "quantity") + " " + field(r, "what") + "s of " + field(r, "pool") + ".\n";
+    return text;
   });
 }
 
@@ -120,6 +148,8 @@ void add_operator_commands(CLI::App& app, Context& context) {
   set->add_option("--zone", a->zone, "Time zone of the schedule, such as Asia/Shanghai (default: UTC)");
   set->add_option("--net-days", a->net_days, "A payout is due so many days after the cut-off")->check(CLI::Range(0, 366))->capture_default_str();
   set->add_option("--settlement", a->settlement, "JSON file {\"rows\":[…]} as for 'prices publish': what the center gets, whatever the user pays");
+  set->add_option("--reservable", a->reservable, "What may be reserved of a pool, such as gpu:node:4 or gpu:card:16:month=900:year=9000, where the center\n"
+                                                "gets 900.00 a card and month (else its share of what the user pays)");
   set->add_flag("--may-subsidise", a->may_subsidise, "The platform pays what the user's price leaves missing");
   set->add_option("--tax-bps", a->tax_bps, "Tax included in the price, in hundredths of a percent")->check(CLI::Range(0, 10'000))->capture_default_str();
   set->add_option("--cycle-days", a->cycle_days, "Settle automatically so often; 0 = only by hand")->check(CLI::Range(0, 366))->capture_default_str();

@@ -21,6 +21,9 @@ std::string show_report(const json& r) {
   for (const json& x : r.value("revenue", json::array()))
     revenue.add({field(x, "center_name"), field(x, "period"), field(x, "number"), field(x, "bookings"), money(x, "gross"), money(x, "center_share"), money(x, "margin"),
                  money(x, "tax"), money(x, "escrow")});
+  Table deferred({"center", "reservations", "paid", "earned", "deferred", "until (UTC)"});
+  for (const json& x : r.value("deferred", json::array()))
+    deferred.add({field(x, "center_name"), field(x, "reservations"), money(x, "paid"), money(x, "earned"), money(x, "deferred"), instant(x, "until")});
   Table ages({"age", "holds", "held"});
   for (const json& x : r.value("ages", json::array())) ages.add({field(x, "age"), field(x, "holds"), money(x, "held")});
   Table holds({"since (UTC)", "days", "held", "job", "account", "center", "state", "expires"});
@@ -29,9 +32,9 @@ std::string show_report(const json& r) {
   Table accounts({"ledger account", "code", "unit", "debits", "credits"});
   for (const json& x : r.value("accounts", json::array()))
     accounts.add({field(x, "id"), field(x, "code"), field(x, "unit"), field(x, "debits_posted"), field(x, "credits_posted")});
-  for (const Table* table : {&revenue, &ages, &holds, &accounts})
+  for (const Table* table : {&revenue, &deferred, &ages, &holds, &accounts})
     if (!table->empty()) out += "\n" + table->text();
-  if (revenue.empty() && holds.empty() && accounts.empty()) out += "\nNothing.\n";
+  if (revenue.empty() && deferred.empty() && holds.empty() && accounts.empty()) out += "\nNothing.\n";
   return out;
 }
 
@@ -85,7 +88,7 @@ void run_report(Context& context, const ReportArguments& a) {
 void add_report_commands(CLI::App& app, Context& context) {
   CLI::App* report = app.add_subcommand("report", "Reports for finance")->require_subcommand(1);
   for (const auto& [kind, help] : {std::pair("revenue", "Sold, kept and owed of a month, by center"), std::pair("tax", "Tax of a month, by center"),
-                                   std::pair("accrual", "Booked in periods that have no statement yet"),
+                                   std::pair("accrual", "Booked in periods that have no statement yet; paid for reservations and not earned yet"),
                                    std::pair("holds", "Money held for jobs, by age, the oldest first"), std::pair("rounding", "What rounding left")}) {
     auto a = std::make_shared<ReportArguments>();
     a->kind = kind;

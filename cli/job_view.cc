@@ -132,6 +132,7 @@ std::string show_job(const json& job) {
                   {"ended", instant(job, "ended_at")},
                   {"exit code", job.contains("ended_at") ? field(job, "exit_code") : ""},
                   {"attempts", field(job, "attempts")},
+                  {"covered by", field(job, "reservation")},
                   {"held", money(job, "held")},
                   {"paid for", cover(job)},
                   {"charged", money(job, "charged")}}) +
@@ -143,6 +144,7 @@ std::string show_receipt(const json& receipt) {
                              {"center", field(receipt, "center_name")},
                              {"state", field(receipt, "state")},
                              {"ran", instant(receipt, "started_at") + " to " + instant(receipt, "ended_at") + " UTC"},
+                             {"covered by", field(receipt, "reservation")},
                              {"held", money(receipt, "held")},
                              {"charged", money(receipt, "charged")},
                              {"released", money(receipt, "released")}});

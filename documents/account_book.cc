@@ -20,7 +20,8 @@ Status check_book(const AccountBook& book) {
   return {};
 }
 
-bool is_charge(const BookEntry& entry) { return entry.code == "charge" || entry.code == "correction"; }
+bool is_reserved(const BookEntry& entry) { return entry.code == "reservation" || entry.code == "reservation_returned"; }
+bool is_charge(const BookEntry& entry) { return entry.code == "charge" || entry.code == "correction" || is_reserved(entry); }
 Amount taken(const BookEntry& entry) { return Amount{} - entry.moved; }
 
 }  // namespace
@@ -96,18 +97,24 @@ Result<FocusDataset> focus_of(const AccountBook& book) {
                    .extra_columns = {"x_UsageRecord", "x_Project", "x_User", "x_Center", "x_BookedAt"}};
   for (const BookEntry& entry : book.entries) {
     if (!is_charge(entry)) continue;
-    const bool correction = entry.code == "correction";
-    FocusCharge charge{.category = correction ? ChargeCategory::adjustment : ChargeCategory::usage,
-                       .description = fmt::format("{} {} at {}", correction ? "Correction of" : "Compute of", entry.job, clean(entry.center)),
+    const bool correction = entry.code == "correction" || entry.code == "reservation_returned", reserved = is_reserved(entry);
+    FocusCharge charge{.category = correction ? ChargeCategory::adjustment : reserved ? ChargeCategory::purchase : ChargeCategory::usage,
+                       .description = fmt::format("{} {} at {}", reserved ? (correction ? "Early end of" : "Reserved capacity") : correction ? "Correction of" : "Compute of",
+                                                  reserved ? entry.reference + (entry.text.empty() ? "" : ", " + clean(entry.text)) : entry.job, clean(entry.center)),
                        .start = entry.at, .end = {entry.at.unix_ms + 1}, .billed = taken(entry), .effective = taken(entry), .contracted = taken(entry),
                        .list = taken(entry), .pricing_unit = "Captures", .contracted_unit_price = taken(entry), .list_unit_price = taken(entry),
                        .consumed_unit = "Captures", .resource_id = entry.job, .resource_name = entry.text, .resource_type = "Job",
-                       .sku_id = "compute:" + clean(entry.center), .sku_price_id = "compute:" + clean(entry.center), .service_name = "Batch computing",
+                       .sku_id = "compute:" + clean(entry.center), .sku_price_id = "compute:" + clean(entry.center), .service_name = reserved ? "Reserved capacity" : "Batch computing",
                        .extra = {entry.reference, entry.project, entry.user, entry.center, entry.at}};
+    if (reserved) {
+      charge.resource_id = entry.reference, charge.resource_type = "Reservation";
+      charge.sku_id = charge.sku_price_id = "reserved:" + clean(entry.center);
+      charge.pricing_unit = "Reservations", charge.consumed_unit.clear();
+    }
     if (correction) {
       charge.pricing_quantity = std::nullopt;
       charge.sku_id.clear(), charge.sku_price_id.clear(), charge.pricing_unit.clear(), charge.consumed_unit.clear();
-    } else {
+    } else if (!reserved) {
       charge.consumed_quantity = Decimal{1, 0};
     }
     out.charges.push_back(std::move(charge));

@@ -30,6 +30,7 @@ std::vector<Fact> facts_of(const Statement& s, Language l) {
           {"captures", std::string(say(l, "Captures", "扣款笔数")), integer(s.lines.size())},
           {"adjustments", std::string(say(l, "Corrections", "更正笔数")), integer(s.adjustments.size())},
           {"payouts", std::string(say(l, "Payouts", "付款笔数")), integer(s.payouts.size())},
+          {"accruals", std::string(say(l, "Bookings of reservations", "预留确认笔数")), integer(s.accruals.size())},
           {"reports", std::string(say(l, "Signed reports", "签名报告数")), integer(s.reports.size())}};
 }
 
@@ -40,6 +41,7 @@ std::vector<Fact> summary_of(const Statement& s, Language l) {
           line("margin", say(l, "of which the market's margin", "其中：平台服务费"), s.totals.margin),
           line("opening", say(l, "Owed to the center before this period", "期初应付中心"), s.opening),
           line("center_share", say(l, "+ center's share of this period", "＋ 本期中心应得"), s.totals.center),
+          line("reserved", say(l, "+ center's share of what reservations earned", "＋ 预留资源本期确认的中心应得"), s.accrued.center),
           line("adjusted", say(l, "+ corrections, the center's part", "＋ 更正（中心部分）"), s.adjusted.center_share),
           line("payout", say(l, "− paid out, less what came back", "－ 本期付款（已扣退回）"), s.payout),
           line("closing", say(l, "Owed to the center after this period", "期末应付中心"), s.closing)};
@@ -51,6 +53,10 @@ std::vector<std::string> notes_of(const Statement& s, Language l) {
   if (std::ranges::any_of(s.lines, [](const statement::Line& line) { return !line.adjusts.is_nil(); }))
     out.push_back(text("Captures marked \"earlier period\" charge usage that ended in a period which was closed before its report came.",
                        "备注为“往期用量”的扣款，其用量在某个已关闭的周期内结束，报告在该周期关闭之后才到达。"));
+  if (!s.accruals.empty())
+    out.push_back(text("Reservations are paid beforehand; of their price each day that is over is earned, in equal parts, and of an early end the agreed "
+                       "fee. Jobs that a reservation carried are charged nothing.",
+                       "预留资源预付费；每满一日按日均额确认收入，提前终止时另确认约定的违约金。由预留资源承载的作业不另收费。"));
   if (!s.adjustments.empty())
     out.push_back(text("Corrections are booked in this period whenever the charge was. What is above zero goes to that side, what is below "
                        "zero comes from it; each correction's parts sum to zero. A disputed charge's share of the center is in escrow "
@@ -74,20 +80,24 @@ Status check_covered(const Statement& s) {
     return std::ranges::all_of(amounts, [](Amount a) { return a.micros >= -kMost && a.micros <= kMost; });
   };
   bool all_fit = fits({s.totals.gross, s.totals.center, s.totals.margin, s.totals.tax, s.adjusted.user, s.adjusted.center_share,
-                       s.adjusted.margin, s.adjusted.tax, s.adjusted.escrow, s.payout});
+                       s.adjusted.margin, s.adjusted.tax, s.adjusted.escrow, s.payout, s.accrued.gross, s.accrued.center, s.accrued.margin,
+                       s.accrued.tax});
   for (const statement::Line& line : s.lines)
     all_fit = all_fit && fits({line.added.gross, line.added.center, line.added.margin, line.added.tax});
   for (const statement::Adjustment& one : s.adjustments)
     all_fit = all_fit && fits({one.parts.user, one.parts.center_share, one.parts.margin, one.parts.tax, one.parts.escrow});
   for (const statement::PayoutLine& one : s.payouts) all_fit = all_fit && fits({one.amount});
+  for (const statement::Accrual& one : s.accruals)
+    all_fit = all_fit && fits({one.price, one.added.gross, one.added.center, one.added.margin, one.added.tax});
   const auto negates = [](Amount a) { return a.micros != std::numeric_limits<std::int64_t>::min(); };
   if (!all_fit || !negates(s.opening) || !negates(s.closing))
     return fail(ErrorCode::failed_precondition, "the statement has amounts that are too large for documents");
-  __int128 adjusted = 0, paid = 0;
+  __int128 adjusted = 0, paid = 0, earned = 0;
+  for (const statement::Accrual& one : s.accruals) earned += one.added.center.micros;
   for (const statement::Adjustment& one : s.adjustments) adjusted += one.parts.center_share.micros;
   for (const statement::PayoutLine& one : s.payouts) paid += one.amount.micros;
-  const __int128 explained = static_cast<__int128>(s.opening.micros) + s.totals.center.micros + adjusted - paid;
-  if (adjusted == s.adjusted.center_share.micros && paid == s.payout.micros && explained == s.closing.micros) return {};
+  const __int128 explained = static_cast<__int128>(s.opening.micros) + s.totals.center.micros + earned + adjusted - paid;
+  if (earned == s.accrued.center.micros && adjusted == s.adjusted.center_share.micros && paid == s.payout.micros && explained == s.closing.micros) return {};
   return fail(ErrorCode::failed_precondition, fmt::format("the statement's closing is {}, which its captures, corrections and payouts "
                                                           "don't explain", to_text(s.closing)));
 }

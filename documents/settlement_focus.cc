@@ -123,6 +123,20 @@ FocusCharge charge_of(const Statement& s, const Adjustment& one) {
                     one.dispute.is_nil() ? Cell{} : Cell{to_text(one.dispute)}}};
 }
 
+// What of a sold reservation became the center's.
+FocusCharge charge_of(const Statement& s, const statement::Accrual& one) {
+  const std::string title = fmt::format("{} {}{} of {}", one.quantity, name(one.what), one.quantity == 1 ? "" : "s", clean(one.pool));
+  return {.category = ChargeCategory::purchase,
+          .description = fmt::format("Reserved capacity {}, {} at {}: the center's share of {}", to_text(one.reservation), title, clean(s.center_name),
+                                     one.fee ? std::string("its early end's fee") : fmt::format("{} of {} days", one.days_over, one.days)),
+          .start = one.at, .end = {one.at.unix_ms + 1}, .billed = one.added.center, .effective = one.added.center, .contracted = one.added.center,
+          .list = one.added.gross - one.added.tax, .pricing_unit = "Accruals", .contracted_unit_price = one.added.center,
+          .list_unit_price = one.added.gross - one.added.tax, .resource_id = to_text(one.reservation), .resource_name = title,
+          .resource_type = "Reservation", .sku_id = "reserved:" + to_text(s.center), .sku_price_id = to_text(one.price_row),
+          .service_name = "Reserved capacity",
+          .extra = {{}, {}, Money{one.added.gross}, Money{one.added.margin}, Money{one.added.tax}, Money{}, one.at, {}, {}, {}, {}, {}}};
+}
+
 }  // namespace
 
 FocusDataset focus_of(const VerifiedStatement& verified) {
@@ -137,6 +151,7 @@ FocusDataset focus_of(const VerifiedStatement& verified) {
     out.charges.push_back(charge_of(s, line, before));
     before = &line;
   }
+  for (const statement::Accrual& one : s.accruals) out.charges.push_back(charge_of(s, one));
   for (const Adjustment& one : s.adjustments) out.charges.push_back(charge_of(s, one));
   return out;
 }

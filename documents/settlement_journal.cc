@@ -13,7 +13,7 @@ using statement::Statement;
 
 namespace {
 
-enum SettlementAccount : std::size_t { kWallets, kPayable, kRevenue, kTax, kEscrow, kTransit, kBefore };
+enum SettlementAccount : std::size_t { kWallets, kPayable, kRevenue, kTax, kEscrow, kTransit, kBefore, kDeferred };
 
 Amount minus(Amount amount) { return Amount{} - amount; }
 
@@ -26,7 +26,7 @@ std::string_view entry_title(broker::AdjustmentKind kind) {
   return "correction";
 }
 
-// Three lists, each in the order of booking, become one: by time, without one entry overtaking another of its own list when
+// Four lists, each in the order of booking, become one: by time, without one entry overtaking another of its own list when
 // the clock stepped back.
 class Entries {
  public:
@@ -55,11 +55,13 @@ Journal journal_of(const VerifiedStatement& verified) {
               .unit = s.unit, .from = s.opened_at, .to = s.cut_off,
               .accounts = {{AccountType::liabilities, {"Wallet", unit}, "all wallets that paid", s.totals.gross - s.adjusted.user},
                            {AccountType::liabilities, {"Center payable", unit, center}, s.center_name, minus(s.closing)},
-                           {AccountType::income, {"Platform", unit}, "", minus(s.totals.margin + s.adjusted.margin)},
-                           {AccountType::liabilities, {"Tax payable", unit}, "", minus(s.totals.tax + s.adjusted.tax)},
+                           {AccountType::income, {"Platform", unit}, "", minus(s.totals.margin + s.adjusted.margin + s.accrued.margin)},
+                           {AccountType::liabilities, {"Tax payable", unit}, "", minus(s.totals.tax + s.adjusted.tax + s.accrued.tax)},
                            {AccountType::liabilities, {"Dispute escrow", unit}, "", minus(s.adjusted.escrow)},
                            {AccountType::liabilities, {"Payout in transit", unit, center}, "", minus(s.payout)},
                            {AccountType::equity, {"Earlier periods", unit}, "", s.opening}}};
+  if (!s.accruals.empty())
+    out.accounts.push_back({AccountType::liabilities, {"Deferred revenue", unit}, "paid for reservations beforehand", s.accrued.gross});
   Entries entries;
   for (const statement::Line& line : s.lines)
     entries.add({line.booked_at, "capture", to_text(line.job) + " " + to_text(line.record),
@@ -70,6 +72,10 @@ Journal journal_of(const VerifiedStatement& verified) {
     entries.add({one.at, std::string(entry_title(one.kind)), to_text(one.job) + " " + to_text(one.id),
                  {{kWallets, minus(one.parts.user)}, {kPayable, minus(one.parts.center_share)}, {kRevenue, minus(one.parts.margin)},
                   {kTax, minus(one.parts.tax)}, {kEscrow, minus(one.parts.escrow)}}});
+  entries.begin_list();
+  for (const statement::Accrual& one : s.accruals)
+    entries.add({one.at, one.fee ? "reservation's early end" : "reservation earned", to_text(one.reservation),
+                 {{kDeferred, one.added.gross}, {kPayable, minus(one.added.center)}, {kRevenue, minus(one.added.margin)}, {kTax, minus(one.added.tax)}}});
   entries.begin_list();
   for (const statement::PayoutLine& one : s.payouts)
     entries.add({one.at, one.amount.is_negative() ? "payout returned" : "payout", to_text(one.id),

@@ -12,8 +12,13 @@ using statement::Statement;
 
 namespace {
 
-bool has_late(const Statement& s) {
-  return std::ranges::any_of(s.lines, [](const Line& line) { return !line.adjusts.is_nil(); });
+bool has_marks(const Statement& s) {
+  return std::ranges::any_of(s.lines, [](const Line& line) { return !line.adjusts.is_nil() || !line.reservation.is_nil(); });
+}
+
+Cell mark_of(const Line& line, Language l) {
+  if (!line.reservation.is_nil()) return std::string(say(l, "covered by ", "由预留承载：")) + to_text(line.reservation);
+  return line.adjusts.is_nil() ? Cell{} : Cell{std::string(say(l, "earlier period", "往期用量"))};
 }
 
 template <class Kind>
@@ -45,7 +50,7 @@ Table lines_of(const Statement& s, Language l) {
                           {"report_sha256", std::string(say(l, "Signed report", "签名报告")), Kind::text, false},
                           {"order_sha256", std::string(say(l, "Dispatch order", "派发单")), Kind::text, false},
                           {"adjusts", std::string(say(l, "Usage of period", "用量所属往期")), Kind::text, false},
-                          {"mark", std::string(say(l, "Mark", "备注")), Kind::text, has_late(s)}}};
+                          {"mark", std::string(say(l, "Mark", "备注")), Kind::text, has_marks(s)}}};
   const auto money = [&](Amount amount) { return Money{amount, s.unit}; };
   using pricing::Meter;
   for (const Line& line : s.lines)
@@ -55,7 +60,7 @@ Table lines_of(const Statement& s, Language l) {
                           line.charged[Meter::mem_mib_s], money(line.added.gross), money(line.added.center), money(line.added.margin),
                           money(line.added.tax), static_cast<std::int64_t>(line.terms.margin_bps),
                           static_cast<std::int64_t>(line.terms.tax_bps), to_hex(line.report), to_hex(line.order), id_cell(line.adjusts),
-                          line.adjusts.is_nil() ? Cell{} : Cell{std::string(say(l, "earlier period", "往期用量"))}});
+                          mark_of(line, l)});
   table.totals.assign(table.columns.size(), {});
   table.totals[1] = std::string(say(l, "Total", "合计"));
   table.totals[13] = money(s.totals.gross);
@@ -114,6 +119,46 @@ Table adjustments_of(const Statement& s, Language l) {
   return table;
 }
 
+Table accruals_of(const Statement& s, Language l) {
+  const auto column = [&](const char* key, std::string_view english, std::string_view chinese, Kind kind, bool printed = true) {
+    return Column{key, std::string(say(l, english, chinese)), kind, printed};
+  };
+  const auto money = [&](Amount amount) { return Money{amount, s.unit}; };
+  Table table{.key = "accruals", .title = std::string(say(l, "What reservations earned", "预留资源确认明细")),
+              .columns = {column("no", "No.", "序号", Kind::integer),
+                          column("at", "Booked", "入账时间", Kind::instant, false),
+                          column("reservation", "Reservation", "预留编号", Kind::text),
+                          column("account", "Billing account", "计费账户", Kind::text, false),
+                          column("pool", "Pool", "资源池", Kind::text),
+                          column("what", "What", "类型", Kind::text),
+                          column("quantity", "Quantity", "数量", Kind::integer),
+                          column("price", "Price of all", "总价", Kind::money),
+                          column("days", "Days", "天数", Kind::integer),
+                          column("days_over", "Days over", "已满天数", Kind::integer),
+                          column("fee_bps", "Early end's fee, 1/10000", "提前终止费率（万分之）", Kind::integer, false),
+                          column("price_row", "Price row", "价目", Kind::text, false),
+                          column("gross", "Earned", "本次确认", Kind::money),
+                          column("center_share", "Center", "中心应得", Kind::money),
+                          column("margin", "Margin", "平台服务费", Kind::money),
+                          column("tax", "Tax", "税额", Kind::money)},
+              .printed = true};
+  for (const statement::Accrual& one : s.accruals) {
+    const bool card = one.what == broker::Reserved::card;
+    table.rows.push_back({static_cast<std::int64_t>(table.rows.size() + 1), one.at, to_text(one.reservation), to_text(one.account), one.pool,
+                          std::string(card ? say(l, "card", "卡") : say(l, "node", "节点")), one.quantity, money(one.price),
+                          static_cast<std::int64_t>(one.days), one.fee ? Cell{} : Cell{static_cast<std::int64_t>(one.days_over)},
+                          one.fee ? Cell{static_cast<std::int64_t>(one.fee_bps)} : Cell{}, to_text(one.price_row), money(one.added.gross),
+                          money(one.added.center), money(one.added.margin), money(one.added.tax)});
+  }
+  table.totals.assign(table.columns.size(), {});
+  table.totals[2] = std::string(say(l, "Total", "合计"));
+  table.totals[12] = money(s.accrued.gross);
+  table.totals[13] = money(s.accrued.center);
+  table.totals[14] = money(s.accrued.margin);
+  table.totals[15] = money(s.accrued.tax);
+  return table;
+}
+
 Table payouts_of(const Statement& s, Language l) {
   const auto text = [&](std::string_view english, std::string_view chinese) { return std::string(say(l, english, chinese)); };
   Table table{.key = "payouts", .title = text("Payouts", "付款明细"),
@@ -147,13 +192,16 @@ Table reports_of(const Statement& s, Language l) {
 
 std::vector<Table> settlement_tables(const Statement& s, Language l) {
   const Table adjustments = adjustments_of(s, l);
-  return {lines_of(s, l),
+  std::vector<Table> tables = {
+          lines_of(s, l),
           adjustments,
           paper_view(adjustments, adjustments.title, {"no", "what", "job", "adjusts", "reason"}, false),
           paper_view(adjustments, std::string(say(l, "What the corrections move", "更正的资金去向")),
                      {"no", "at", "what", "amount", "user", "center_share", "margin", "tax", "escrow"}, true),
-          payouts_of(s, l),
-          reports_of(s, l)};
+          payouts_of(s, l)};
+  if (!s.accruals.empty()) tables.push_back(accruals_of(s, l));
+  tables.push_back(reports_of(s, l));
+  return tables;
 }
 
 }  // namespace bourse::documents

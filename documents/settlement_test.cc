@@ -237,5 +237,34 @@ TEST(Settlement, PaperAndWorkbookAreWritten) {
   }
 }
 
+TEST(Settlement, ReservationsAreInEveryDocument) {
+  SampleOptions options = moving();
+  options.reserved = true;
+  const VerifiedStatement v = verified(options);
+  const statement::Statement& s = v.statement;
+  ASSERT_EQ(s.accruals.size(), 2u);
+  const auto carried = std::ranges::find(s.lines, s.accruals[0].reservation, &statement::Line::reservation);
+  ASSERT_NE(carried, s.lines.end());
+  const Document document = document_of(v, Language::en);
+  ASSERT_TRUE(check(document));
+  const Rows accruals = read_csv(write_csv(document, "accruals").value()), lines = read_csv(write_csv(document, "lines").value());
+  EXPECT_EQ(sum(accruals, "gross"), Amount::of_micros(930'000'007));
+  EXPECT_EQ(sum(accruals, "center_share"), s.accrued.center);
+  EXPECT_EQ(lines[static_cast<std::size_t>(carried - s.lines.begin()) + 1][column(lines, "mark")], "covered by " + to_text(carried->reservation));
+  const Rows focus = read_csv(write_focus(focus_of(v)));
+  EXPECT_EQ(sum(focus, "BilledCost"), s.totals.center + s.adjusted.center_share + s.accrued.center);
+  Amount deferred;
+  const Journal journal = journal_of(v);
+  for (const JournalEntry& entry : journal.entries) {
+    Amount balance;
+    for (const auto& posting : entry.postings) {
+      balance += posting.amount;
+      if (journal.accounts[posting.account].path.front() == "Deferred revenue") deferred += posting.amount;
+    }
+    EXPECT_TRUE(balance.is_zero());
+  }
+  EXPECT_EQ(deferred, s.accrued.gross);
+}
+
 }  // namespace
 }  // namespace bourse::documents

@@ -107,8 +107,14 @@ struct IssueVouchers {
   static constexpr void fields(auto& self, auto&& visit) { visit(self.batch); }
 };
 
+struct PublishReservedPrices {
+  std::vector<ReservedPrice> prices;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.prices); }
+};
+
 using Act = std::variant<FundAccount, SetContract, PublishPrices, SetPayee, OrderPayout, Refund, ResolveDispute,
-                         SetCreditLimit, GrantLot, IssueVouchers>;
+                         SetCreditLimit, GrantLot, IssueVouchers, PublishReservedPrices>;
 std::string_view name(const Act& act);  // "fund_account"
 
 // An act that waits for its second person.

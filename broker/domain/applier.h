@@ -49,6 +49,11 @@ struct Applier {
   void operator()(const VouchersIssued& event) const;
   void operator()(const VoucherRedeemed& event) const;
   void operator()(const VouchersExpired& event) const;
+  void operator()(const ReservedPricesPublished& event) const;
+  void operator()(const ReservationBought& event) const;
+  void operator()(const ReservationAccrued& event) const;
+  void operator()(const ReservationEnded& event) const;
+  void operator()(const RenewalSet& event) const;
 
   void operator()(const QuoteIssued& event) const;
   void operator()(const QuoteDropped& event) const;
@@ -71,6 +76,7 @@ struct Applier {
   Period& period(PeriodId id) const;
   // Changes what is left of it.
   Lot& fill(LotId id, Amount change) const;
+  Reservation& reservation(ReservationId id) const;
   Job& job(JobId id) const;
   void pay(Attempt& attempt, const LotPart& part) const;
   Attempt& newest_attempt(Job& job, AttemptId id) const;

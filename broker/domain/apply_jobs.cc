@@ -222,6 +222,13 @@ void Market::index(const Job& job) {
     due.pauses.insert(job.id);
   else
     due.pauses.erase(job.id);
+  for (const Plan& plan : job.decision.plans) {
+    if (plan.reservation.is_nil()) continue;
+    if (&plan == &job.plan() && !is_final(job.state))
+      carried_[plan.reservation].insert(job.id);
+    else if (const auto it = carried_.find(plan.reservation); it != carried_.end() && it->second.erase(job.id) > 0 && it->second.empty())
+      carried_.erase(it);
+  }
   look_again(job, next_look(job));
 }
 

@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/time.h"
 #include "broker/domain/completeness.h"
+#include "broker/domain/reservation.h"
 #include "broker/domain/settlement.h"
 #include "pricing/rating.h"
 
@@ -38,10 +39,11 @@ struct Contract {
   std::vector<pricing::PriceRow> settlement;
   // Whether the platform pays where settlement comes to more than the sale's net price; else such pools aren't sold.
   bool may_subsidise = false;
+  std::vector<Reservable> reservable;  // what may be reserved, one a pool and kind
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.center, self.unit, self.terms, self.valid_from, self.cycle, self.schedule, self.zone,
-          self.net_days, self.settlement, self.may_subsidise);
+          self.net_days, self.settlement, self.may_subsidise, self.reservable);
   }
 };
 
@@ -67,13 +69,16 @@ struct Period {
   Completeness completeness{};  // set by closing, with what follows
   std::string incomplete_reason;
   std::vector<ClosedDay> days;
+  std::uint64_t accruals = 0;
+  Earned accrued;            // Σ of what reservations earned in it
 
   // Owed at its end; while it is open, now.
-  Amount closing() const { return opening + center_share + adjusted.center_share - paid_out; }
+  Amount closing() const { return opening + center_share + accrued.center_share + adjusted.center_share - paid_out; }
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.center, self.unit, self.number, self.state, self.opened_at, self.cut_off, self.captures,
           self.gross, self.center_share, self.margin, self.tax, self.statement, self.opening, self.adjustments,
-          self.adjusted, self.paid_out, self.completeness, self.incomplete_reason, self.days);
+          self.adjusted, self.paid_out, self.completeness, self.incomplete_reason, self.days,
+          self.accruals, self.accrued);
   }
 };
 

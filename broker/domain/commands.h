@@ -207,12 +207,40 @@ struct RedeemVoucher {
   Hash256 code;
 };
 
+// What somebody wants to reserve. The price is that of the moment.
+struct BuyReservation {
+  ReservationId reservation;
+  BillingAccountId account;
+  UserId user;
+  CenterId center;
+  std::string pool;
+  Reserved what{};
+  std::int64_t quantity = 0;
+  Term term{};
+  std::int32_t terms = 0;
+  std::int64_t first_day = 0;  // on the account's calendar; 0 = today
+  bool renew = false;
+  ReservationId renews;        // the market's own, at the end of that one
+  std::optional<Amount> price; // refused if it costs more
+};
+// Today is earned; of the rest the fee, and what is left goes back.
+struct EndReservation {
+  ReservationId reservation;
+  UserId user;
+};
+struct SetRenewal {
+  ReservationId reservation;
+  UserId user;
+  bool renew = false;
+};
+
 using CommandBody = std::variant<OpenBillingAccount, AddMember, FundAccount, PostTransfers, EnrolCenter,
                                  ChangeCenterState, SetContract, PublishPrices, ObservePools, IssueQuote, SubmitJob,
                                  CancelJob, ApplyReport, Tick, ClosePeriod, SealStatement, Propose, EndProposal, SetPayee,
                                  OrderPayout, SettlePayout, Refund, OpenDispute, ResolveDispute, SetCreditLimit,
                                  SetAccountPolicy, SetMemberLimits, ExportPayouts, RequestInvoice, MoveInvoice,
-                                 GrantLot, IssueVouchers, RedeemVoucher>;
+                                 GrantLot, IssueVouchers, RedeemVoucher,
+                                 PublishReservedPrices, BuyReservation, EndReservation, SetRenewal>;
 
 struct Command {
   // The caller's idempotency key, already scoped by principal ("usr_…/key"); empty for commands that need none

@@ -103,6 +103,20 @@ Status check_settlement(const Contract& contract) {
   return {};
 }
 
+Status check_reservable(const Contract& contract) {
+  if (contract.reservable.size() > kMaxReservable) return fail(ErrorCode::too_large, "at most 1,000 kinds of reservable capacity a contract");
+  std::vector<std::pair<std::string, Reserved>> seen;
+  for (const Reservable& one : contract.reservable) {
+    if (!is_token(one.pool)) return invalid("reservable: the pool must be a word");
+    if (one.what != Reserved::node && one.what != Reserved::card) return invalid("reservable: a node or a card");
+    if (!between(one.quantity, 0, kMaxReserved)) return invalid("reservable: the quantity must be 0 to 1000000");
+    if (one.month.is_negative() || one.year.is_negative()) return invalid("reservable: a settlement price is below zero");
+    if (contains(seen, std::pair(one.pool, one.what))) return invalid("reservable: " + one.pool + " is listed twice");
+    seen.emplace_back(one.pool, one.what);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<CommandResult> Decider::on(const EnrolCenter& command) {
@@ -157,6 +171,7 @@ Status Decider::check(const SetContract& act) const {
   if (center->contracts.size() >= kMaxContracts) return fail(ErrorCode::too_large, "the center has too many contracts");
   if (contains(center->contracts, contract.id, &Contract::id))
     return fail(ErrorCode::failed_precondition, "contract " + to_text(contract.id) + " is known and can't be changed");
+  CHECK_OK(check_reservable(contract));
   return check_settlement(contract);
 }
 

@@ -31,6 +31,7 @@ Result<CommandResult> Decider::on(const Tick&) {
   expire_lots();
   expire_vouchers();
   renew_holds();
+  earn_reservations();  // before periods close: what was over by then belongs to them
   close_due_periods();
   return CommandResult{};
 }

@@ -51,6 +51,17 @@ Error Decider::why_no_plan(const JobSpec& spec, Unit unit, const Decision& decis
 
 Result<Decision> Decider::route(const JobSpec& spec, const BillingAccount& account) {
   CHECK_OK(validate(spec));
+  const routing::Request request{.spec = &spec, .tenant = account.tenant, .unit = account.unit, .now = now_};
+  Decision decision = decide_on(request);
+  carry(spec, account, decision);
+  if (decision.plans.empty()) {
+    Error error = why_no_plan(spec, account.unit, decision);
+    return fail(error.code, std::move(error.detail));
+  }
+  return decision;
+}
+
+Decision Decider::decide_on(const routing::Request& request) {
   const auto terms = [this](CenterId id, Instant at) -> std::optional<routing::TermsAt> {
     const Center* center = market_.center(id);
     if (center == nullptr) return std::nullopt;
@@ -59,13 +70,7 @@ Result<Decision> Decider::route(const JobSpec& spec, const BillingAccount& accou
     const Contract& valid = *std::prev(after);
     return routing::TermsAt{valid.id, valid.terms, valid.unit, &valid.settlement, valid.may_subsidise};
   };
-  const routing::Request request{.spec = &spec, .tenant = account.tenant, .unit = account.unit, .now = now_};
-  Decision decision = market_.router_.decide(request, market_.prices_, terms);
-  if (decision.plans.empty()) {
-    Error error = why_no_plan(spec, account.unit, decision);
-    return fail(error.code, std::move(error.detail));
-  }
-  return decision;
+  return market_.router_.decide(request, market_.prices_, terms);
 }
 
 Result<CommandResult> Decider::on(const IssueQuote& command) {
@@ -105,7 +110,9 @@ Result<CommandResult> Decider::on(const SubmitJob& command) {
     submitted.decision = quote->decision;
     submitted.spec = quote->spec;
   }
-  const auto plan = next_plan(submitted.decision, {}, true);
+  const auto plan = next_plan(submitted.spec, submitted.decision, {}, true);
+  if (!plan && std::ranges::all_of(submitted.decision.plans, [](const Plan& p) { return !p.reservation.is_nil(); }))
+    return fail(ErrorCode::failed_precondition, "Its reservation is over, or in use by other jobs by now. Ask for a new quote.");
   if (!plan) return fail(ErrorCode::center_unavailable, "No center of the plans takes work now.");
 
   if (account->frozen) return fail(ErrorCode::account_frozen, account->frozen_reason);

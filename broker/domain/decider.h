@@ -109,10 +109,11 @@ class Decider {
   Result<CommandResult> on(const SubmitJob& command);
   Result<CommandResult> on(const CancelJob& command);
   Result<Decision> route(const JobSpec& spec, const BillingAccount& account);
+  Decision decide_on(const routing::Request& request);
   Error why_no_plan(const JobSpec& spec, Unit unit, const Decision& decision) const;
   // dispatch.cc
   // The best plan not tried yet whose center takes work, those with a live link first.
-  std::optional<std::uint32_t> next_plan(const Decision& decision, const std::vector<Attempt>& tried,
+  std::optional<std::uint32_t> next_plan(const JobSpec& spec, const Decision& decision, const std::vector<Attempt>& tried,
                                          bool must_be_online) const;
   void order(JobId job, AttemptId attempt, std::uint32_t fence, std::uint32_t plan, const Decision& decision);
   // Closes the job, or orders its next attempt, when its newest attempt is closed. Else does nothing.
@@ -177,6 +178,25 @@ class Decider {
   Status renew(const Job& job, Duration ran);
   void follow_policy(const Job& job, Duration left);
   void want_pause(const Job& job, bool paused, std::string reason);
+  // decide_coverage.cc
+  // Where reservations of the account can carry the job and that is what it asks for, they are its only plans.
+  void carry(const JobSpec& spec, const BillingAccount& account, Decision& decision);
+  std::optional<Plan> carried_plan(const JobSpec& spec, const BillingAccount& account, const Reservation& reservation);
+  bool has_room(const Reservation& reservation, const pricing::Allocation& allocation, Duration walltime) const;
+  // decide_reservations.cc
+  Status check(const PublishReservedPrices& act) const;
+  Result<CommandResult> on(const PublishReservedPrices& command);
+  Result<CommandResult> on(const BuyReservation& command);
+  Result<CommandResult> on(const EndReservation& command);
+  Result<CommandResult> on(const SetRenewal& command);
+  // A usable one that is active. Errors: not_found, also when it is somebody else's; failed_precondition.
+  Result<const Reservation*> own_reservation(ReservationId id, UserId user) const;
+  Status check_purchase(const Reservation& reservation) const;
+  void buy(Reservation reservation);
+  void earn(const Reservation& reservation, std::int32_t days);
+  void post_earned(const Reservation& reservation, const Earned& added, Amount returned, std::uint32_t n);
+  void end_or_renew(ReservationId reservation);
+  void earn_reservations();
   void expire_quotes();
   void expire_holds();
   void close_due_periods();

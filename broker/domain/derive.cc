@@ -47,6 +47,13 @@ AttemptId derive_attempt(JobId job, std::uint32_t fence, Instant at) {
 PeriodId derive_period(CenterId center, std::uint32_t number, Instant at) {
   return {as_v7(digest_of("bourse.period.v1", center, number), at)};
 }
+ReservationId derive_renewal(ReservationId before, Instant at) {
+  return {as_v7(digest_of("bourse.reservation.v1", before), at)};
+}
+
+PriceRowId derive_free_row(ReservationId reservation, std::uint32_t meter) {
+  return {as_v8(digest_of("bourse.free-row.v1", reservation, meter))};
+}
 
 TransferId derive_transfer(Uuid cause, std::uint32_t n) {
   return {as_v8(digest_of("bourse.transfer.v1", cause, n))};

@@ -8,12 +8,15 @@
 
 namespace bourse::broker {
 
-std::optional<std::uint32_t> Decider::next_plan(const Decision& decision, const std::vector<Attempt>& tried,
+std::optional<std::uint32_t> Decider::next_plan(const JobSpec& spec, const Decision& decision, const std::vector<Attempt>& tried,
                                                 bool must_be_online) const {
   std::optional<std::uint32_t> offline;
   for (std::uint32_t i = 0; i < decision.plans.size(); ++i) {
     const bool was_tried = std::ranges::any_of(tried, [&](const Attempt& attempt) { return attempt.plan == i; });
-    const Center* center = market_.center(decision.plans[i].center);
+    const Plan& plan = decision.plans[i];
+    const Reservation* carrier = market_.reservation(plan.reservation);
+    if (!plan.reservation.is_nil() && (carrier == nullptr || !has_room(*carrier, plan.allocation, spec.walltime))) continue;
+    const Center* center = market_.center(plan.center);
     if (was_tried || center == nullptr || center->state != CenterState::active) continue;
     if (market_.online(center->id)) return i;
     if (!offline) offline = i;
@@ -46,7 +49,7 @@ void Decider::follow_up(const Job& job) {
       BOURSE_ASSERT(false && "an attempt closes only by one of these");
   }
   if (job.cancel_requested) return close(job, JobState::cancelled, job.reason);
-  const auto plan = next_plan(job.decision, job.attempts, false);
+  const auto plan = next_plan(job.spec, job.decision, job.attempts, false);
   if (!plan)
     return close(job, JobState::failed, job.reason.empty() ? "No plan is left." : "No plan is left. " + job.reason);
   const std::uint32_t fence = attempt.fence + 1;

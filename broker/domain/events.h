@@ -15,6 +15,7 @@
 #include "broker/domain/completeness.h"
 #include "broker/domain/events_lots.h"
 #include "broker/domain/events_renewal.h"
+#include "broker/domain/events_reservation.h"
 #include "broker/domain/events_settlement.h"
 #include "broker/domain/invoice.h"
 #include "broker/domain/job.h"
@@ -327,7 +328,8 @@ using Event =
                  PayeeSet, PayoutOrdered, PayoutSettled, ChargeAdjusted, DisputeOpened, DisputeResolved,
                  ledger::CreditLimitSet, AccountPolicySet, MemberLimitsSet, PayoutsExported, InvoiceRequested, InvoiceMoved,
                  HoldRenewed, RenewalRefused, PauseRequested, LotIssued, LotExpired, VouchersIssued, VoucherRedeemed,
-                 VouchersExpired, DayAnswered>;
+                 VouchersExpired, DayAnswered,
+                 ReservedPricesPublished, ReservationBought, ReservationAccrued, ReservationEnded, RenewalSet>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

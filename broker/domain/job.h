@@ -78,11 +78,12 @@ struct Plan {
   pricing::PoolTotals totals;                 // locked (docs/adr/0006); zero where no row's strategy uses them
   std::vector<pricing::PriceRow> settlement;  // locked: what the center gets; empty = its share by `terms`
   bool may_subsidise = false;                 // settlement may come to more than the sale's net price
+  ReservationId reservation;                  // that carries it: then it costs nothing; nil = none
 
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.center, self.pool, self.allocation, self.rows, self.terms, self.contract, self.wait, self.duration,
-          self.total, self.cap, self.score, self.totals, self.settlement, self.may_subsidise);
+          self.total, self.cap, self.score, self.totals, self.settlement, self.may_subsidise, self.reservation);
   }
 };
 

@@ -117,6 +117,28 @@ std::vector<const Dispute*> Market::disputes() const {
   return values_of<Dispute>(disputes_);
 }
 
+const Reservation* Market::reservation(ReservationId id) const {
+  const auto* found = find_or_null(reservations_, id);
+  return found == nullptr ? nullptr : found->get();
+}
+std::vector<const Reservation*> Market::reservations() const { return values_of<Reservation>(reservations_); }
+std::vector<const Reservation*> Market::reservations(BillingAccountId account) const {
+  std::vector<const Reservation*> found;
+  if (const auto* ids = find_or_null(reservations_of_, account))
+    for (const ReservationId id : *ids) found.push_back(reservation(id));
+  return found;
+}
+const absl::btree_set<JobId>& Market::carried_by(ReservationId id) const {
+  static const absl::btree_set<JobId> kNone;
+  const auto* found = find_or_null(carried_, id);
+  return found == nullptr ? kNone : *found;
+}
+std::int64_t Market::in_use(const Reservation& reservation) const {
+  std::int64_t used = 0;
+  for (const JobId id : carried_by(reservation.id)) used += taken_of(reservation, job(id)->plan().allocation);
+  return used;
+}
+
 Adjusted Market::adjusted(AttemptId attempt) const {
   const auto* found = find_or_null(adjusted_, attempt);
   return found == nullptr ? Adjusted{.attempt = attempt} : *found;

@@ -135,6 +135,19 @@ class Market {
   // What a hold placed at `now` may count on: the wallet's available money without its expired lots.
   Amount spendable(const BillingAccount& account, Instant now) const;
   const VoucherBatch* vouchers(VoucherBatchId id) const;  // while codes of it may be redeemed
+  const Reservation* reservation(ReservationId id) const;  // while it is active
+  std::vector<const Reservation*> reservations() const;    // active ones, by id
+  const std::map<PriceRowId, ReservedPrice>& reserved_prices() const { return reserved_prices_; }
+  // What that would be and cost now. Errors: not_found, invalid_argument, no_price, unit_mismatch, failed_precondition (too
+  // many reserved then, or a price that doesn't cover what its center gets), amount_overflow.
+  Result<Reservation> offer(const BuyReservation& wanted, Instant now) const;
+  // Of what a pool's center lets be reserved, the most that is reserved at once in [from, until).
+  std::int64_t reserved(CenterId center, const std::string& pool, Reserved what, Instant from, Instant until) const;
+  // The account's active ones, by id.
+  std::vector<const Reservation*> reservations(BillingAccountId account) const;
+  // Live jobs that it carries, and how many of its nodes or cards they have.
+  const absl::btree_set<JobId>& carried_by(ReservationId id) const;
+  std::int64_t in_use(const Reservation& reservation) const;
   // What an account's running jobs cost, and how long its money lasts if they run on.
   Forecast forecast(BillingAccountId account, Instant now) const;
   // The outbox of a center: live attempts whose order may not have arrived (`ordered`), attempts to cancel there, and those
@@ -196,6 +209,9 @@ class Market {
   void index(const Lot& lot);
   void index(const VoucherBatch& batch);
   Status load_lots(codec::Reader& in);
+  Status load_reservations(codec::Reader& in);
+  void index(const Reservation& reservation);
+  void drop(const Reservation& reservation);  // from what `index` put it in
 
   ledger::Ledger ledger_;
   pricing::PriceBook prices_;
@@ -233,6 +249,11 @@ class Market {
   absl::flat_hash_set<std::string> invoice_numbers_;                           // of issued ones and of red-letter ones
   absl::btree_map<DisputeId, std::unique_ptr<Dispute>> disputes_;
   std::size_t open_disputes_ = 0;
+  std::map<PriceRowId, ReservedPrice> reserved_prices_;
+  absl::btree_map<ReservationId, std::unique_ptr<Reservation>> reservations_;  // active
+  absl::flat_hash_map<BillingAccountId, absl::btree_set<ReservationId>> reservations_of_;
+  absl::btree_set<std::pair<Instant, ReservationId>> next_earned_;             // when a day of each is over
+  absl::flat_hash_map<ReservationId, absl::btree_set<JobId>> carried_;         // live jobs by what carries them
   absl::btree_map<AttemptId, Adjusted> adjusted_;  // of attempts that ever were
   absl::btree_map<LotId, Lot> lots_;
   using LotOrder = absl::btree_set<std::pair<Instant, LotId>>;      // by expiry; lots with money in them

@@ -8,7 +8,7 @@
 namespace bourse::broker {
 namespace {
 
-constexpr std::uint32_t kVersion = 3;  // another one's snapshot is passed over: the journal is replayed instead
+constexpr std::uint32_t kVersion = 4;  // another one's snapshot is passed over: the journal is replayed instead
 
 Status damaged(std::string_view what) {
   return fail(ErrorCode::integrity, "market snapshot: " + std::string(what));
@@ -91,6 +91,8 @@ void Market::save(std::vector<std::byte>& state) const {
   out.write(static_cast<std::uint64_t>(vouchers_.size()));
   for (const auto& [code, batch] : vouchers_) out.write(OpenVoucher{code, batch});
   save_sorted(out, days_);
+  save_sorted(out, reserved_prices_);
+  save_sorted(out, reservations_);
   out.write(static_cast<std::uint64_t>(ended_jobs_.size()));
   for (const JobId id : ended_jobs_) out.write(id);
   out.write(static_cast<std::uint64_t>(answered_.size()));
@@ -190,7 +192,8 @@ Status Market::load_settlement(codec::Reader& in) {
   CHECK_OK(load_each<PaymentFile>(in, "payment files",
                                   [&](const PaymentFile& one) { return payment_files_.try_emplace(one.id, one).second; }));
   CHECK_OK(load_each<Invoice>(in, "invoices", [&](Invoice invoice) { return index(std::move(invoice)); }));
-  return load_lots(in);
+  CHECK_OK(load_lots(in));
+  return load_reservations(in);
 }
 
 Status Market::load_lots(codec::Reader& in) {
@@ -211,6 +214,17 @@ Status Market::load_lots(codec::Reader& in) {
   return load_each<CenterDays>(in, "days", [&](CenterDays of) {
     const CenterId center = of.center;
     return centers_.contains(center) && days_.try_emplace(center, std::move(of)).second;
+  });
+}
+
+Status Market::load_reservations(codec::Reader& in) {
+  CHECK_OK(load_each<ReservedPrice>(in, "reserved prices",
+                                    [&](const ReservedPrice& one) { return reserved_prices_.try_emplace(one.id, one).second; }));
+  return load_each<Reservation>(in, "reservations", [&](Reservation one) {
+    if (!centers_.contains(one.center)) return false;
+    index(one);
+    const ReservationId id = one.id;
+    return reservations_.try_emplace(id, std::make_unique<Reservation>(std::move(one))).second;
   });
 }
 

@@ -113,13 +113,28 @@ void World::check_charges() {
     return account == nullptr ? Amount{} : account->balance();
   };
   AdjustmentParts adjusted;
+  Earned accrued;
   for (const auto& center : centers_)
-    for (const Period* period : market.periods(center->id())) adjusted += period->adjusted;
-  if (balance(ledger::AccountCode::tax_payable) != parts.tax + adjusted.tax ||
-      balance(ledger::AccountCode::platform_revenue) != parts.margin + adjusted.margin)
-    violate("tax and margin are not what one capture of each job would have made");
+    for (const Period* period : market.periods(center->id())) adjusted += period->adjusted, accrued += period->accrued;
+  if (balance(ledger::AccountCode::tax_payable) != parts.tax + adjusted.tax + accrued.tax ||
+      balance(ledger::AccountCode::platform_revenue) != parts.margin + adjusted.margin + accrued.margin)
+    violate("tax and margin are not what one capture of each job and the reservations would have made");
+  Amount reserved, to_earn;  // paid for reservations and not given back; of it not earned yet
+  for (const JournalRow& row : journal_.store()->rows)
+    for (const Event& event : *decode(row.body)) {
+      if (const auto* bought = std::get_if<ReservationBought>(&event)) reserved += bought->reservation.price, ++tally_.reservations;
+      if (std::holds_alternative<ReservationAccrued>(event)) ++tally_.accruals;
+      if (const auto* job = std::get_if<JobSubmitted>(&event)) tally_.carried += job->decision.plans.front().reservation.is_nil() ? 0 : 1;
+      if (const auto* ended = std::get_if<ReservationEnded>(&event)) reserved -= ended->returned;
+    }
+  for (const Reservation* one : market.reservations()) {
+    to_earn += one->price - one->earned.gross;
+    if (one->earned.gross != gross_after(*one, one->days_earned)) violate("a reservation has not earned what its days come to");
+  }
+  if (balance(ledger::AccountCode::deferred_revenue) != to_earn || reserved != accrued.gross + to_earn)
+    violate("what reservations were paid is not what they earned and have still to earn");
   const auto* wallet = market.ledger().account(market.accounts().front()->wallet);
-  if (wallet->balance() != client_->funded() - total + adjusted.user - balance(ledger::AccountCode::grants))
+  if (wallet->balance() != client_->funded() - total + adjusted.user - balance(ledger::AccountCode::grants) - reserved)
     violate("the wallet is not what was funded less what was charged");
   if (!wallet->debits_pending.is_zero()) violate("money is still held");
 }

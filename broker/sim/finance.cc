@@ -36,6 +36,22 @@ void World::finance_acts() {
   }
   if (dice_.permille(10)) resolve_disputes();
   if (dice_.permille(15)) give_lots();
+  if (dice_.permille(5)) reserve();
+}
+
+// Buys capacity, changes its renewal, or ends it early; some of it too much for what is offered or in the wallet.
+void World::reserve() {
+  const auto reservations = committer_->market().reservations();
+  const UserId user = committer_->market().accounts().front()->members.front();
+  if (!reservations.empty() && dice_.permille(500)) {
+    const Reservation& one = *reservations[dice_.below(reservations.size())];
+    if (dice_.permille(500)) return queue(SetRenewal{one.id, user, !one.renew}, {}, 0, {});
+    return queue(EndReservation{one.id, user}, {}, 0, {});
+  }
+  queue(BuyReservation{.reservation = ReservationId::make(clock_.now(), dice_.rng()), .account = committer_->market().accounts().front()->id, .user = user,
+                       .center = centers_[dice_.below(centers_.size())]->id(), .pool = "batch", .what = Reserved::node,
+                       .quantity = 1 + static_cast<std::int64_t>(dice_.below(2)), .term = Term::month, .terms = 1, .renew = dice_.permille(500)},
+        {}, 0, {});
 }
 
 void World::act(Act act) {

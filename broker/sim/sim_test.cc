@@ -53,13 +53,17 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
     all.lots += tally->lots;
     all.lots_expired += tally->lots_expired;
     all.lots_returned += tally->lots_returned;
+    all.reservations += tally->reservations;
+    all.accruals += tally->accruals;
+    all.carried += tally->carried;
   }
   std::cout << "seeds " << first << " to " << last << ": " << all.steps << " steps, " << all.jobs << " jobs ("
             << all.ended << " ended, " << all.failed << " failed, " << all.cancelled << " cancelled), "
             << all.redispatched << " re-dispatched, " << all.quarantined << " records set aside, " << all.recoveries
             << " recoveries, " << all.repeats << " repeats answered, " << all.refused << " refusals, " << all.statements
             << " statements, " << all.payouts << " payouts, " << all.adjustments << " corrections, " << all.lots << " credit lots ("
-            << all.lots_expired << " times taken back, " << all.lots_returned << " refilled), " << all.days << " days agreed on\n";
+            << all.lots_expired << " times taken back, " << all.lots_returned << " refilled), " << all.reservations << " reservations (earned "
+            << all.accruals << " times, carried " << all.carried << " jobs), " << all.days << " days agreed on\n";
   if (one != 0) return;
   EXPECT_GT(all.ended, 0U);
   EXPECT_GT(all.failed, 0U);
@@ -74,6 +78,9 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
   EXPECT_GT(all.lots, 0U);
   EXPECT_GT(all.lots_expired, 0U);
   EXPECT_GT(all.lots_returned, 0U);
+  EXPECT_GT(all.reservations, 0U);
+  EXPECT_GT(all.accruals, 0U);
+  EXPECT_GT(all.carried, 0U);
 }
 
 TEST(Simulator, ASeedIsAWorld) {

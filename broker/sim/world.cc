@@ -114,8 +114,12 @@ Status World::set_up() {
     CHECK_OK(command(enrol));
     const pricing::Terms terms{.tax_bps = static_cast<std::int32_t>(dice_.below(2000)),
                                .margin_bps = static_cast<std::int32_t>(dice_.below(3000))};
-    CHECK_OK(command(
-        SetContract{{id_of<ContractId>(n), id, kCny, terms, kStart, dice_.permille(500) ? hours(2) : Duration{}}}));
+    SetContract contract{{id_of<ContractId>(n), id, kCny, terms, kStart, dice_.permille(500) ? hours(2) : Duration{}}};
+    contract.contract.reservable = {{.pool = "batch", .what = Reserved::node, .quantity = 2, .month = Amount{dice_.permille(500) ? 500'000 : 0}}};
+    CHECK_OK(command(contract));
+    CHECK_OK(command(PublishReservedPrices{{{.id = PriceRowId::make(kStart, dice_.rng()), .center = id, .pool = "batch", .what = Reserved::node, .term = Term::month,
+                                             .price = Amount{1'000'000 + static_cast<std::int64_t>(dice_.below(999'999))},
+                                             .early_end_bps = static_cast<std::int32_t>(dice_.below(10'001)), .valid_from = kStart}}}));
     PublishPrices prices;
     for (const auto meter : pricing::kMeters)
       prices.rows.push_back({.id = PriceRowId::make(kStart, dice_.rng()),

@@ -31,6 +31,7 @@ struct Plot {
 struct Tally {
   std::size_t steps = 0, jobs = 0, ended = 0, failed = 0, cancelled = 0, redispatched = 0, quarantined = 0,
               recoveries = 0, repeats = 0, refused = 0, statements = 0, payouts = 0, adjustments = 0, lots = 0, lots_expired = 0, lots_returned = 0,
+              reservations = 0, accruals = 0, carried = 0,
               days = 0;
 };
 
@@ -66,6 +67,7 @@ class World {
   void close_and_seal(CenterId center);
   void move_payouts(CenterId center);
   void correct(const Job& job);
+  void reserve();
   void resolve_disputes();
   void give_lots();
   // By two people, by one, or by two that are the same: then it must be refused.

@@ -24,6 +24,7 @@ struct SampleOptions {
   std::size_t adjustments = 0;  // a refund, a dispute, its resolution, and so on; by turns of an earlier period and of this one
   std::size_t payouts = 0;      // every third came back
   std::string reason = "节点故障, half of it";
+  bool reserved = false;        // a reservation that earned a week and then its early end's fee, and that carried the last job with one reading
 };
 
 class SampleStatement {
@@ -42,6 +43,7 @@ class SampleStatement {
     while (out.lines.size() < options_.lines) attempt(out);
     for (std::size_t first = 0; first < out.lines.size(); first += kRecordsPerReport)
       report(out, first, std::min(first + kRecordsPerReport, out.lines.size()));
+    if (options_.reserved) reserve(out);
     for (const statement::Line& line : out.lines) {
       out.totals.gross += line.added.gross;
       out.totals.center += line.added.center;
@@ -55,7 +57,7 @@ class SampleStatement {
       out.payout += out.payouts.back().amount;
     }
     out.opening = options_.opening;
-    out.closing = out.opening + out.totals.center + out.adjusted.center_share - out.payout;
+    out.closing = out.opening + out.totals.center + out.accrued.center + out.adjusted.center_share - out.payout;
     return out;
   }
 
@@ -77,6 +79,32 @@ class SampleStatement {
     const bool more = !first.final;
     out.lines.push_back(first);
     if (more) out.lines.push_back(line(job, attempt, allocation, 2, ran, true, &first));
+  }
+
+  void reserve(statement::Statement& out) {
+    const broker::Reservation of{.price = Amount::of_micros(930'000'007), .split = {.tax_bps = 600, .margin_bps = 1'000}, .days = 31};
+    statement::Accrual one{.reservation = id<ReservationId>(), .account = id<BillingAccountId>(), .pool = "gpu", .what = broker::Reserved::card,
+                           .quantity = 4, .price = of.price, .days = of.days, .days_over = 7, .terms = of.split, .price_row = id<PriceRowId>(),
+                           .at = {kStart + kDay / 3}};
+    const auto add = [&](Amount gross) {
+      const broker::Earned to = parts_of(of, gross);
+      one.cumulative = {to.gross, to.center_share, to.margin, to.tax};
+      one.added = {to.gross - one.previous.gross, to.center_share - one.previous.center, to.margin - one.previous.margin, to.tax - one.previous.tax};
+      out.accrued = {out.accrued.gross + one.added.gross, out.accrued.center + one.added.center, out.accrued.margin + one.added.margin,
+                     out.accrued.tax + one.added.tax};
+      out.accruals.push_back(one);
+      one.previous = one.cumulative;
+    };
+    add(gross_after(of, 7));
+    one.fee = true, one.days_over = 0, one.fee_bps = 10'000;
+    add(of.price);
+    const auto alone = std::find_if(out.lines.rbegin(), out.lines.rend(), [](const statement::Line& l) { return l.revision == 1 && l.final; });
+    if (alone == out.lines.rend()) return;
+    statement::Line& free = *alone;
+    for (statement::Rated& rated : free.rated) rated.price = {}, rated.amount = {};
+    free.cumulative = free.added = {};
+    free.reservation = one.reservation, free.account = one.account;
+    out.reservations = {{one.reservation, out.center, one.account, one.pool, one.what, one.quantity, {kStart - kDay}, {kStart + 30 * kDay}}};
   }
 
   // The attempt's first reading was in time, and is in the statement of the earlier period.

@@ -32,13 +32,13 @@ constexpr std::pair<std::string_view, std::string_view> kInstants[] = {
     {"covered_until_ms", "covered_until"}, {"warned_ms", "warned_at"}, {"runs_out_ms", "runs_out_at"},
     {"from_ms", "from"},               {"until_ms", "until"},           {"requested_ms", "requested_at"},
     {"locked_ms", "locked_at"},        {"used_from_ms", "used_from"},   {"used_until_ms", "used_until"},
-    {"issued_ms", "issued_at"},        {"since_ms", "since"},              
-          {"redeem_by_ms", "redeem_by"},   {"next_expiry_ms", "next_expiry"},
+    {"issued_ms", "issued_at"},        {"since_ms", "since"},           {"bought_ms", "bought_at"},
+    {"redeem_by_ms", "redeem_by"},     {"next_expiry_ms", "next_expiry"},
 };
 
 // Set by the broker only, wherever such a message comes in.
 constexpr std::pair<std::string_view, std::string_view> kOutputOnly[] = {
-    {"PriceRow", "id"}, {"Discount", "id"}, {"Contract", "id"}, {"Contract", "proposal"}};
+    {"PriceRow", "id"}, {"Discount", "id"}, {"Contract", "id"}, {"Contract", "proposal"}, {"ReservedPrice", "id"}, {"ReservedPrice", "center_name"}};
 
 constexpr std::size_t kMostScriptBytes = 1024 * 1024;
 constexpr std::size_t kMostTextBytes = 16 * 1024;

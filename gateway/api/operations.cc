@@ -181,6 +181,32 @@ std::vector<Operation> lots() {
   };
 }
 
+std::vector<Operation> reservations() {
+  const std::vector<std::string_view> wanted = {"account", "center", "pool", "what", "quantity", "term", "terms", "first_day", "renew", "price"};
+  return {
+      {.method = Method::get, .pattern = "/api/v1/reserved-prices", .rpc = "ListReservedPrices"},
+      {.method = Method::post,
+       .pattern = "/api/v1/reserved-prices",
+       .rpc = "PublishReservedPrices",
+       .status = 201,
+       .body = {"prices", "note"},
+       .body_bytes = 1024 * 1024},
+      {.method = Method::post, .pattern = "/api/v1/reservations/quote", .rpc = "QuoteReservation", .body = wanted},
+      {.method = Method::post, .pattern = "/api/v1/reservations", .rpc = "BuyReservation", .status = 201, .body = wanted},
+      {.method = Method::get,
+       .pattern = "/api/v1/reservations",
+       .rpc = "ListReservations",
+       .query = {{"account"}, {"limit", 1, 200}, {"cursor"}}},
+      {.method = Method::get, .pattern = "/api/v1/reservations/{id}", .rpc = "GetReservation", .path = {{"id", "reservation"}}},
+      {.method = Method::post, .pattern = "/api/v1/reservations/{id}/end", .rpc = "EndReservation", .path = {{"id", "reservation"}}},
+      {.method = Method::put,
+       .pattern = "/api/v1/reservations/{id}/renewal",
+       .rpc = "SetReservationRenewal",
+       .path = {{"id", "reservation"}},
+       .body = {"renew"}},
+  };
+}
+
 std::vector<Operation> payouts() {
   return {
       {.method = Method::put,
@@ -322,7 +348,7 @@ std::vector<Operation> corrections() {
 const std::vector<Operation>& table() {
   static const std::vector<Operation> kTable = [] {
     std::vector<Operation> all;
-    for (auto& part : {trading(), accounts(), operators(), finance(), two_people(), payouts(), bank(), corrections(), books(), lots()}) all.insert(all.end(), part.begin(), part.end());
+    for (auto& part : {trading(), accounts(), operators(), finance(), two_people(), payouts(), bank(), corrections(), books(), lots(), reservations()}) all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
   return kTable;

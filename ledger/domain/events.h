@@ -47,6 +47,12 @@ enum class TransferCode : std::uint16_t {
   subsidy = 14,         // platform revenue → center payable: a margin below zero
   grant = 15,           // grants → wallet: a credit lot is issued
   grant_expired = 16,   // wallet → grants: what is left of one after its time
+  // Reserved capacity.
+  reservation = 21,           // wallet → deferred revenue
+  accrual_center = 22,        // deferred revenue → center payable
+  accrual_margin = 23,        // deferred revenue → platform revenue
+  accrual_tax = 24,           // deferred revenue → tax payable
+  reservation_returned = 25,  // deferred revenue → wallet: ended early
 };
 
 // Accounts whose posted credits less posted debits less pending debits may not fall below −credit_limit (wallets).

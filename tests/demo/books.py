@@ -73,7 +73,7 @@ def check_finance(checks, fiona, spent, out):
 
 
 def check_books(checks, people, centers, trade, captured, out):
-    spent = sum((check_account(checks, people[name], out) for name in ("alice", "bob")), Decimal(0))
+    spent = sum((check_account(checks, people[name], out) for name in ("alice", "bob", "rita")), Decimal(0))
     check_usage(checks, people, centers, captured, out)
     check_finance(checks, people["fiona"], spent, out)
     job_id = next(iter(trade.final))

@@ -1,5 +1,6 @@
 """Everything that must hold after the trade, each checked from what the market itself gives out."""
 
+import base64
 import collections
 import decimal
 import json
@@ -7,6 +8,7 @@ import os
 
 from demo.books import check_books
 from demo.reconcile import check_reconciliation
+from demo.reserve import check as check_reserved
 from demo.verdict import Checks, program, text
 
 Decimal = decimal.Decimal
@@ -80,6 +82,9 @@ def check_statements(checks, root, statements, bourse):
         statement = reply["statement"]
         for field in ("gross", "center_share", "margin", "tax"):
             gross[field] += Decimal(statement[field]["amount"])
+        with open(path, encoding="utf-8") as file:
+            body = json.loads(base64.b64decode(json.load(file)["payload"]))
+        gross["earned"] += Decimal(body.get("accrued", {"gross": "0"})["gross"])
         settlements.append({"center": center.name, "total": statement["center_share"]["amount"], "verified": ours and independent})
     return settlements, gross
 
@@ -108,12 +113,13 @@ def check_ledger(checks, fiona, out):
     return balanced, match, accepted
 
 
-def check_everything(story, root, people, centers, trade, statements, dispute, payments, out):
+def check_everything(story, root, people, centers, trade, statements, dispute, payments, reserved, out):
     """Returns the summary and whether everything held."""
     checks = Checks(story)
     jobs = check_jobs(checks, centers, trade)
     held, captured, released, receipts_agree = check_receipts(checks, trade)
     wallets_agree = check_wallets(checks, people, captured - Decimal(dispute["refunded"]))
+    earned = check_reserved(checks, people, reserved)
     check_payments(checks, people["fiona"], payments)
     settlements, sums = check_statements(checks, root, statements, os.path.join(root, "build/bin/bourse"))
     check_evidence(checks, people["fiona"], centers, trade, os.path.join(root, "build/bin/bourse"), out)
@@ -122,6 +128,7 @@ def check_everything(story, root, people, centers, trade, statements, dispute, p
     balanced, match, hledger_ok = check_ledger(checks, people["fiona"], out)
     check_books(checks, people, centers, trade, captured, out)
     check_reconciliation(checks, people, centers)
+    checks.that(sums["earned"] == earned, f"the statements show what the reservation earned: {text(earned)} CNY")
     summary = {
         "jobs": jobs,
         "money": {"currency": "CNY", "held": text(held), "captured": text(captured), "released": text(released),

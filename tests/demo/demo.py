@@ -20,6 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests"))
 
 import demo.centers as centers  # noqa: E402
+import demo.reserve as reserve  # noqa: E402
 from demo.bank import Bank  # noqa: E402
 from demo.checks import check_everything  # noqa: E402
 from demo.market import CommandError, Market  # noqa: E402
@@ -28,7 +29,7 @@ from demo.trade import Trade  # noqa: E402
 from lib import process  # noqa: E402
 
 PEOPLE = {"alice": ("alice-demo", ["researchers"]), "bob": ("bob-demo", ["researchers"]),
-          "fiona": ("fiona-demo", ["finance-office"]), "frank": ("frank-demo", ["finance-office"]),
+          "rita": ("rita-demo", ["researchers"]), "fiona": ("fiona-demo", ["finance-office"]), "frank": ("frank-demo", ["finance-office"]),
           "otto": ("otto-demo", ["operators"]), "olga": ("olga-demo", ["operators"])}
 
 
@@ -69,7 +70,8 @@ class Demo:
         for center in self.centers:
             center.start_scheduler()
             center.join(otto)
-            otto.propose(self.people["olga"], "contract", "set", center.name, "--margin-bps", center.margin_bps, "--tax-bps", 600)
+            otto.propose(self.people["olga"], "contract", "set", center.name, "--margin-bps", center.margin_bps, "--tax-bps", 600,
+                         "--reservable", f"{center.pool}:node:1")
             center.start_connector()
         for center in self.centers:
             center.wait_joined()
@@ -160,12 +162,13 @@ class Demo:
         self.timed("start", self.start)
         self.fund()
         trade = self.timed("trade", self.trade)
+        reserved = self.timed("reserve", lambda: reserve.run(self.story, self.people, self.centers[-1], self.dir))
         statements = self.timed("settle", self.settle)
         dispute = self.dispute(trade)
         payments = self.timed("pay", self.pay)
         self.story.chapter("Verifying")
         summary, held = check_everything(self.story, ROOT, self.people, self.centers, trade, statements, dispute, payments,
-                                         self.out)
+                                         reserved, self.out)
         summary["seconds"] = self.seconds
         with open(f"{self.out}/summary.json", "w", encoding="utf-8") as file:
             json.dump(summary, file, indent=2)

@@ -21,6 +21,7 @@ from nacl.signing import VerifyKey
 from statement_completeness import check_completeness
 from statement_evidence import check_evidence
 from statement_prices import micros, rate_meter, rate_scow, split, split_settled
+from statement_reservations import check_accruals, check_carried
 from statement_windows import check_windowed, spread
 
 METERS = ("core_ms", "gpu_ms", "node_ms", "mem_mib_s")
@@ -230,8 +231,8 @@ def check_line(place, line, before):
 
 
 def check(statement):
-    if statement["format"] not in ("bourse.statement.v2", "bourse.statement.v3"):
-        differ("format", "is neither version 2 nor 3")
+    if statement["format"] not in ("bourse.statement.v2", "bourse.statement.v3", "bourse.statement.v4"):
+        differ("format", "is no version from 2 to 4")
     records = signed_records(statement, bytes.fromhex(statement["center"]["billing_key"]))
     sums, newest, charged = dict.fromkeys(PARTS, 0), {}, set()
     for i, line in enumerate(statement["lines"]):
@@ -250,7 +251,10 @@ def check(statement):
     same("totals", parts(statement["totals"]), sums)
     opening, payout, closing = (micros(statement[field]) for field in ("opening", "payout", "closing"))
     same("payout", payout, sum(micros(one["amount"]) for one in statement["payouts"]))
-    same("closing", closing, opening + sums["center"] + check_adjustments(statement)["center"] - payout)
+    earned, wrong = check_accruals(statement)
+    differences.extend(wrong)
+    differences.extend(check_carried(statement, unix_ms))
+    same("closing", closing, opening + sums["center"] + check_adjustments(statement)["center"] - payout + earned)
 
 
 MOVED = ("user", "center", "margin", "tax", "escrow")

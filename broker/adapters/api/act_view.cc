@@ -26,6 +26,9 @@ void show(v1::Act& out, const PublishPrices& act, const Market&, const std::stri
   for (const pricing::PriceRow& row : act.rows) fill(*out.mutable_publish_prices()->add_rows(), row);
   for (const pricing::Discount& discount : act.discounts) fill(*out.mutable_publish_prices()->add_discounts(), discount);
 }
+void show(v1::Act& out, const PublishReservedPrices& act, const Market& market, const std::string&) {
+  for (const ReservedPrice& price : act.prices) fill(*out.mutable_publish_reserved_prices()->add_prices(), price, market);
+}
 void show(v1::Act& out, const SetPayee& act, const Market& market, const std::string&) {
   v1::PayeeReply& to = *out.mutable_set_payee();
   to.set_center(to_text(act.center));
@@ -109,15 +112,25 @@ std::string tell(const FundAccount& act, const Market& market, const std::string
   return fmt::format("Credit {} to {} ({}){}", money_words(act.amount, unit_of(market, act.account)), account_name(market, act.account),
                      to_text(act.account), bank_text.empty() ? "" : fmt::format(", which came in by the bank's entry \"{}\"", bank_text));
 }
+std::string reservable_words(const Contract& contract) {
+  std::string text;
+  for (const Reservable& one : contract.reservable) {
+    text += fmt::format("{} {} {}s of {}", text.empty() ? "; to be reserved:" : ",", one.quantity, name(one.what), one.pool);
+    if (!one.month.is_zero() || !one.year.is_zero())
+      text += fmt::format(" (the center gets {} a month, {} a year)", money_words(one.month, contract.unit), money_words(one.year, contract.unit));
+  }
+  return text;
+}
 std::string tell(const SetContract& act, const Market& market, const std::string&) {
   const Contract& c = act.contract;
-  return fmt::format("Terms for {} in {} from {}: {}, tax is {} bps, settled {}", center_name(market, c.center), c.unit.text(),
+  return fmt::format("Terms for {} in {} from {}: {}, tax is {} bps, settled {}{}", center_name(market, c.center), c.unit.text(),
                      to_text(c.valid_from),
                      c.settlement.empty() ? fmt::format("the platform keeps {} bps of the net price", c.terms.margin_bps)
                                           : fmt::format("the center gets {} prices of its own{}", c.settlement.size(),
                                                         c.may_subsidise ? ", the platform pays what is missing" : ""),
                      c.terms.tax_bps,
-                     !c.schedule.empty() ? fmt::format("by '{}' {}", c.schedule, c.zone) : c.cycle.ms == 0 ? "by hand" : "every " + plain_duration(c.cycle));
+                     !c.schedule.empty() ? fmt::format("by '{}' {}", c.schedule, c.zone) : c.cycle.ms == 0 ? "by hand" : "every " + plain_duration(c.cycle),
+                     reservable_words(c));
 }
 std::string tell(const PublishPrices& act, const Market& market, const std::string&) {
   constexpr std::size_t kShown = 3;
@@ -140,6 +153,15 @@ std::string tell(const PublishPrices& act, const Market& market, const std::stri
                         one.meter ? std::string(pricing::name(*one.meter)) : "everything", place(one.scope));
   }
   return text + (act.discounts.size() > kShown ? "; …" : "");
+}
+std::string tell(const PublishReservedPrices& act, const Market& market, const std::string&) {
+  constexpr std::size_t kShown = 3;
+  std::string text = fmt::format("Publish {} prices of reserved capacity: ", act.prices.size());
+  for (std::size_t i = 0; i < std::min(act.prices.size(), kShown); ++i) {
+    const ReservedPrice& one = act.prices[i];
+    text += fmt::format("{}a {} of {}/{} at {} a {}", i == 0 ? "" : "; ", name(one.what), center_name(market, one.center), one.pool, money_words(one.price, one.unit), name(one.term));
+  }
+  return text + (act.prices.size() > kShown ? "; …" : "");
 }
 std::string tell(const SetPayee& act, const Market& market, const std::string&) {
   const Center* center = market.center(act.center);
@@ -169,7 +191,7 @@ std::string tell(const ResolveDispute& act, const Market& market, const std::str
 }  // namespace
 
 Role role_of(std::string_view act_name) {
-  return act_name == "set_contract" || act_name == "publish_prices" ? Role::operator_ : Role::finance;
+  return act_name == "set_contract" || act_name == "publish_prices" || act_name == "publish_reserved_prices" ? Role::operator_ : Role::finance;
 }
 Role role_of(const Act& act) { return role_of(name(act)); }
 

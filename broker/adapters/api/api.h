@@ -1,6 +1,6 @@
 // The handlers of the market API, one per RPC: a request and who asks in, a reply or an error out. They block; the service
 // runs them on its pools. Grouped by area into people.cc, trading.cc, jobs.cc, operators.cc, finance.cc, ledger_views.cc, trace.cc,
-// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, reconcile.cc, corrections.cc, lots.cc.
+// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, reconcile.cc, corrections.cc, lots.cc, reservations.cc.
 #pragma once
 
 #include <memory>
@@ -103,6 +103,15 @@ class Api {
   Result<v1::VoucherBatch> issue_vouchers(const v1::IssueVouchersRequest& request);
   Result<v1::ListVouchersReply> list_vouchers(const v1::ListVouchersRequest& request);
   Result<v1::Lot> redeem_voucher(const v1::RedeemVoucherRequest& request);
+  // reserved capacity: reservations.cc
+  Result<v1::ReservedPriceList> list_reserved_prices(const v1::ListReservedPricesRequest& request);
+  Result<v1::ReservedPriceList> publish_reserved_prices(const v1::PublishReservedPricesRequest& request);
+  Result<v1::Reservation> quote_reservation(const v1::ReservationRequest& request);
+  Result<v1::Reservation> buy_reservation(const v1::ReservationRequest& request);
+  Result<v1::ListReservationsReply> list_reservations(const v1::ListReservationsRequest& request);
+  Result<v1::Reservation> get_reservation(const v1::GetReservationRequest& request);
+  Result<v1::Reservation> end_reservation(const v1::EndReservationRequest& request);
+  Result<v1::Reservation> set_reservation_renewal(const v1::SetReservationRenewalRequest& request);
   // evidence.cc
   Result<v1::Document> get_evidence_proof(const v1::GetEvidenceProofRequest& request);
   Result<v1::ListDaysReply> list_days(const v1::ListDaysRequest& request);
@@ -174,6 +183,10 @@ class Api {
   Status export_span(const v1::ExportLedgerRequest& request, const std::function<bool(std::string)>& write);
   Result<v1::Wallet> wallet_of(BillingAccountId account);
   Result<v1::Lot> lot_view(LotId id);
+  Result<BuyReservation> wanted_reservation(const Caller& caller, const v1::ReservationRequest& request, BillingAccountId account);
+  Result<v1::Reservation> reservation_view(const Caller& caller, ReservationId id);
+  // In whose name the caller spends an account's money: the owner's. Errors: not_found, forbidden (neither the owner nor finance).
+  Result<UserId> spender_of(const Caller& caller, BillingAccountId account);
   Result<v1::Center> center_view(CenterId id, bool with_money);
   bool offline(CenterId center) const { return !parts_.link.status(center).online; }
   std::uint64_t position() const { return parts_.engine.stats().position; }

@@ -58,14 +58,16 @@ std::string shown_entries(bool own) {
 constexpr const char* kEntryColumns =
     "p.journal_seq, p.idx, " BOURSE_MS("p.at") " AS at_ms, p.code, p.reference, p.moved, ca.code AS counter_code, "
     "ca.unit AS counter_unit, ca.owner AS counter_owner, coalesce(cb.name, cc.name, '') AS counter_name, j.id AS job, j.name AS job_name, j.project, "
-    "un.name AS user_name, ctr.name AS center, b.text AS bank FROM page p "
+    "un.name AS user_name, ctr.name AS center, b.text AS bank, "
+    "rv.quantity || CASE rv.what WHEN 1 THEN ' nodes' ELSE ' cards' END || ' of ' || rv.pool || ' for ' || rv.days || ' days' AS reserved FROM page p "
     "LEFT JOIN market.ledger_accounts ca ON ca.id = p.counter "
     "LEFT JOIN market.billing_accounts cb ON cb.id = ca.owner LEFT JOIN market.centers cc ON cc.id = ca.owner "
     "LEFT JOIN LATERAL (SELECT c.job, c.attempt FROM market.usage_captures c JOIN market.jobs h ON h.id = c.job AND h.hold = p.hold "
     "WHERE p.code IN (3, 4, 5) AND c.record = p.reference AND c.journal_seq = p.journal_seq LIMIT 1) u ON true "
     "LEFT JOIN market.jobs j ON j.id = coalesce(u.job, CASE WHEN p.code IN (8, 12, 13) THEN p.reference END) "
-    "LEFT JOIN market.attempts a ON a.id = coalesce(u.attempt, j.attempt) LEFT JOIN market.centers ctr ON ctr.id = a.center "
-    "LEFT JOIN identity.users un ON un.id = j.\"user\" "
+    "LEFT JOIN market.attempts a ON a.id = coalesce(u.attempt, j.attempt) LEFT JOIN market.reservations rv ON p.code BETWEEN 21 AND 25 AND rv.id = p.reference "
+    "LEFT JOIN market.centers ctr ON ctr.id = coalesce(a.center, rv.center) "
+    "LEFT JOIN identity.users un ON un.id = coalesce(j.\"user\", rv.\"by\") "
     "LEFT JOIN identity.bank_entries b ON p.code = 1 AND b.reference = p.reference ORDER BY p.journal_seq, p.idx";
 
 std::string entry_code(ledger::TransferCode code, bool own) {
@@ -89,6 +91,11 @@ std::string business_id(ledger::TransferCode code, Uuid reference) {
     case reversal:
     case escrow:
     case escrow_release: return to_text(JobId{reference});
+    case reservation:
+    case accrual_center:
+    case accrual_margin:
+    case accrual_tax:
+    case reservation_returned: return to_text(ReservationId{reference});
     default: return to_hyphenated(reference);
   }
 }
@@ -110,6 +117,10 @@ void fill_entry(v1::LedgerEntry& out, const pqxx::row& row, Amount balance, bool
     out.set_job(to_text(id_column<JobIdKind>(row["job"])));
     out.set_text(row["job_name"].c_str());
     out.set_project(row["project"].c_str());
+    out.set_user_name(row["user_name"].is_null() ? "" : row["user_name"].c_str());
+    out.set_center_name(row["center"].is_null() ? "" : row["center"].c_str());
+  } else if (!row["reserved"].is_null()) {
+    out.set_text(row["reserved"].c_str());
     out.set_user_name(row["user_name"].is_null() ? "" : row["user_name"].c_str());
     out.set_center_name(row["center"].is_null() ? "" : row["center"].c_str());
   }

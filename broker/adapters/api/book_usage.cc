@@ -78,6 +78,34 @@ void fill_usage(v1::UsageRow& out, const pqxx::row& row, const std::vector<Dimen
   fill(*out.mutable_charged(), amount_column(row["gross"]), unit_column(row["unit"]));
 }
 
+void fill_ratable(v1::RatableLine& line, const pqxx::row& row, const Plan& plan, const std::string& qos) {
+  line.set_id(to_text(id_column<AttemptIdKind>(row["attempt"])));
+  line.set_job(to_text(id_column<JobIdKind>(row["job"])));
+  line.set_tenant(to_text(id_column<TenantIdKind>(row["tenant"])));
+  line.set_account(to_text(id_column<BillingAccountIdKind>(row["account"])));
+  line.set_project(row["project"].c_str());
+  line.set_center(to_text(plan.center));
+  line.set_center_name(row["center"].c_str());
+  line.set_pool(plan.pool);
+  line.set_qos(qos);
+  line.set_locked_ms(int64_column(row["locked_ms"]));
+  line.set_used_from_ms(int64_column(row["from_ms"]));
+  line.set_used_until_ms(int64_column(row["until_ms"]));
+  line.set_cores(plan.allocation.cores);
+  line.set_gpus(plan.allocation.gpus);
+  line.set_nodes(plan.allocation.nodes);
+  line.set_mem_mib(plan.allocation.mem_mib);
+  line.set_core_ms(int64_column(row["charged_core_ms"]));
+  line.set_gpu_ms(int64_column(row["charged_gpu_ms"]));
+  line.set_node_ms(int64_column(row["charged_node_ms"]));
+  line.set_mem_mib_s(int64_column(row["charged_mem_mib_s"]));
+  line.set_pool_cores(plan.totals.cores);
+  line.set_pool_gpus(plan.totals.gpus);
+  line.set_pool_mem_mib(plan.totals.mem_mib);
+  line.set_windowed(std::ranges::any_of(plan.rows, [](const pricing::PriceRow& one) { return !one.windows.empty(); }));
+  fill(*line.mutable_charged(), amount_column(row["gross"]), unit_column(row["unit"]));
+}
+
 }  // namespace
 
 // Whose books the caller reads: one account's, all of his, or, for finance and operators who name none, everybody's (empty).
@@ -179,32 +207,8 @@ Result<v1::ListRatableReply> Api::list_ratable(const v1::ListRatableRequest& req
       const auto chosen = row["plan"].as<std::size_t>();
       if (chosen >= decision.plans.size()) return fail(ErrorCode::integrity, "An attempt's plan is missing.");
       const Plan& plan = decision.plans[chosen];
-      v1::RatableLine& line = *reply.add_lines();
-      line.set_id(to_text(id_column<AttemptIdKind>(row["attempt"])));
-      line.set_job(to_text(id_column<JobIdKind>(row["job"])));
-      line.set_tenant(to_text(id_column<TenantIdKind>(row["tenant"])));
-      line.set_account(to_text(id_column<BillingAccountIdKind>(row["account"])));
-      line.set_project(row["project"].c_str());
-      line.set_center(to_text(plan.center));
-      line.set_center_name(row["center"].c_str());
-      line.set_pool(plan.pool);
-      line.set_qos(spec.qos);
-      line.set_locked_ms(int64_column(row["locked_ms"]));
-      line.set_used_from_ms(int64_column(row["from_ms"]));
-      line.set_used_until_ms(int64_column(row["until_ms"]));
-      line.set_cores(plan.allocation.cores);
-      line.set_gpus(plan.allocation.gpus);
-      line.set_nodes(plan.allocation.nodes);
-      line.set_mem_mib(plan.allocation.mem_mib);
-      line.set_core_ms(int64_column(row["charged_core_ms"]));
-      line.set_gpu_ms(int64_column(row["charged_gpu_ms"]));
-      line.set_node_ms(int64_column(row["charged_node_ms"]));
-      line.set_mem_mib_s(int64_column(row["charged_mem_mib_s"]));
-      line.set_pool_cores(plan.totals.cores);
-      line.set_pool_gpus(plan.totals.gpus);
-      line.set_pool_mem_mib(plan.totals.mem_mib);
-      line.set_windowed(std::ranges::any_of(plan.rows, [](const pricing::PriceRow& one) { return !one.windows.empty(); }));
-      fill(*line.mutable_charged(), amount_column(row["gross"]), unit_column(row["unit"]));
+      if (!plan.reservation.is_nil()) continue;  // no price book rates what a reservation carried
+      fill_ratable(*reply.add_lines(), row, plan, spec.qos);
     }
     return reply;
   });

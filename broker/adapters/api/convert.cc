@@ -293,6 +293,7 @@ void fill(v1::Decision& out, const Decision& decision, const JobSpec& spec, Unit
     fill(*to.mutable_total(), plan.total, unit);
     fill(*to.mutable_cap(), plan.cap, unit);
     to.set_score(plan.score);
+    to.set_reservation(text_or_empty(plan.reservation));
     for (const pricing::PriceRow& row : plan.rows) fill(*to.add_prices(), row);
   }
   for (const Refused& refused : decision.refused) {
@@ -323,6 +324,14 @@ void fill(v1::Contract& out, const Contract& contract) {
   out.set_net_days(contract.net_days);
   for (const pricing::PriceRow& row : contract.settlement) fill(*out.add_settlement(), row);
   out.set_may_subsidise(contract.may_subsidise);
+  for (const Reservable& one : contract.reservable) {
+    v1::Reservable& to = *out.add_reservable();
+    to.set_pool(one.pool);
+    to.set_what(std::string(name(one.what)));
+    to.set_quantity(one.quantity);
+    if (!one.month.is_zero()) to.set_month(to_text(one.month));
+    if (!one.year.is_zero()) to.set_year(to_text(one.year));
+  }
 }
 
 void fill(v1::Statement& out, const Period& period, const std::string& center) {
@@ -342,6 +351,7 @@ void fill(v1::Statement& out, const Period& period, const std::string& center) {
   fill(*out.mutable_opening(), period.opening, period.unit);
   fill(*out.mutable_corrections(), period.adjusted.center_share, period.unit);
   fill(*out.mutable_paid_out(), period.paid_out, period.unit);
+  if (period.accruals > 0) fill(*out.mutable_reserved(), period.accrued.center_share, period.unit);
   fill(*out.mutable_closing(), period.closing(), period.unit);
   if (period.state == PeriodState::open) return;
   out.set_completeness(std::string(name(period.completeness)));
@@ -366,7 +376,10 @@ std::string_view name(ledger::TransferCode code) {
   static constexpr std::string_view kNames[] = {"other", "top_up", "hold", "capture_center", "capture_margin",
                                                 "capture_tax", "release", "payout", "reversal", "risk", "payout_paid",
                                                 "payout_returned", "escrow", "escrow_release", "subsidy", "grant", "grant_expired"};
+  static constexpr std::string_view kReserved[] = {"reservation", "accrual_center", "accrual_margin", "accrual_tax", "reservation_returned"};
+  constexpr auto kFirstReserved = static_cast<std::size_t>(ledger::TransferCode::reservation);
   const auto number = static_cast<std::size_t>(code);
+  if (number >= kFirstReserved && number - kFirstReserved < std::size(kReserved)) return kReserved[number - kFirstReserved];
   return number < std::size(kNames) ? kNames[number] : "other";
 }
 

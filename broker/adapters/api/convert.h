@@ -50,6 +50,13 @@ void fill(v1::Discount& out, const pricing::Discount& discount);
 
 void fill(v1::Decision& out, const Decision& decision, const JobSpec& spec, Unit unit, const Market& market);
 void fill(v1::Contract& out, const Contract& contract);
+// Errors: invalid_argument naming the field, amount errors.
+Result<Reservable> read_reservable(const v1::Reservable& in);
+Result<ReservedPrice> read_reserved_price(const v1::ReservedPrice& in, CenterId center);
+void fill(v1::ReservedPrice& out, const ReservedPrice& price, const Market& market);
+void fill(v1::Reservation& out, const Reservation& reservation, const Market& market);
+std::optional<Reserved> reserved_named(std::string_view text);
+std::optional<Term> term_named(std::string_view text);
 void fill(v1::Statement& out, const Period& period, const std::string& center_name);
 
 void fill(v1::UnitTotal& out, Unit unit, const ledger::UnitTotals& totals);

@@ -52,6 +52,11 @@ std::string_view title(ledger::TransferCode code) {
     case ledger::TransferCode::subsidy: return "subsidy";
     case ledger::TransferCode::grant: return "grant";
     case ledger::TransferCode::grant_expired: return "grant expired";
+    case ledger::TransferCode::reservation: return "reservation";
+    case ledger::TransferCode::accrual_center:
+    case ledger::TransferCode::accrual_margin:
+    case ledger::TransferCode::accrual_tax: return "reservation earned";
+    case ledger::TransferCode::reservation_returned: return "reservation ended early";
     case ledger::TransferCode::hold:
     case ledger::TransferCode::release:
     case ledger::TransferCode::other: break;

@@ -35,7 +35,10 @@ void fill_summary(v1::Job& out, const Job& job, Amount held, Amount charged, Uni
   out.set_attempt(to_text(attempt.id));
   out.set_center(to_text(attempt.center));
   out.set_center_name(center_name(market, attempt.center));
-  if (attempt.plan < job.decision.plans.size()) out.set_pool(job.decision.plans[attempt.plan].pool);
+  if (attempt.plan < job.decision.plans.size()) {
+    out.set_pool(job.decision.plans[attempt.plan].pool);
+    out.set_reservation(text_or_empty(job.decision.plans[attempt.plan].reservation));
+  }
   out.set_scheduler_job(attempt.scheduler_job);
   if (attempt.started_at) out.set_started_ms(attempt.started_at->unix_ms);
 }
@@ -178,6 +181,7 @@ Result<v1::Receipt> Api::get_receipt(const v1::GetJobRequest& request) {
   fill(*receipt.mutable_held(), stored->held, stored->unit);
   fill(*receipt.mutable_charged(), stored->charged, stored->unit);
   fill(*receipt.mutable_released(), is_final(job.state) ? stored->held - stored->charged : Amount{}, stored->unit);
+  receipt.set_reservation(seen.reservation());
   std::vector<pricing::PriceRow> rows;
   for (const Attempt& attempt : job.attempts) {
     const auto capture = std::ranges::find(captures, attempt.id, &StoredCapture::attempt);

@@ -187,6 +187,12 @@ Result<v1::Contract> Api::set_contract(const v1::SetContractRequest& request) {
     if (row->valid_from.unix_ms == 0) row->valid_from = contract.valid_from;
     contract.settlement.push_back(std::move(*row));
   }
+  if (in.reservable_size() > kMaxPriceRows) return fail(ErrorCode::too_large, fmt::format("At most {} kinds of reservable capacity.", kMaxPriceRows));
+  for (int i = 0; i < in.reservable_size(); ++i) {
+    auto one = read_reservable(in.reservable(i));
+    if (!one) return fail(one.error().code, fmt::format("reservable[{}]: {}", i, one.error().detail));
+    contract.reservable.push_back(std::move(*one));
+  }
   CHECK_OK(check_text("note", request.note(), kMaxReason, true));
   TRY(const Acted acted, act(caller, request.key(), fingerprint("SetContract", request), SetContract{.contract = contract}, request.note()));
   TRY(const std::optional<Contract> kept, look([contract](const Market& market) -> std::optional<Contract> {

@@ -129,6 +129,10 @@ class Queries {
   // In the order of consumption.
   Result<std::vector<StoredLotUse>> lots_of(AttemptId attempt);
   // Newest first.
+  // As the journal has them, with what became of them: of these accounts (empty: all), or the one.
+  Result<std::vector<Reservation>> reservations(const std::vector<BillingAccountId>& accounts, std::optional<ReservationId> older_than, int limit);
+  Result<std::optional<Reservation>> reservation(ReservationId id);
+  Result<std::vector<TraceRow>> trace_reservation(ReservationId id);
   Result<std::vector<StoredVouchers>> vouchers(std::optional<VoucherBatchId> older_than, int limit);
   // Names of people, and the texts of bank entries; those that aren't known are absent.
   Result<std::map<UserId, std::string>> user_names(const std::vector<UserId>& users);

@@ -29,7 +29,7 @@ Result<BreakSource> source_named(std::string_view text) {
   return fail(ErrorCode::invalid_argument, "source must be usage, bank, payout, top_up or day.");
 }
 
-void fill(v1::Quantities& out, const reconciliation::Quantities& in) {
+void fill_quantities(v1::Quantities& out, const reconciliation::Quantities& in) {
   out.set_core_ms(in.core_ms);
   out.set_gpu_ms(in.gpu_ms);
   out.set_node_ms(in.node_ms);
@@ -56,8 +56,8 @@ void fill_break(v1::Break& out, const StoredBreak& in, Instant now) {
   out.set_text(in.text);
   out.set_changed(in.changed);
   if (in.key.source != BreakSource::usage) return;
-  fill(*out.mutable_accounted(), in.accounted);
-  fill(*out.mutable_booked(), in.booked);
+  fill_quantities(*out.mutable_accounted(), in.accounted);
+  fill_quantities(*out.mutable_booked(), in.booked);
 }
 
 // Counted from the days' own state, as `list_days` shows it: said and booked differ, or were said and not agreed on.
@@ -95,8 +95,8 @@ void fill_reply(v1::ReconcileReply& out, const AccountingCheck& check, const Com
   out.set_accounted(comparison.accounted);
   out.set_booked(comparison.booked);
   out.set_agreed(comparison.agreed);
-  fill(*out.mutable_accounted_sum(), comparison.accounted_sum);
-  fill(*out.mutable_booked_sum(), comparison.booked_sum);
+  fill_quantities(*out.mutable_accounted_sum(), comparison.accounted_sum);
+  fill_quantities(*out.mutable_booked_sum(), comparison.booked_sum);
   out.set_findings(static_cast<std::int64_t>(comparison.findings.size()));
 }
 

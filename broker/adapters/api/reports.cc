@@ -1,7 +1,9 @@
 // Finance's reports: revenue and tax of a month, what is booked and not settled, what is held for how long, and what rounding left.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "broker/adapters/api/api.h"
 #include "broker/adapters/api/books.h"
@@ -12,7 +14,7 @@ namespace {
 
 constexpr int kMostHolds = 10'000;
 
-// What was booked in the month, a row a center and unit: captures and corrections, by the time of their journal row (UTC), as the
+// What was booked in the month, a row a center and unit: captures, corrections and what reservations earned, by the time of their journal row (UTC), as the
 // ledger's accounts have it. The outer bounds let the index by the command's own time find it.
 constexpr const char* kRevenue =
     "WITH booked AS ("
@@ -23,7 +25,11 @@ constexpr const char* kRevenue =
     "UNION ALL SELECT d.center, b.unit, t.at, -d.user_micros, d.center_micros, d.margin_micros, d.tax_micros, d.escrow_micros "
     "FROM market.adjustments d JOIN market.billing_accounts b ON b.id = d.account, "
     "LATERAL (SELECT at FROM market.transfers WHERE journal_seq = d.journal_seq LIMIT 1) t "
-    "WHERE d.at >= $1::timestamptz - interval '1 hour' AND d.at < $2::timestamptz + interval '1 hour') "
+    "WHERE d.at >= $1::timestamptz - interval '1 hour' AND d.at < $2::timestamptz + interval '1 hour' "
+    "UNION ALL SELECT e.center, r.unit, t.at, e.gross_micros, e.center_share_micros, e.margin_micros, e.tax_micros, 0::bigint "
+    "FROM market.reservation_accruals e JOIN market.reservations r ON r.id = e.reservation, "
+    "LATERAL (SELECT at FROM market.transfers WHERE journal_seq = e.journal_seq LIMIT 1) t "
+    "WHERE e.gross_micros > 0 AND e.at >= $1::timestamptz - interval '1 hour' AND e.at < $2::timestamptz + interval '1 hour') "
     "SELECT r.center, n.name, r.unit, sum(gross)::bigint AS gross, sum(center_share)::bigint AS center_share, sum(margin)::bigint AS margin, "
     "sum(tax)::bigint AS tax, sum(escrow)::bigint AS escrow, count(*) AS bookings FROM booked r LEFT JOIN market.centers n ON n.id = r.center "
     "WHERE r.at >= $1::timestamptz AND r.at < $2::timestamptz GROUP BY r.center, n.name, r.unit ORDER BY n.name, r.unit";
@@ -116,13 +122,41 @@ void fill_accrual(v1::Report& out, const Market& market) {
       to.set_period(to_text(period->id));
       to.set_number(period->number);
       to.set_opened_ms(period->opened_at.unix_ms);
-      to.set_bookings(period->captures + period->adjustments);
-      fill(*to.mutable_gross(), period->gross - period->adjusted.user, period->unit);
-      fill(*to.mutable_center_share(), period->center_share + period->adjusted.center_share, period->unit);
-      fill(*to.mutable_margin(), period->margin + period->adjusted.margin, period->unit);
-      fill(*to.mutable_tax(), period->tax + period->adjusted.tax, period->unit);
+      to.set_bookings(period->captures + period->adjustments + period->accruals);
+      fill(*to.mutable_gross(), period->gross - period->adjusted.user + period->accrued.gross, period->unit);
+      fill(*to.mutable_center_share(), period->center_share + period->adjusted.center_share + period->accrued.center_share, period->unit);
+      fill(*to.mutable_margin(), period->margin + period->adjusted.margin + period->accrued.margin, period->unit);
+      fill(*to.mutable_tax(), period->tax + period->adjusted.tax + period->accrued.tax, period->unit);
       fill(*to.mutable_escrow(), period->adjusted.escrow, period->unit);
     }
+}
+
+// Paid for reservations and not earned yet.
+void fill_deferred(v1::Report& out, const Market& market) {
+  struct Sum {
+    std::uint64_t count = 0;
+    Amount paid, earned;
+    Instant until;
+  };
+  std::map<std::tuple<std::string, CenterId, Unit>, Sum> sums;
+  for (const Reservation* one : market.reservations()) {
+    Sum& sum = sums[{center_name(market, one->center), one->center, one->unit}];
+    ++sum.count;
+    sum.paid += one->price;
+    sum.earned += one->earned.gross;
+    sum.until = std::max(sum.until, one->until);
+  }
+  for (const auto& [key, sum] : sums) {
+    const auto& [center, id, unit] = key;
+    v1::DeferredRow& to = *out.add_deferred();
+    to.set_center(to_text(id));
+    to.set_center_name(center);
+    to.set_reservations(sum.count);
+    fill(*to.mutable_paid(), sum.paid, unit);
+    fill(*to.mutable_earned(), sum.earned, unit);
+    fill(*to.mutable_deferred(), sum.paid - sum.earned, unit);
+    to.set_until_ms(sum.until.unix_ms);
+  }
 }
 
 }  // namespace
@@ -140,6 +174,7 @@ Result<v1::Report> Api::get_report(const v1::GetReportRequest& request) {
     TRY(report, look([report](const Market& market) {
           v1::Report out = report;
           fill_accrual(out, market);
+          fill_deferred(out, market);
           return out;
         }));
     return report;

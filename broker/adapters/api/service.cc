@@ -113,6 +113,14 @@ class Service final : public v1::Market::CallbackService {
   BOURSE_UNARY(IssueVouchers, IssueVouchersRequest, VoucherBatch, commands_, issue_vouchers)
   BOURSE_UNARY(ListVouchers, ListVouchersRequest, ListVouchersReply, queries_, list_vouchers)
   BOURSE_UNARY(RedeemVoucher, RedeemVoucherRequest, Lot, commands_, redeem_voucher)
+  BOURSE_UNARY(ListReservedPrices, ListReservedPricesRequest, ReservedPriceList, commands_, list_reserved_prices)
+  BOURSE_UNARY(PublishReservedPrices, PublishReservedPricesRequest, ReservedPriceList, commands_, publish_reserved_prices)
+  BOURSE_UNARY(QuoteReservation, ReservationRequest, Reservation, commands_, quote_reservation)
+  BOURSE_UNARY(BuyReservation, ReservationRequest, Reservation, commands_, buy_reservation)
+  BOURSE_UNARY(ListReservations, ListReservationsRequest, ListReservationsReply, queries_, list_reservations)
+  BOURSE_UNARY(GetReservation, GetReservationRequest, Reservation, queries_, get_reservation)
+  BOURSE_UNARY(EndReservation, EndReservationRequest, Reservation, commands_, end_reservation)
+  BOURSE_UNARY(SetReservationRenewal, SetReservationRenewalRequest, Reservation, commands_, set_reservation_renewal)
 #undef BOURSE_UNARY
 
   ServerUnaryReactor* GetLog(CallbackServerContext* context, const v1::GetLogRequest* request, v1::LogReply* reply) override;

@@ -45,6 +45,11 @@ Result<v1::TraceReply> Api::trace(const v1::TraceRequest& request) {
     if (rows.empty()) return fail(ErrorCode::not_found);
     return reply_of(rows);
   }
+  if (const auto reservation = parse_id<ReservationIdKind>(request.id())) {
+    CHECK_OK(reservation_view(caller, *reservation));
+    TRY(const std::vector<TraceRow> rows, queries_.trace_reservation(*reservation));
+    return reply_of(rows);
+  }
   const std::optional<Uuid> any = chain_id(request.id());
   if (!any) return fail(ErrorCode::not_found);
   TRY(const JobId job, queries_.job_of(*any));

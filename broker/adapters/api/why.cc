@@ -41,6 +41,8 @@ std::string fastest(const Plan& first, const Plan& next, Unit unit, const std::s
 std::string won(const Decision& decision, const JobSpec& spec, Unit unit, const Market& market) {
   const Plan& first = decision.plans.front();
   const std::string here = place(first, market);
+  if (!first.reservation.is_nil())
+    return fmt::format("{} carries it at no price: covered by reservation {}. It {}.", here, to_text(first.reservation), course(first));
   if (decision.plans.size() == 1)
     return fmt::format("{} is the only pool that fits: it costs {} and {}.", here, money(first.total, unit), course(first));
   const Plan& next = decision.plans[1];

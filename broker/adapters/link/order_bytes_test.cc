@@ -32,6 +32,9 @@ TEST(OrderBytes, APlainPriceHasItsFirstFiveFieldsOnly) {
   EXPECT_EQ(set.size(), 5U);
   order.GetReflection()->ListFields(order, &set);
   EXPECT_LE(set.back()->number(), 28);
+  Job carried = job_at(core_hour());
+  carried.decision.plans[0].reservation = ReservationId{{1, 4}};
+  EXPECT_EQ(order_of(carried).reservation().size(), 16U);
 }
 
 TEST(OrderBytes, WhatElseDecidesThePriceIsInIt) {

@@ -15,10 +15,6 @@ using nlohmann::json;
 
 // ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-json parts_json(const Parts& parts) {
-  return {{"gross", to_text(parts.gross)}, {"center", to_text(parts.center)}, {"margin", to_text(parts.margin)}, {"tax", to_text(parts.tax)}};
-}
-
 json readings_json(const pricing::Readings& readings) {
   json out = json::object();
   for (const pricing::Meter meter : pricing::kMeters) out[std::string(pricing::name(meter))] = readings[meter];
@@ -58,6 +54,10 @@ json all_rated_json(const std::vector<Rated>& all) {
 void add_beyond_plain(const Line& line, json& out) {
   if (!line.settled.empty()) out["settled"] = all_rated_json(line.settled);
   if (line.may_subsidise) out["terms"]["may_subsidise"] = true;
+  if (!line.reservation.is_nil()) {
+    out["reservation"] = to_text(line.reservation);
+    out["account"] = to_text(line.account);
+  }
   if (line.held != pricing::Allocation{})
     out["held"] = {{"cores", line.held.cores}, {"gpus", line.held.gpus}, {"nodes", line.held.nodes}, {"mem_mib", line.held.mem_mib}};
   if (line.pool != pricing::PoolTotals{})
@@ -137,10 +137,6 @@ std::string hex(const federation::PublicKey& key) { return to_hex(Hash256{key});
 
 // ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-Parts read_parts(const Field& in) {
-  return {in["gross"].amount(), in["center"].amount(), in["margin"].amount(), in["tax"].amount()};
-}
-
 pricing::Readings read_readings(const Field& in) {
   pricing::Readings out;
   for (const pricing::Meter meter : pricing::kMeters) out[meter] = in[std::string(pricing::name(meter)).c_str()].integer();
@@ -190,6 +186,10 @@ void read_beyond_plain(const Field& in, Line& line) {
   if (in.has("settled"))
     for (const Field& one : in["settled"].items()) line.settled.push_back(read_rated(one));
   if (in["terms"].has("may_subsidise")) line.may_subsidise = in["terms"]["may_subsidise"].boolean();
+  if (in.has("reservation")) {
+    line.reservation = in["reservation"].id<ReservationIdKind>();
+    line.account = in["account"].id<BillingAccountIdKind>();
+  }
   if (in.has("held"))
     line.held = {in["held"]["cores"].integer(), in["held"]["gpus"].integer(), in["held"]["nodes"].integer(), in["held"]["mem_mib"].integer()};
   if (in.has("pool")) line.pool = {in["pool"]["cores"].integer(), in["pool"]["gpus"].integer(), in["pool"]["mem_mib"].integer()};
@@ -272,7 +272,7 @@ Evidence read_evidence(const Field& in) {
 Statement read_statement(const Field& in) {
   Statement out;
   out.format = in["format"].text();
-  if (out.format != kBodyFormat && out.format != kBodyFormat2) throw Unreadable{"format"};
+  if (out.format != kBodyFormat && out.format != kBodyFormat3 && out.format != kBodyFormat2) throw Unreadable{"format"};
   out.market = in["market"].text();
   out.center = in["center"]["id"].id<CenterIdKind>();
   out.center_name = in["center"]["name"].text();
@@ -292,6 +292,12 @@ Statement read_statement(const Field& in) {
   for (const Field& one : in["payouts"].items()) out.payouts.push_back(read_payout(one));
   if (in.has("completeness")) out.completeness = read_completeness(in["completeness"]);
   if (in.has("evidence")) out.evidence = read_evidence(in["evidence"]);
+  if (in.has("reservations"))
+    for (const Field& one : in["reservations"].items()) out.reservations.push_back(read_carrier(one));
+  if (in.has("accruals")) {
+    for (const Field& one : in["accruals"].items()) out.accruals.push_back(read_accrual(one));
+    out.accrued = read_parts(in["accrued"]);
+  }
   for (const Field& report : in["reports"].items())
     out.reports.push_back({.sha256 = report["sha256"].hash(),
                            .envelope = report["envelope"].bytes(),
@@ -330,6 +336,11 @@ std::string body_json(const Statement& statement) {
       {"reports", reports_json(statement)}};
   if (statement.completeness) body["completeness"] = completeness_json(*statement.completeness);
   if (statement.evidence) body["evidence"] = evidence_json(*statement.evidence);
+  for (const Carrier& one : statement.reservations) body["reservations"].push_back(carrier_json(one));
+  if (statement.accruals.empty()) return body.dump();
+  body["accruals"] = json::array();
+  for (const Accrual& one : statement.accruals) body["accruals"].push_back(accrual_json(one));
+  body["accrued"] = parts_json(statement.accrued);
   return body.dump();
 }
 

@@ -76,4 +76,18 @@ class Field {
   std::string path_;
 };
 
+inline nlohmann::json parts_json(const Parts& parts) {
+  return {{"gross", to_text(parts.gross)}, {"center", to_text(parts.center)}, {"margin", to_text(parts.margin)}, {"tax", to_text(parts.tax)}};
+}
+
+inline Parts read_parts(const Field& in) {
+  return {in["gross"].amount(), in["center"].amount(), in["margin"].amount(), in["tax"].amount()};
+}
+
+// accruals.cc
+nlohmann::json accrual_json(const Accrual& one);
+Accrual read_accrual(const Field& in);
+nlohmann::json carrier_json(const Carrier& one);
+Carrier read_carrier(const Field& in);
+
 }  // namespace bourse::statement

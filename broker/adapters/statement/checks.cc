@@ -330,7 +330,7 @@ void check_sums(const Statement& statement, Differences& out) {
   compare(out, "totals.margin", statement.totals.margin, margin);
   compare(out, "totals.tax", statement.totals.tax, tax);
   compare(out, "closing", statement.closing,
-          static_cast<__int128>(statement.opening.micros) + statement.totals.center.micros +
+          static_cast<__int128>(statement.opening.micros) + statement.totals.center.micros + statement.accrued.center.micros +
               statement.adjusted.center_share.micros - statement.payout.micros);
 }
 
@@ -354,6 +354,8 @@ void check_statement(const Statement& statement, Differences& out) {
   check_chains(statement, out);
   check_all_used(statement, out);
   check_adjustments(statement, out);
+  check_accruals(statement, out);
+  check_carried(statement, out);
   check_sums(statement, out);
 }
 

@@ -36,6 +36,10 @@ void check_completeness(const Statement& statement, Differences& differences);
 // The checkpoint's signature by the key that signs the statement, whose it is, and that the reports are in its tree. The
 // tree's size, when the checkpoint can be read.
 std::optional<std::uint64_t> check_evidence(const Statement& statement, const federation::PublicKey& ack_key, Differences& differences);
+// What reservations earned, each after the other.
+void check_accruals(const Statement& statement, Differences& differences);
+// Lines that cost nothing because a reservation of this center and of the job's account carried them.
+void check_carried(const Statement& statement, Differences& differences);
 
 // Where a windowed line begins: where the attempt's line before it (null = none here) ended.
 void check_windowed(const Line& line, const Line* before, const std::string& place, Differences& differences);

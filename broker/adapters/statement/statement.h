@@ -2,8 +2,8 @@
 //
 // File (JSON, format "bourse.statement-file.v1"): the body's exact bytes in base64, their SHA-256, and an Ed25519 signature
 // by the broker's K_ack over PAE("application/vnd.bourse.statement.v1+json", body). The body (JSON, format
-// "bourse.statement.v3") holds the account and the signed reports it follows from. docs/statement.md lists every field.
-// Version 2 is version 3 without its additions, and is read too.
+// "bourse.statement.v4") holds the account and the signed reports it follows from. docs/statement.md lists every field.
+// Versions 2 and 3 are the same without what came after them, and are read too.
 //
 // Pure: the same Statement gives the same bytes. Nothing here reads a clock, a database or a network.
 #pragma once
@@ -23,13 +23,15 @@
 #include "base/time.h"
 #include "base/unit.h"
 #include "broker/domain/completeness.h"
+#include "broker/domain/reservation.h"
 #include "broker/domain/settlement.h"
 #include "federation-proto/envelope.h"
 #include "pricing/spread.h"
 
 namespace bourse::statement {
 
-inline constexpr std::string_view kBodyFormat = "bourse.statement.v3";
+inline constexpr std::string_view kBodyFormat = "bourse.statement.v4";
+inline constexpr std::string_view kBodyFormat3 = "bourse.statement.v3";
 inline constexpr std::string_view kBodyFormat2 = "bourse.statement.v2";
 inline constexpr std::string_view kFileFormat = "bourse.statement-file.v1";
 inline constexpr std::string_view kPayloadType = "application/vnd.bourse.statement.v1+json";
@@ -102,6 +104,8 @@ struct Line {
   pricing::Allocation held;     // where a row has a strategy; else zero: `caps` are this × walltime
   pricing::PoolTotals pool;     // locked; where a strategy uses them
   std::optional<Windowed> windowed;  // where a row has windows and something was used
+  ReservationId reservation;    // that carried the job: then it cost nothing; nil = none
+  BillingAccountId account;     // of such a line; else nil
 };
 
 // A correction of a charge, booked in this period whenever the charge was.
@@ -125,6 +129,37 @@ struct PayoutLine {
   PayoutId id;
   Amount amount;  // > 0 ordered, < 0 returned
   Instant at;
+};
+
+// What a reservation earned: days of it that were over, or the fee of its early end.
+struct Accrual {
+  ReservationId reservation;
+  BillingAccountId account;
+  std::string pool;
+  broker::Reserved what{};
+  std::int64_t quantity = 0;
+  Amount price;                  // of all its days
+  std::int32_t days = 0;
+  bool fee = false;
+  std::int32_t days_over = 0;    // by then, in all; 0 of a fee
+  std::int32_t fee_bps = 0;      // of what was left
+  pricing::Terms terms;
+  std::optional<Amount> settlement;  // what the center gets of `price`; else its share by `terms`
+  bool may_subsidise = false;
+  Parts cumulative, previous, added;  // of the reservation
+  PriceRowId price_row;
+  Instant at;
+};
+
+// A reservation that carried jobs of this statement.
+struct Carrier {
+  ReservationId id;
+  CenterId center;
+  BillingAccountId account;
+  std::string pool;
+  broker::Reserved what{};
+  std::int64_t quantity = 0;
+  Instant from, until;
 };
 
 struct Report {
@@ -162,7 +197,10 @@ struct Statement {
   broker::AdjustmentParts adjusted;  // Σ of their parts
   std::vector<PayoutLine> payouts;
   Amount payout;         // Σ of them
-  Amount closing;        // opening + totals.center + adjusted.center_share − payout
+  std::vector<Carrier> reservations;  // of version 4, each once, by id
+  std::vector<Accrual> accruals;  // of version 4, in the order of booking
+  Parts accrued;         // Σ of what they added
+  Amount closing;        // opening + totals.center + accrued.center + adjusted.center_share − payout
   federation::PublicKey billing_key{};  // the center's K_bill, whose signatures the reports carry
   std::vector<Report> reports;          // each once, by first use
   std::optional<ClosedDays> completeness; // of version 3

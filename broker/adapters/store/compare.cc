@@ -65,6 +65,7 @@ Result<bool> Comparison::run() {
   CHECK_OK(captures());
   CHECK_OK(adjustments());
   CHECK_OK(lots());
+  CHECK_OK(accruals());
   CHECK_OK(counters_follow_transfers());
   CHECK_OK(counts());
   return found_ == 0;
@@ -197,6 +198,23 @@ Status Comparison::captures() {
               });
 }
 
+Status Comparison::accruals() {
+  return each("SELECT period, count(*), sum(gross_micros)::text, sum(center_share_micros)::text, sum(margin_micros)::text, "
+              "sum(tax_micros)::text FROM market.reservation_accruals GROUP BY period",
+              [&](const Rows& r, int i) {
+                const PeriodId id{r.uuid(i, 0)};
+                const std::string what = "accruals of period " + to_text(id);
+                const Period* period = market_.period(id);
+                if (period == nullptr) return differ(what + ": it is not in the journal");
+                const auto micros = [&](int column) { return Amount{static_cast<std::int64_t>(integer_of(r.text(i, column)))}; };
+                same_count(what, r.int8(i, 1), static_cast<std::int64_t>(period->accruals));
+                same(what, "gross", micros(2), period->accrued.gross);
+                same(what, "center_share", micros(3), period->accrued.center_share);
+                same(what, "margin", micros(4), period->accrued.margin);
+                same(what, "tax", micros(5), period->accrued.tax);
+              });
+}
+
 Status Comparison::adjustments() {
   return each("SELECT period, count(*), sum(user_micros)::text, sum(center_micros)::text, sum(escrow_micros)::text "
               "FROM market.adjustments GROUP BY period",
@@ -265,7 +283,8 @@ Status Comparison::counts() {
       {"disputes", expected_.disputes},       {"dispute_resolutions", expected_.dispute_resolutions},
       {"invoices", expected_.invoices},       {"invoice_moves", expected_.invoice_moves},
       {"payment_file_payouts", expected_.exported_payouts},
-      {"voucher_batches", expected_.voucher_batches}, {"voucher_redemptions", expected_.voucher_redemptions}};
+      {"voucher_batches", expected_.voucher_batches}, {"voucher_redemptions", expected_.voucher_redemptions},
+      {"reservations", expected_.reservations}, {"reservation_ends", expected_.reservation_ends}};
   for (const auto& [table, count] : tables)
     CHECK_OK(each(std::string("SELECT count(*) FROM market.") + table,
                   [&](const Rows& r, int i) { same_count(table, r.int8(i, 0), count); }));

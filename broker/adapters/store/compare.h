@@ -35,6 +35,7 @@ class Comparison {
   Status captures();
   Status adjustments();
   Status lots();
+  Status accruals();
   Status counters_follow_transfers();
   Status counts();
 

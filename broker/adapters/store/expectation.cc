@@ -74,6 +74,8 @@ struct Observe {
   void operator()(const PayoutOrdered&) const { ++expected.payouts; }
   void operator()(const PayoutSettled&) const { ++expected.payout_settlements; }
   void operator()(const ChargeAdjusted&) const { ++expected.adjustments; }
+  void operator()(const ReservationBought&) const { ++expected.reservations; }
+  void operator()(const ReservationEnded&) const { ++expected.reservation_ends; }
   void operator()(const DisputeOpened&) const { ++expected.disputes; }
   void operator()(const DisputeResolved&) const { ++expected.dispute_resolutions; }
   void operator()(const PayoutsExported& e) const { expected.exported_payouts += static_cast<std::int64_t>(e.payouts.size()); }

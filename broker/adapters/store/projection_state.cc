@@ -117,6 +117,19 @@ static void name_price_tables(ProjectionState& state) {
   state.discounts.copy = "COPY stage_discounts FROM STDIN (FORMAT binary)";
   state.discounts.stage = "CREATE TEMP TABLE IF NOT EXISTS stage_discounts (LIKE market.discounts) ON COMMIT DELETE ROWS";
   state.discounts.merge = "INSERT INTO market.discounts SELECT * FROM stage_discounts ON CONFLICT DO NOTHING";
+  state.reserved_prices.copy =
+      "COPY market.reserved_prices (id, tenant, center, pool, what, term, price_micros, unit, early_end_bps, valid_from, valid_until, "
+      "published_at) FROM STDIN (FORMAT binary)";
+  state.reservations.copy =
+      "COPY market.reservations (id, account, \"by\", center, pool, what, quantity, term, terms, unit, price_micros, price_row, contract, "
+      "settlement_micros, first_day, days, from_at, until_at, bought_at, renews, body, journal_seq) FROM STDIN (FORMAT binary)";
+  state.accruals.copy =
+      "COPY market.reservation_accruals (reservation, center, days, fee, gross_micros, center_share_micros, margin_micros, tax_micros, "
+      "period, at, journal_seq, idx) FROM STDIN (FORMAT binary)";
+  state.reservation_ends.copy =
+      "COPY market.reservation_ends (reservation, state, returned_micros, reason, at, journal_seq) FROM STDIN (FORMAT binary)";
+  state.reservation_renewals.copy =
+      "COPY market.reservation_renewals (reservation, renew, \"by\", at, journal_seq, idx) FROM STDIN (FORMAT binary)";
   state.lines.copy =
       "COPY market.rated_lines (attempt, revision, line, row, meter, quantity, amount_micros, free, discount_micros, discount) "
       "FROM STDIN (FORMAT binary)";

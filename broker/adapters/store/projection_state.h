@@ -25,7 +25,7 @@ struct ProjectionState {
   RowCache<AttemptRow> attempts;
   RowCache<PeriodRow> periods;
 
-  AddedRows transfers, refusals, billing_accounts, members, contracts, settlement_rows, prices, discounts, attempt_events, captures, lines, reports,
+  AddedRows transfers, refusals, billing_accounts, members, contracts, settlement_rows, prices, discounts, reserved_prices, reservations, accruals, reservation_ends, reservation_renewals, attempt_events, captures, lines, reports,
       quarantined, commands, policies, limits, renewals, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
       disputes, dispute_resolutions, payment_files, payment_file_payouts, invoices, invoice_lines, invoice_moves, lots, lot_moves, voucher_batches,
       voucher_redemptions;
@@ -38,7 +38,8 @@ struct ProjectionState {
   }
   template <class Visit>
   void each_added(Visit&& visit) {
-    for (AddedRows* added : {&transfers, &refusals, &billing_accounts, &members, &contracts, &settlement_rows, &prices, &discounts, &attempt_events,
+    for (AddedRows* added : {&transfers, &refusals, &billing_accounts, &members, &contracts, &settlement_rows, &prices, &discounts, &reserved_prices,
+                             &reservations, &accruals, &reservation_ends, &reservation_renewals, &attempt_events,
                              &captures, &lines, &reports, &quarantined, &commands, &policies, &limits, &renewals, &proposals, &proposal_ends, &payees,
                              &payouts, &payout_periods, &payout_settlements, &adjustments, &disputes,
                              &dispute_resolutions, &payment_files, &payment_file_payouts, &invoices, &invoice_lines,
@@ -87,6 +88,11 @@ void name_lot_tables(ProjectionState& state);
 enum class LotMove : std::int16_t { paid = 1, given_back = 2, taken_back = 3 };
 void move_lots(ProjectionState& state, const EventPlace& place, LotMove kind, const std::vector<LotPart>& parts,
                AttemptId attempt, Instant at);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const ReservedPricesPublished& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const ReservationBought& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const ReservationAccrued& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const ReservationEnded& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const RenewalSet& event);
 std::unexpected<Error> not_projected(const EventPlace& place, const char* what, Uuid id);
 // Second pass. Errors: integrity.
 Status apply(ProjectionState& state, EventPlace& place, const Event& event);

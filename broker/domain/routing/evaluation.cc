@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <span>
+#include <string_view>
 
 #include "pricing/coverage.h"
 
@@ -34,6 +36,12 @@ Evaluation::Evaluation(const Request& request, PoolTable& pools, const PriceTabl
     const CenterSpan* span = pools.find(spec_.center);
     begin_ = span == nullptr ? 0 : span->begin;
     end_ = span == nullptr ? 0 : span->end;
+    if (!request.pool.empty()) {
+      const auto of_center = std::span(pools.pools()).subspan(begin_, end_ - begin_);  // by name
+      const auto at = std::ranges::equal_range(of_center, request.pool, std::ranges::less{}, [](const Pool& pool) { return std::string_view(pool.name); });
+      begin_ += static_cast<std::size_t>(at.begin() - of_center.begin());
+      end_ = begin_ + at.size();
+    }
   }
 }
 

@@ -34,6 +34,7 @@ struct Request {
   TenantId tenant;
   Unit unit = kCny;   // of the wallet that pays
   Instant now;
+  std::string_view pool;  // of the spec's center, the only one to look at; empty = all
 };
 
 inline constexpr std::size_t kPlansPerCenter = 3;

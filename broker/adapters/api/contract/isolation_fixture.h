@@ -74,6 +74,11 @@ class Isolation : public MarketWorld {
     invoices.set_account(account);
     v1::ListLotsRequest lots;
     lots.set_account(account);
+    v1::ReservationRequest reservation;
+    reservation.set_account(account);
+    reservation.set_center("alpha"), reservation.set_pool("batch"), reservation.set_what("node"), reservation.set_term("month");
+    v1::ListReservationsRequest reservations;
+    reservations.set_account(account);
     v1::RedeemVoucherRequest voucher;
     voucher.set_account(account);
     voucher.set_code("AAAAA-AAAAA-AAAAA-AAAAA-AAAAA");
@@ -85,6 +90,8 @@ class Isolation : public MarketWorld {
             rpc("GetUsage", &Stub::GetUsage, usage), rpc("ListRatable", &Stub::ListRatable, ratable), rpc("ListBills", &Stub::ListBills, bills),
             rpc("GetBill", &Stub::GetBill, bill), rpc("RequestInvoice", &Stub::RequestInvoice, invoice), rpc("ListInvoices", &Stub::ListInvoices, invoices),
             rpc("ListLots", &Stub::ListLots, lots), rpc("RedeemVoucher", &Stub::RedeemVoucher, voucher),
+            rpc("QuoteReservation", &Stub::QuoteReservation, reservation), rpc("BuyReservation", &Stub::BuyReservation, reservation),
+            rpc("ListReservations", &Stub::ListReservations, reservations),
             rpc("GetEvidenceProof", &Stub::GetEvidenceProof, proof)};
   }
 
@@ -137,6 +144,7 @@ class Isolation : public MarketWorld {
             rpc("HandleBreak", &Stub::HandleBreak, v1::HandleBreakRequest{}),
             rpc("RefundJob", &Stub::RefundJob, v1::RefundJobRequest{}),
             rpc("GrantLot", &Stub::GrantLot, v1::GrantLotRequest{}),
+            rpc("PublishReservedPrices", &Stub::PublishReservedPrices, v1::PublishReservedPricesRequest{}),
             rpc("IssueVouchers", &Stub::IssueVouchers, v1::IssueVouchersRequest{}),
             rpc("ListVouchers", &Stub::ListVouchers, v1::ListVouchersRequest{}),
             rpc("EnrolCenter", &Stub::EnrolCenter, enrolment("beta", other)),

@@ -20,6 +20,7 @@ using statement::Statement;
 
 // What a job's captures in one period share: read once.
 struct Terms {
+  BillingAccountId account;
   JobSpec spec;
   Decision decision;
 };
@@ -79,10 +80,11 @@ Result<LinesByCapture> rated_lines(pqxx::transaction_base& work, PeriodId period
 Result<std::map<JobId, Terms>> terms_of_jobs(pqxx::transaction_base& work, PeriodId period) {
   std::map<JobId, Terms> out;
   for (const auto& row : work.exec_params(
-           "SELECT j.id, j.spec, j.decision FROM market.jobs j WHERE j.id IN "
+           "SELECT j.id, j.account, j.spec, j.decision FROM market.jobs j WHERE j.id IN "
            "(SELECT job FROM market.usage_captures WHERE period = $1)", to_hyphenated(period.uuid))) {
     TRY(const JobId id, id_of<JobIdKind>(row["id"]));
     Terms& terms = out[id];
+    TRY(terms.account, id_of<BillingAccountIdKind>(row["account"]));
     TRY(terms.spec, decoded<JobSpec>(row["spec"]));
     TRY(terms.decision, decoded<Decision>(row["decision"]));
   }
@@ -158,6 +160,7 @@ Result<Line> line_of_row(const pqxx::row& row, const std::map<JobId, Terms>& job
     return fail(ErrorCode::integrity, fmt::format("The plan of {} is missing.", to_text(line.job)));
   const Plan& plan = job->second.decision.plans[plan_index];
   line.terms = plan.terms;
+  if (!plan.reservation.is_nil()) line.reservation = plan.reservation, line.account = job->second.account;
   line.caps = pricing::readings_of(plan.allocation, job->second.spec.walltime);
   TRY(const CapturedWindows windows, windows_of(row["windowed"]));
   CHECK_OK(add_settled(plan, windows.use.settled, line));
@@ -216,6 +219,50 @@ constexpr const char* kPayouts =
     "UNION ALL SELECT payout, -amount_micros, (extract(epoch FROM at) * 1000)::bigint, journal_seq, idx "
     "FROM market.payout_settlements WHERE period = $1 AND state = 3 ORDER BY journal_seq, idx";
 
+// What reservations earned, with what they had earned before.
+constexpr const char* kAccruals =
+    "SELECT a.reservation, a.days, a.fee, a.gross_micros, a.center_share_micros, a.margin_micros, a.tax_micros, r.body, "
+    "(extract(epoch FROM a.at) * 1000)::bigint AS at_ms, p.gross AS before_gross, p.center AS before_center, p.margin AS before_margin, "
+    "p.tax AS before_tax FROM market.reservation_accruals a JOIN market.reservations r ON r.id = a.reservation, "
+    "LATERAL (SELECT coalesce(sum(e.gross_micros), 0)::bigint AS gross, coalesce(sum(e.center_share_micros), 0)::bigint AS center, "
+    "coalesce(sum(e.margin_micros), 0)::bigint AS margin, coalesce(sum(e.tax_micros), 0)::bigint AS tax "
+    "FROM market.reservation_accruals e WHERE e.reservation = a.reservation AND (e.journal_seq, e.idx) < (a.journal_seq, a.idx)) p "
+    "WHERE a.period = $1 ORDER BY a.journal_seq, a.idx";
+
+Status read_accruals(pqxx::transaction_base& work, PeriodId period, Statement& out) {
+  for (const auto& row : work.exec_params(kAccruals, to_hyphenated(period.uuid))) {
+    TRY(const Reservation of, decoded<Reservation>(row["body"]));
+    statement::Accrual one{.reservation = of.id, .account = of.account, .pool = of.pool, .what = of.what, .quantity = of.quantity, .price = of.price,
+                           .days = of.days, .fee = row["fee"].as<bool>(), .terms = of.split, .settlement = std::nullopt,
+                           .may_subsidise = of.by_settlement && of.may_subsidise, .price_row = of.price_row, .at = Instant{int64_of(row["at_ms"])}};
+    if (one.fee) one.fee_bps = of.early_end_bps;
+    else one.days_over = row["days"].as<std::int32_t>();
+    if (of.by_settlement) one.settlement = of.settlement;
+    one.previous = {amount_of(row["before_gross"]), amount_of(row["before_center"]), amount_of(row["before_margin"]), amount_of(row["before_tax"])};
+    one.added = {amount_of(row["gross_micros"]), amount_of(row["center_share_micros"]), amount_of(row["margin_micros"]), amount_of(row["tax_micros"])};
+    one.cumulative = {one.previous.gross + one.added.gross, one.previous.center + one.added.center, one.previous.margin + one.added.margin,
+                      one.previous.tax + one.added.tax};
+    out.accrued = {out.accrued.gross + one.added.gross, out.accrued.center + one.added.center, out.accrued.margin + one.added.margin,
+                   out.accrued.tax + one.added.tax};
+    out.accruals.push_back(std::move(one));
+  }
+  return {};
+}
+
+// The reservations that the lines name.
+Status read_carriers(pqxx::transaction_base& work, Statement& out) {
+  std::set<ReservationId> named;
+  for (const Line& line : out.lines)
+    if (!line.reservation.is_nil()) named.insert(line.reservation);
+  for (const ReservationId id : named) {
+    const auto rows = work.exec_params("SELECT body FROM market.reservations WHERE id = $1", to_hyphenated(id.uuid));
+    if (rows.empty()) return fail(ErrorCode::integrity, fmt::format("{} is not projected.", to_text(id)));
+    TRY(const Reservation of, decoded<Reservation>(rows[0][0]));
+    out.reservations.push_back({of.id, of.center, of.account, of.pool, of.what, of.quantity, of.from, of.until});
+  }
+  return {};
+}
+
 Status read_movements(pqxx::transaction_base& work, PeriodId period, Statement& out) {
   for (const auto& row : work.exec_params(kAdjustments, to_hyphenated(period.uuid))) {
     TRY(Adjustment one, adjustment_of(row));
@@ -250,6 +297,8 @@ struct StatementSource::Impl {
       out.lines.push_back(std::move(line));
     }
     CHECK_OK(read_movements(work, period.id, out));
+    CHECK_OK(read_accruals(work, period.id, out));
+    CHECK_OK(read_carriers(work, out));
     return out;
   }
 
@@ -303,7 +352,8 @@ Result<Statement> StatementSource::gather(const Period& period, const Center& ce
     out.totals.tax += line.added.tax;
   }
   const Parts journaled{period.gross, period.center_share, period.margin, period.tax};
-  if (out.totals != journaled || out.lines.size() != period.captures || out.adjusted != period.adjusted ||
+  const Parts accrued{period.accrued.gross, period.accrued.center_share, period.accrued.margin, period.accrued.tax};
+  if (out.accrued != accrued || out.accruals.size() != period.accruals || out.totals != journaled || out.lines.size() != period.captures || out.adjusted != period.adjusted ||
       out.adjustments.size() != period.adjustments || out.payout != period.paid_out)
     return fail(ErrorCode::integrity, fmt::format("The lines of period {} of {} don't add up to its sums.", period.number, center.name));
   out.opening = period.opening;
