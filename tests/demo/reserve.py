@@ -37,9 +37,9 @@ def run(story, people, center, directory):
                    stdin="#!/bin/bash\necho on our own node\n")
     story.say(job["decision"]["why"])
     job_id = job["id"]
-    process.wait_until(lambda: rita.ask("job", job_id)["state"] in ("ended", "failed", "cancelled"), 60, "the reserved job's end",
+    process.wait_until(lambda: rita.ask("job", "show", job_id)["state"] in ("ended", "failed", "cancelled"), 60, "the reserved job's end",
                        interval_s=0.3)
-    job = rita.ask("job", job_id)
+    job = rita.ask("job", "show", job_id)
     ended = rita.ask("reservation", "end", bought["id"])
     story.say(f"ended early: {ended['earned']['amount']} CNY are earned, {ended['returned']['amount']} CNY went back")
     return Reserved(bought, job, ended)
