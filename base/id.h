@@ -83,6 +83,7 @@ BOURSE_ID(InvoiceId, "inv");
 BOURSE_ID(LotId, "lot");
 BOURSE_ID(VoucherBatchId, "vou");
 BOURSE_ID(ReservationId, "rsv");
+BOURSE_ID(ProductId, "prd");
 
 }  // namespace bourse
 

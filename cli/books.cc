@@ -82,10 +82,10 @@ Result<documents::Receipt> receipt_of(const json& r, const std::string& market) 
   documents::Receipt out{.market = market, .job = field(r, "job"), .name = field(r, "name"), .account = field(r, "account"), .center = field(r, "center_name"),
                          .state = field(r, "state"), .started = instant_at(r, "started_at"), .ended = instant_at(r, "ended_at"),
                          .unit = parse_unit(field(charged, "currency")).value_or(kCny), .held = money_at(r, "held"), .charged = money_at(r, "charged"),
-                         .released = money_at(r, "released")};
+                         .released = money_at(r, "released"), .worth = money(r, "worth")};
   for (const json& l : r.value("lines", json::array()))
     out.lines.push_back({.attempt = field(l, "attempt"), .meter = field(l, "meter"), .row = field(l, "row"),
-                         .price = field(l, "price") + " / " + field(l, "per_ticks"), .quantity = number(l, "quantity"), .amount = money_at(l, "amount")});
+                         .price = l.value("included", false) ? "included" : field(l, "price") + " / " + field(l, "per_ticks"), .quantity = number(l, "quantity"), .amount = money_at(l, "amount")});
   for (const json& e : r.value("evidence", json::array()))
     out.evidence.push_back({"report_sha256", field(e, "usage_record"), field(e, "report_sha256")});
   return out;

@@ -63,6 +63,7 @@ int main(int argc, char** argv) {
   cli::add_report_commands(app, context);
   cli::add_voucher_commands(app, context);
   cli::add_reservation_commands(app, context);
+  cli::add_package_commands(app, context);
   cli::add_up_commands(app);
 
   constexpr int kBadUsage = 2;

@@ -21,7 +21,7 @@ constexpr int kPollMs = 1000;
 struct JobArguments {
   std::string script, name, account, quote, key;
   std::int64_t cores = 1, gpus = 0, nodes = 1;
-  std::string memory = "1GiB", time = "1h", hold_window, expected, gpu_model, arch, objective = "cheapest", budget, deadline, center, qos, project;
+  std::string memory = "1GiB", time = "1h", hold_window, expected, gpu_model, arch, objective = "cheapest", budget, deadline, center, qos, project, pay_with;
   bool wait = false;
 };
 
@@ -40,6 +40,7 @@ void add_spec_options(CLI::App& command, JobArguments& a) {
   command.add_option("--expected", a.expected, "How long you think it runs on a reference machine; improves the prediction");
   command.add_option("--objective", a.objective, "What the choice is for")->check(CLI::IsMember({"cheapest", "fastest", "best_value"}))->capture_default_str();
   command.add_option("--budget", a.budget, "The hold may not exceed this amount");
+  command.add_option("--pay-with", a.pay_with, "DU: with your packages of 度 (bourse package list); the budget is in 度 then")->check(CLI::IsMember({"DU"}));
   command.add_option("--deadline", a.deadline, "The predicted end may not be later (RFC 3339)");
   command.add_option("--center", a.center, "Only this center");
   command.add_option("--qos", a.qos, "Quality of service at the center");
@@ -66,7 +67,7 @@ json spec_of(Context& context, const JobArguments& a) {
   if (!a.budget.empty()) spec["budget"] = to_text(context.must("--budget", positive_amount(a.budget)));
   if (!a.deadline.empty()) spec["deadline"] = to_text(context.must("--deadline", parse_instant(a.deadline)));
   const std::pair<const char*, const std::string*> texts[] = {
-      {"gpu_model", &a.gpu_model}, {"arch", &a.arch}, {"center", &a.center}, {"qos", &a.qos}, {"project", &a.project}};
+      {"gpu_model", &a.gpu_model}, {"arch", &a.arch}, {"center", &a.center}, {"qos", &a.qos}, {"project", &a.project}, {"pay_with", &a.pay_with}};
   for (const auto& [name, value] : texts)
     if (!value->empty()) spec[name] = *value;
   const std::string script = read_input(a.script, kLargestScript);

@@ -1,4 +1,4 @@
-// Credit lots: gifts, vouchers, and what an account has of them.
+// Credit lots: gifts, vouchers, and what an account has of them and of packages.
 #include "base/unit.h"
 #include "cli/client/quantities.h"
 #include "cli/client/table.h"
@@ -25,11 +25,11 @@ json money_body(Context& context, const LotArguments& a) {
 std::string instant_of(std::string text) { return text.size() == std::string_view("2027-01-01").size() ? text + "T00:00:00Z" : text; }
 
 std::string show_lots(const json& reply) {
-  Table table({"lot", "kind", "amount", "left", "currency", "expires", "why"});
+  Table table({"lot", "kind", "amount", "left", "currency", "price", "deferred", "expires", "why"});
   for (const json& lot : reply.value("lots", json::array())) {
     const json amount = lot.value("money", json::object()), left = lot.value("left", json::object());
     table.add({field(lot, "id"), field(lot, "kind"), field(amount, "amount"), field(left, "amount"), field(amount, "currency"),
-               field(lot, "expires_at"), field(lot, "reason")});
+               money(lot, "price"), money(lot, "deferred"), field(lot, "expires_at"), field(lot, "reason")});
   }
   return table.text();
 }
@@ -91,7 +91,7 @@ void add_lot_account_commands(CLI::App& account, Context& context) {
                     return show_lots({{"lots", json::array({lot})}});
                   });
   });
-  CLI::App* lots = account.add_subcommand("lots", "Credit that expires, in the order in which it will be spent");
+  CLI::App* lots = account.add_subcommand("lots", "Credit and packages that expire, in the order in which they will be spent");
   lots->add_option("account", a->account, "The billing account (acc_…)")->required();
   lots->callback([&context, a] {
     context.print(context.must(context.client().get("/api/v1/accounts/" + url_encoded(a->account) + "/lots")), show_lots);

@@ -71,6 +71,24 @@ std::string show_me(const json& me) {
                   {"accounts", joined(me.value("accounts", json::array()))}});
 }
 
+// Of a wallet's running jobs whose holds are renewed; `in`: the wallet, or its packages.
+std::string show_forecast(const json& w, const std::string& unit, const char* in = nullptr) {
+  const json forecast = (in == nullptr ? w : w.value(in, json::object())).value("forecast", json::object());
+  if (forecast.empty()) return "";
+  const std::string until = instant(forecast, "runs_out_at");
+  return field(w, "account") + ": " + field(forecast, "jobs") + " running jobs are held for a part at a time and cost " + field(forecast, "an_hour") + " " +
+         unit + " an hour; the money lasts " + (until.empty() ? "for more than a year" : "until " + until + " UTC") + ".\n";
+}
+
+std::string show_packages(const json& w) {
+  const json du = w.value("du", json::object());
+  if (du.empty()) return "";
+  const std::string expiry = field(du, "next_expiry");
+  return field(w, "account") + ": " + field(du, "available") + " DU of packages available, " + field(du, "held") + " held; " + field(du, "deferred") + " " +
+         field(w, "currency") + " of their price not used yet" +
+         (expiry.empty() ? "" : "; " + field(du, "expiring") + " DU expire on " + expiry.substr(0, 10)) + ".\n" + show_forecast(w, "DU", "du");
+}
+
 }  // namespace
 
 void add_people_commands(CLI::App& app, Context& context) {
@@ -96,11 +114,7 @@ void add_people_commands(CLI::App& app, Context& context) {
                    field(w, "currency"), field(w, "claim_code")});
       std::string text = table.text();
       for (const json& w : reply.value("wallets", json::array())) {
-        const json forecast = w.value("forecast", json::object());
-        if (forecast.empty()) continue;
-        const std::string until = instant(forecast, "runs_out_at");
-        text += field(w, "account") + ": " + field(forecast, "jobs") + " running jobs are held for a part at a time and cost " + field(forecast, "an_hour") +
-                " " + field(w, "currency") + " an hour; the money lasts " + (until.empty() ? "for more than a year" : "until " + until + " UTC") + ".\n";
+        text += show_forecast(w, field(w, "currency")) + show_packages(w);
       }
       return text;
     });

@@ -60,6 +60,7 @@ void add_account_rule_commands(CLI::App& account, Context& context);  // below `
 void add_lot_account_commands(CLI::App& account, Context& context);   // grant and lots, below `account`
 void add_voucher_commands(CLI::App& app, Context& context);    // voucher
 void add_reservation_commands(CLI::App& app, Context& context);  // reservation
+void add_package_commands(CLI::App& app, Context& context);    // package
 void add_finance_commands(CLI::App& app, Context& context);   // account, settle, statement, ledger
 void add_settlement_commands(CLI::App& app, Context& context);  // proposal, payee, payout, refund, dispute
 void add_verify_command(CLI::App& app, Context& context);     // verify FILE, offline

@@ -1,6 +1,8 @@
 #include "cli/job_view.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "cli/client/quantities.h"
 #include "cli/client/table.h"
@@ -43,19 +45,28 @@ std::string prices(const json& rows) {
   for (const json& row : rows) {
     const bool included = field(row, "price").find_first_not_of("0.") == std::string::npos;
     if (included) continue;
-    out += (out.empty() ? "" : ", ") + field(row, "price") + " a " + field(row, "per") + hours_of(row);
+    const std::string unit = field(row, "unit") == "DU" ? " DU" : "";
+    const std::string factor = field(row.value("factor", json::object()), "value");
+    out += (out.empty() ? "" : ", ") + field(row, "price") + (factor.empty() ? "" : " × " + factor) + unit + " a " + field(row, "per") + hours_of(row);
   }
   return out.empty() ? "free" : out;
 }
 
+// With what it comes to in money, where packages of 度 pay.
 std::string plan_table(const json& decision) {
-  Table table({"#", "where", "cores", "cards", "memory", "wait", "duration", "total", "at most", "currency"});
+  const bool worth = std::ranges::any_of(list(decision, "plans"), [](const json& plan) { return plan.contains("worth"); });
+  std::vector<std::string> head{"#", "where", "cores", "cards", "memory", "wait", "duration", "total", "at most", "currency"};
+  if (worth) head.emplace_back("worth");
+  Table table(head);
   int rank = 0;
-  for (const json& plan : list(decision, "plans"))
-    table.add({std::to_string(++rank), place(plan), field(plan, "cores"), field(plan, "gpus"), show_memory(number(plan, "mem_mib")),
+  for (const json& plan : list(decision, "plans")) {
+    std::vector<std::string> row{std::to_string(++rank), place(plan), field(plan, "cores"), field(plan, "gpus"), show_memory(number(plan, "mem_mib")),
                show_duration(number(plan, "wait_ms")), show_duration(number(plan, "duration_ms")),
                field(plan.value("total", json::object()), "amount"), field(plan.value("cap", json::object()), "amount"),
-               field(plan.value("cap", json::object()), "currency")});
+               field(plan.value("cap", json::object()), "currency")};
+    if (worth) row.push_back(money(plan, "worth"));
+    table.add(std::move(row));
+  }
   return table.empty() ? "" : table.text();
 }
 
@@ -135,7 +146,8 @@ std::string show_job(const json& job) {
                   {"covered by", field(job, "reservation")},
                   {"held", money(job, "held")},
                   {"paid for", cover(job)},
-                  {"charged", money(job, "charged")}}) +
+                  {"charged", money(job, "charged")},
+                  {"worth", money(job, "worth")}}) +
          explanation(job);
 }
 
@@ -147,11 +159,15 @@ std::string show_receipt(const json& receipt) {
                              {"covered by", field(receipt, "reservation")},
                              {"held", money(receipt, "held")},
                              {"charged", money(receipt, "charged")},
+                             {"worth", money(receipt, "worth")},
                              {"released", money(receipt, "released")}});
   Table table({"meter", "quantity", "price", "per ticks", "amount", "price row"});
   for (const json& line : list(receipt, "lines"))
-    table.add({field(line, "meter"), field(line, "quantity"), field(line, "price"), field(line, "per_ticks"), money(line, "amount"), field(line, "row")});
-  return out + (table.empty() ? "" : "\n" + table.text());
+    table.add({field(line, "meter"), field(line, "quantity"), line.value("included", false) ? "included" : field(line, "price"), field(line, "per_ticks"), money(line, "amount"), field(line, "row")});
+  Table paid({"paid by", "kind", "amount", "worth", "expires"});
+  for (const json& lot : list(receipt, "lots"))
+    paid.add({field(lot, "lot"), field(lot, "kind"), money(lot, "money"), money(lot, "worth"), instant(lot, "expires_at")});
+  return out + (table.empty() ? "" : "\n" + table.text()) + (paid.empty() ? "" : "\n" + paid.text());
 }
 
 std::string show_trace(const json& reply) {

@@ -21,7 +21,9 @@ Status check_book(const AccountBook& book) {
 }
 
 bool is_reserved(const BookEntry& entry) { return entry.code == "reservation" || entry.code == "reservation_returned"; }
-bool is_charge(const BookEntry& entry) { return entry.code == "charge" || entry.code == "correction" || is_reserved(entry); }
+// Buying a package is a charge; using it takes nothing out of the wallet.
+bool is_purchase(const BookEntry& entry) { return entry.code == "package_sold"; }
+bool is_charge(const BookEntry& entry) { return entry.code == "charge" || entry.code == "correction" || is_reserved(entry) || is_purchase(entry); }
 Amount taken(const BookEntry& entry) { return Amount{} - entry.moved; }
 
 }  // namespace
@@ -75,9 +77,9 @@ Result<Journal> journal_of(const AccountBook& book) {
   for (const BookEntry& entry : book.entries) {
     std::size_t other = 2;
     if (is_charge(entry)) {
-      const auto [it, fresh] = expenses.try_emplace({entry.center, entry.project}, out.accounts.size());
+      const auto [it, fresh] = expenses.try_emplace({is_purchase(entry) ? "Packages" : entry.center, entry.project}, out.accounts.size());
       if (fresh) {
-        JournalAccount account{AccountType::expenses, {"Compute", unit, clean(entry.center).empty() ? "Other" : clean(entry.center)}, "", {}};
+        JournalAccount account{AccountType::expenses, {"Compute", unit, is_purchase(entry) ? "Packages" : clean(entry.center).empty() ? "Other" : clean(entry.center)}, "", {}};
         if (!clean(entry.project).empty()) account.path.push_back(clean(entry.project));
         out.accounts.push_back(std::move(account));
       }
@@ -110,6 +112,13 @@ Result<FocusDataset> focus_of(const AccountBook& book) {
       charge.resource_id = entry.reference, charge.resource_type = "Reservation";
       charge.sku_id = charge.sku_price_id = "reserved:" + clean(entry.center);
       charge.pricing_unit = "Reservations", charge.consumed_unit.clear();
+    }
+    if (is_purchase(entry)) {
+      charge.category = ChargeCategory::purchase;
+      charge.description = "Package of compute units " + entry.reference;
+      charge.resource_id = entry.reference, charge.resource_type = "Package", charge.service_name = "Prepaid compute units";
+      charge.sku_id = charge.sku_price_id = "package";
+      charge.pricing_unit = charge.consumed_unit = "Packages";
     }
     if (correction) {
       charge.pricing_quantity = std::nullopt;

@@ -17,6 +17,7 @@ std::string usage_of(const BillLine& line, Language l) {
 
 std::string kind_of(const std::string& kind, Language l) {
   if (kind == "on_demand") return std::string(say(l, "on demand", "按需"));
+  if (kind == "package") return std::string(say(l, "packages of 度", "度套餐"));
   if (kind == "reserved") return std::string(say(l, "reserved", "预留"));
   if (kind == "top_up") return std::string(say(l, "top-up", "充值"));
   if (kind == "correction") return std::string(say(l, "correction", "更正"));
@@ -115,7 +116,8 @@ Result<Document> document_of(const Receipt& receipt, Language l) {
                            {"center", text("Center", "算力中心"), receipt.center, {}}},
                .facts = {{"job", text("Job", "作业"), receipt.job, true},
                          {"name", text("Name", "名称"), receipt.name},
-                         {"state", text("State", "状态"), receipt.state}},
+                         {"state", text("State", "状态"), receipt.state},
+                         {"worth", text("Of packages bought for", "折合套餐金额"), receipt.worth}},
                .summary = {{"held", text("Held", "冻结"), money(receipt.held)},
                            {"released", text("− released", "－ 释放"), money(receipt.released)},
                            {"charged", text("Charged, tax included", "实收（含税）"), money(receipt.charged)}},

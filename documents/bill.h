@@ -11,7 +11,7 @@ namespace bourse::documents {
 
 // Charges of one kind, project, user and center, tax included.
 struct BillLine {
-  std::string kind;                   // "on_demand", "reserved", …
+  std::string kind;                   // "on_demand", "package", …
   std::string project, user, center;  // names; may be empty
   std::string used_in;                // "2026-09": usage of an earlier month, told too late for its bill; empty = of this month
   std::uint64_t jobs = 0;
@@ -56,6 +56,7 @@ struct Receipt {
   Instant started, ended;
   Unit unit = kCny;
   Amount held, charged, released;
+  std::string worth;                       // "3.33 CNY": what the packages that paid in 度 had cost; empty where money paid
   std::vector<ReceiptLine> lines;
   std::vector<Evidence> evidence;
 };

@@ -233,11 +233,12 @@ PriceRow PriceBook::locked(const PriceRow& row, const Scope& what, Instant at) c
   return copy;
 }
 
-Result<std::vector<PriceRow>> PriceBook::lock(const Scope& what, const Allocation& allocation, Instant at) const {
+Result<std::vector<PriceRow>> PriceBook::lock(const Scope& what, const Allocation& allocation, Instant at, std::optional<Unit> unit) const {
+  const auto other = [&](const PriceRow& row) { return unit && row.unit != *unit; };
   const std::array<std::int64_t, kMeterCount> held = {allocation.cores, allocation.gpus, allocation.nodes,
                                                       allocation.mem_mib};
   std::vector<PriceRow> rows;
-  whole_jobs_.each(what, at, [&](const PriceRow& row, unsigned) { return rows.push_back(locked(row, what, at)), true; });
+  whole_jobs_.each(what, at, [&](const PriceRow& row, unsigned) { return !other(row) && (rows.push_back(locked(row, what, at)), true); });
   if (!rows.empty()) return rows;
   std::array<std::vector<const PriceRow*>, kMeterCount> of;
   std::uint32_t included = 0;
@@ -245,6 +246,7 @@ Result<std::vector<PriceRow>> PriceBook::lock(const Scope& what, const Allocatio
     const auto m = static_cast<std::size_t>(meter);
     if (held[m] <= 0) continue;
     shelves_[m].each(what, at, [&](const PriceRow& row, unsigned) {
+      if (other(row)) return false;
       of[m].push_back(&row);
       included |= row.factor.includes;
       return row.windows.empty();

@@ -129,7 +129,9 @@ class PriceBook {
   // week, the first that holds being the one that counts, to the first without windows. Meters that a 度 factor among them
   // includes have no rows. Where a row with a scow strategy holds, that row alone, whatever its meter.
   // Errors: no_price, naming the meter that has none, or one that is priced in another unit than the rest.
-  Result<std::vector<PriceRow>> lock(const Scope& what, const Allocation& allocation, Instant at) const;
+  // With `unit`, rows of others are not seen.
+  Result<std::vector<PriceRow>> lock(const Scope& what, const Allocation& allocation, Instant at,
+                                     std::optional<Unit> unit = std::nullopt) const;
 
   const std::unordered_map<PriceRowId, PriceRow>& rows() const { return rows_; }
   const std::unordered_map<PriceRowId, Discount>& discounts() const { return discounts_; }

@@ -113,8 +113,15 @@ struct PublishReservedPrices {
   static constexpr void fields(auto& self, auto&& visit) { visit(self.prices); }
 };
 
+// Puts 度 on sale. A product never changes; the same one again changes nothing.
+struct PublishProducts {
+  std::vector<Product> products;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.products); }
+};
+
 using Act = std::variant<FundAccount, SetContract, PublishPrices, SetPayee, OrderPayout, Refund, ResolveDispute,
-                         SetCreditLimit, GrantLot, IssueVouchers, PublishReservedPrices>;
+                         SetCreditLimit, GrantLot, IssueVouchers, PublishReservedPrices, PublishProducts>;
 std::string_view name(const Act& act);  // "fund_account"
 
 // An act that waits for its second person.

@@ -54,6 +54,7 @@ struct Applier {
   void operator()(const ReservationAccrued& event) const;
   void operator()(const ReservationEnded& event) const;
   void operator()(const RenewalSet& event) const;
+  void operator()(const ProductsPublished& event) const;
 
   void operator()(const QuoteIssued& event) const;
   void operator()(const QuoteDropped& event) const;
@@ -77,7 +78,13 @@ struct Applier {
   // Changes what is left of it.
   Lot& fill(LotId id, Amount change) const;
   Reservation& reservation(ReservationId id) const;
+  // Takes from what is left of it, or gives back.
+  Lot& draw(const LotPart& part) const;
+  void refill(const LotPart& part) const;
+  void check(const Lot& lot) const;
   Job& job(JobId id) const;
+  // Is its hold in the account's money? Else in 度.
+  bool in_money(const Job& job) const;
   void pay(Attempt& attempt, const LotPart& part) const;
   Attempt& newest_attempt(Job& job, AttemptId id) const;
 };

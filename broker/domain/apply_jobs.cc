@@ -13,6 +13,10 @@ Job& Applier::job(JobId id) const {
   return *it->second;
 }
 
+bool Applier::in_money(const Job& job) const {
+  return market.unit_of(job) == account(job.account).unit;
+}
+
 Attempt& Applier::newest_attempt(Job& job, AttemptId id) const {
   BOURSE_ASSERT(!job.attempts.empty() && job.attempt().id == id);
   return job.attempt();
@@ -48,7 +52,9 @@ void Applier::operator()(const JobSubmitted& event) const {
   const bool fresh = market.jobs_.try_emplace(event.job, std::move(fresh_job)).second;
   BOURSE_ASSERT(fresh);
   ++market.live_jobs_;
-  spending(event.account, event.user).held += market.ledger_.hold(event.hold)->amount;
+  Job& of = job(event.job);
+  of.worth = event.worth;
+  spending(event.account, event.user).held += in_money(of) ? market.ledger_.hold(event.hold)->amount : of.worth;
 }
 
 void Applier::operator()(const AttemptOrdered& event) const {
@@ -142,14 +148,21 @@ void Applier::operator()(const UsageCaptured& event) const {
   attempt.usage = event.reported;
   attempt.usage_revision = event.revision;
   attempt.usage_final = event.final;
-  attempt.charged += event.gross;
+  attempt.charged = event.unit == Unit{} ? attempt.charged + event.gross : event.rated;
+  attempt.money += event.gross;
   attempt.windowed = event.windowed;
   attempt.ran = running_time(of.plan().allocation, event.charged);
   attempt.measured_at = std::max(attempt.measured_at, event.end);
   for (const LotPart& part : event.lots) pay(attempt, part);
   close_if_done(attempt);
   const auto [day, month] = market.calendar(account(of.account), event.at);
-  spending(of.account, of.user).spend(event.gross, day, month);
+  MemberSpending& by = spending(of.account, of.user);
+  if (!in_money(of)) {  // its packages may cost more than was reckoned, or less
+    const Amount held = std::min(of.worth, event.gross);
+    of.worth -= held;
+    by.held += event.gross - held;
+  }
+  by.spend(event.gross, day, month);
   Period& booked = period(event.period);
   BOURSE_ASSERT(booked.state == PeriodState::open);
   ++booked.captures;
@@ -164,6 +177,8 @@ void Applier::operator()(const UsageCaptured& event) const {
 void Applier::operator()(const HoldRenewed& event) const {
   Job& of = job(event.job);
   of.covered = event.covered;
+  of.worth += event.worth;
+  spending(of.account, of.user).held += event.worth;
   of.shortage.reset();
   market.index(of);
 }

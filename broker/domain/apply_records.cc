@@ -70,15 +70,18 @@ void Applier::operator()(const MemberLimitsSet& event) const {
 void Applier::operator()(const ledger::HoldExtended& event) const {
   market.ledger_.apply(event);
   const ledger::Hold* hold = market.ledger_.hold(event.hold);
-  if (const Job* job = market.job(JobId{hold->reference}); job != nullptr && job->hold == event.hold)
+  if (const Job* job = market.job(JobId{hold->reference}); job != nullptr && job->hold == event.hold && in_money(*job))
     spending(job->account, job->user).held += event.extra;
 }
 
 // What is released no longer counts against its job's user.
 void Applier::operator()(const ledger::HoldEnded& event) const {
   const ledger::Hold* hold = market.ledger_.hold(event.hold);
-  if (const Job* job = hold == nullptr ? nullptr : market.job(JobId{hold->reference}); job != nullptr && job->hold == event.hold)
-    spending(job->account, job->user).held -= event.released;
+  if (const Job* known = hold == nullptr ? nullptr : market.job(JobId{hold->reference}); known != nullptr && known->hold == event.hold) {
+    Job& of = job(known->id);
+    spending(of.account, of.user).held -= in_money(of) ? event.released : of.worth;
+    of.worth = {};
+  }
   market.ledger_.apply(event);
 }
 

@@ -79,7 +79,7 @@ void Applier::operator()(const ChargeAdjusted& event) const {
   if (event.kind == AdjustmentKind::dispute_opened) of.disputed += event.amount;
   if (event.kind == AdjustmentKind::dispute_resolved) of.disputed -= event.amount;
   of.given_back += event.parts.user;
-  for (const LotPart& part : event.lots) fill(part.lot, part.amount);
+  for (const LotPart& part : event.lots) refill(part);
 }
 
 void Applier::operator()(const DisputeOpened& event) const {

@@ -233,6 +233,13 @@ struct SetRenewal {
   UserId user;
   bool renew = false;
 };
+// Pays for a product out of the account's own money; its 度 become a lot.
+struct BuyPackage {
+  LotId lot;
+  BillingAccountId account;
+  UserId user;  // a member of it; nil = the platform's finance
+  ProductId product;
+};
 
 using CommandBody = std::variant<OpenBillingAccount, AddMember, FundAccount, PostTransfers, EnrolCenter,
                                  ChangeCenterState, SetContract, PublishPrices, ObservePools, IssueQuote, SubmitJob,
@@ -240,7 +247,8 @@ using CommandBody = std::variant<OpenBillingAccount, AddMember, FundAccount, Pos
                                  OrderPayout, SettlePayout, Refund, OpenDispute, ResolveDispute, SetCreditLimit,
                                  SetAccountPolicy, SetMemberLimits, ExportPayouts, RequestInvoice, MoveInvoice,
                                  GrantLot, IssueVouchers, RedeemVoucher,
-                                 PublishReservedPrices, BuyReservation, EndReservation, SetRenewal>;
+                                 PublishReservedPrices, BuyReservation, EndReservation, SetRenewal,
+                                 PublishProducts, BuyPackage>;
 
 struct Command {
   // The caller's idempotency key, already scoped by principal ("usr_…/key"); empty for commands that need none

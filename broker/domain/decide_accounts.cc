@@ -35,6 +35,7 @@ Result<CommandResult> Decider::on(const OpenBillingAccount& command) {
     return fail(ErrorCode::invalid_argument, "account, tenant and owner must be given");
   if (!is_label(command.name)) return fail(ErrorCode::invalid_argument, "name must be 1 to 128 printable bytes");
   CHECK_OK(parse_unit(command.unit.text()));
+  if (command.unit == kDu) return fail(ErrorCode::invalid_argument, "an account is kept in money; 度 are bought in packages");
   if (const BillingAccount* known = market_.account(command.account)) {
     const bool same = known->tenant == command.tenant && known->name == command.name && known->unit == command.unit &&
                       known->members.front() == command.owner;

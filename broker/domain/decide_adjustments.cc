@@ -44,8 +44,8 @@ Status Decider::check_charge(const Charge& charge) const {
   const auto attempt = std::ranges::find(job->attempts, charge.attempt, &Attempt::id);
   if (attempt == job->attempts.end() || attempt->center != charge.center || job->account != charge.account)
     return fail(ErrorCode::not_found, "attempt " + to_text(charge.attempt));
-  if (attempt->charged != charge.gross)
-    return fail(ErrorCode::failed_precondition, "The attempt was charged " + to_text(attempt->charged) + ".");
+  if (attempt->money != charge.gross)
+    return fail(ErrorCode::failed_precondition, "The attempt was charged " + to_text(attempt->money) + ".");
   if (attempt->lots != charge.lots) return fail(ErrorCode::failed_precondition, "Other lots paid for the attempt.");
   return {};
 }
@@ -64,6 +64,8 @@ void Decider::adjust(ChargeAdjusted adjusted, Unit unit) {
     Amount change;
   };
   const Uuid center = adjusted.charge.center.uuid;
+  const BillingAccount& account = *market_.account(adjusted.charge.account);
+  const bool packages = by_packages(adjusted.charge);  // their money is deferred again, and their 度 are given back
   const AdjustmentParts& p = adjusted.parts;
   const LedgerAccountId payable = platform_account(center_payable, unit, center);
   const LedgerAccountId escrowed = platform_account(dispute_escrow, unit, center);
@@ -71,7 +73,7 @@ void Decider::adjust(ChargeAdjusted adjusted, Unit unit) {
                                 {payable, p.center_share},
                                 {platform_account(platform_revenue, unit), p.margin},
                                 {platform_account(tax_payable, unit), p.tax},
-                                {market_.account(adjusted.charge.account)->wallet, p.user}}};
+                                {packages ? platform_account(deferred_revenue, unit) : account.wallet, p.user}}};
   std::array<Leg, 5> legs{};
   std::size_t count = 0;
   for (Side& from : sides) {
@@ -87,14 +89,16 @@ void Decider::adjust(ChargeAdjusted adjusted, Unit unit) {
     }
   }
   for (const Side& side : sides) BOURSE_ASSERT(side.change.is_zero());
-  post_all(adjusted.adjustment.uuid, adjusted.charge.job.uuid, {legs[0], legs[1], legs[2], legs[3], legs[4]});
+  const Amount before = market_.adjusted(adjusted.charge.attempt).given_back;
+  adjusted.lots = packages ? unwound_packages(adjusted.charge.lots, before, p.user)
+                           : unwound(adjusted.charge.lots, adjusted.charge.gross, before, p.user);
+  Leg du;
+  if (packages) du = {platform_account(deferred_revenue, kDu), Market::wallet_of(account, kDu), sum_of(adjusted.lots), reversal};
+  post_all(adjusted.adjustment.uuid, adjusted.charge.job.uuid, {legs[0], legs[1], legs[2], legs[3], legs[4], du});
   adjusted.period = market_.center(adjusted.charge.center)->open_period;
   adjusted.at = now_;
-  adjusted.lots = unwound(adjusted.charge.lots, adjusted.charge.gross, market_.adjusted(adjusted.charge.attempt).given_back,
-                          adjusted.parts.user);
-  const BillingAccountId account = adjusted.charge.account;
   emit(std::move(adjusted));
-  expire_lots(account);
+  expire_lots(account, packages ? kDu : unit);
 }
 
 Status Decider::check(const Refund& act) const {

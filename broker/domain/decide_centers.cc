@@ -74,7 +74,6 @@ Status check_sellable(const pricing::PriceRow& row) {
   const bool one_price = row.tiers.steps.empty() && row.free.ticks == 0 && row.minimum.is_zero() && row.factor.table.empty();
   if (!row.windows.empty() && !one_price) return unsold("with weekly windows the market sells at one price, without tiers, free quantity or minimum");
   if (pricing::by_month(row)) return unsold("the market doesn't count tiers or free quantities by the month");
-  if (!row.factor.table.empty()) return unsold("the market doesn't sell by 度: centers are owed money");
   if (!pricing::grows_with_use(row))
     return unsold(row.strategy == pricing::Strategy::per_meter
                       ? "with these volume tiers more use would cost less, and what was captured can't go back"

@@ -13,15 +13,17 @@ constexpr std::size_t kMostExpired = 1'000;  // lots and batches a Tick; the res
 
 }  // namespace
 
-Status Decider::check_room(const BillingAccount& account, LotId lot, Amount amount) const {
+Status Decider::check_room(const BillingAccount& account, Unit unit, LotId lot, Amount amount) const {
   if (lot.is_nil() || market_.lot(lot) != nullptr) return fail(ErrorCode::invalid_argument, "the lot's id must be new");
-  const auto of = market_.lots_of_.find(account.id);
+  const LedgerAccountId wallet = Market::wallet_of(account, unit);
+  const auto of = market_.lots_of_.find(wallet);
   if (of != market_.lots_of_.end() && of->second.size() >= kMaxLots)
     return fail(ErrorCode::too_large, "The account has 1,000 lots with money in them already.");
-  if (!market_.ledger_.account(account.wallet)->has_credit_room(amount)) return fail(ErrorCode::amount_overflow);
-  const ledger::Account* grants =
-      market_.ledger_.account(Market::platform_account(ledger::AccountCode::grants, account.unit));
-  if (grants != nullptr && !grants->has_debit_room(amount)) return fail(ErrorCode::amount_overflow);
+  const ledger::Account* to = market_.ledger_.account(wallet);
+  if (to != nullptr && !to->has_credit_room(amount)) return fail(ErrorCode::amount_overflow);
+  const auto code = unit == kDu ? ledger::AccountCode::deferred_revenue : ledger::AccountCode::grants;
+  const ledger::Account* from = market_.ledger_.account(Market::platform_account(code, unit));
+  if (from != nullptr && !from->has_debit_room(amount)) return fail(ErrorCode::amount_overflow);
   return {};
 }
 
@@ -35,6 +37,7 @@ void Decider::issue(Lot lot) {
                               .code = ledger::TransferCode::grant,
                               .reference = lot.id.uuid});
   BOURSE_ASSERT(posted.has_value());
+  lot.unit = account.unit;
   lot.left = lot.amount;
   lot.issued_at = now_;
   emit(LotIssued{std::move(lot)});
@@ -46,7 +49,7 @@ Status Decider::check(const GrantLot& act) const {
   if (!act.amount.is_positive()) return fail(ErrorCode::amount_not_positive);
   if (act.expires_at <= now_) return fail(ErrorCode::invalid_argument, "it must expire in the future");
   if (act.reason.empty()) return fail(ErrorCode::invalid_argument, "a grant needs a reason");
-  return check_room(*account, act.lot, act.amount);
+  return check_room(*account, account->unit, act.lot, act.amount);
 }
 
 Result<CommandResult> Decider::on(const GrantLot& act) {
@@ -103,7 +106,7 @@ Result<CommandResult> Decider::on(const RedeemVoucher& command) {
   if (batch->unit != account->unit)
     return fail(ErrorCode::unit_mismatch, "The voucher is in " + std::string(batch->unit.text()) + ", the account in " +
                                               std::string(account->unit.text()) + ".");
-  CHECK_OK(check_room(*account, command.lot, batch->amount));
+  CHECK_OK(check_room(*account, account->unit, command.lot, batch->amount));
   issue({.id = command.lot,
          .account = account->id,
          .kind = LotKind::voucher,
@@ -115,35 +118,46 @@ Result<CommandResult> Decider::on(const RedeemVoucher& command) {
   return made(command.lot.uuid);
 }
 
-void Decider::expire_lots(BillingAccountId id) {
-  const BillingAccount& account = *market_.account(id);
-  for (const Lot* lot : market_.lots(id)) {
+void Decider::expire_lots(const BillingAccount& account, Unit unit) {
+  const LedgerAccountId wallet = Market::wallet_of(account, unit);
+  for (const Lot* lot : market_.lots(account, unit)) {
     if (lot->expires_at > now_) return;
-    const Amount free = std::min(lot->left, market_.ledger_.account(account.wallet)->available());
-    if (!free.is_positive()) return;
-    const Status posted =
-        post({.id = derive_transfer(lot->id.uuid, lot->taken_back + 1),
-              .debit = account.wallet,
-              .credit = platform_account(ledger::AccountCode::grants, account.unit),
-              .amount = free,
-              .code = ledger::TransferCode::grant_expired,
-              .reference = lot->id.uuid});
-    BOURSE_ASSERT(posted.has_value());
-    emit(LotExpired{lot->id, free, now_});
+    const Amount free = std::min(lot->left, market_.ledger_.account(wallet)->available());
+    if (lot->left.is_positive() && !free.is_positive()) return;
+    take_back(*lot, wallet, free);
   }
+}
+
+void Decider::take_back(const Lot& lot, LedgerAccountId from, Amount amount) {
+  using enum ledger::AccountCode;
+  using enum ledger::TransferCode;
+  const Uuid cause = derive_transfer(lot.id.uuid, lot.taken_back + 1).uuid;
+  LotExpired expired{.lot = lot.id, .amount = amount, .at = now_};
+  if (lot.kind == LotKind::package) {
+    const Unit money = market_.account(lot.account)->unit;
+    expired.money = money_for(lot, amount);
+    post_all(cause, lot.id.uuid,
+             {{from, platform_account(deferred_revenue, lot.unit), amount, package_expired},
+              {platform_account(deferred_revenue, money), platform_account(platform_revenue, money), expired.money, package_expired}});
+  } else {
+    post_all(cause, lot.id.uuid, {{from, platform_account(grants, lot.unit), amount, grant_expired}});
+  }
+  emit(std::move(expired));
 }
 
 // Those that holds still need are looked at again each time.
 void Decider::expire_lots() {
-  std::vector<BillingAccountId> due;
+  std::vector<std::pair<BillingAccountId, Unit>> due;
   for (const auto& [expires_at, id] : market_.lot_expiry_) {
     if (expires_at > now_) break;
-    const BillingAccountId owner = market_.lot(id)->account;
-    const bool stuck = !market_.ledger_.account(market_.account(owner)->wallet)->available().is_positive();
+    const Lot& lot = *market_.lot(id);
+    const LedgerAccountId wallet = Market::wallet_of(*market_.account(lot.account), lot.unit);
+    const bool stuck = lot.left.is_positive() && !market_.ledger_.account(wallet)->available().is_positive();
+    const std::pair owner(lot.account, lot.unit);
     if (!stuck && !contains(due, owner)) due.push_back(owner);
     if (due.size() == kMostExpired) break;
   }
-  for (const BillingAccountId account : due) expire_lots(account);
+  for (const auto& [account, unit] : due) expire_lots(*market_.account(account), unit);
 }
 
 void Decider::expire_vouchers() {
@@ -154,29 +168,27 @@ void Decider::expire_vouchers() {
   }
 }
 
-std::vector<LotPart> Decider::paid_by_lots(BillingAccountId account, Amount amount) const {
-  std::vector<LotPart> paid;
-  for (const Lot* lot : market_.lots(account)) {
-    const Amount part = std::min(lot->left, amount);
-    if (!part.is_positive()) break;
-    paid.push_back({lot->id, part});
-    amount -= part;
-  }
-  return paid;
-}
-
+// Either lots of the account's money paid some of the charge, or packages all of it.
 Status Decider::check_lots(const Charge& charge) const {
+  const auto wrong = [] { return fail(ErrorCode::failed_precondition, "The lots named are not what paid the charge."); };
   Amount rest = charge.gross;
   std::optional<std::pair<Instant, LotId>> before;
   for (const LotPart& part : charge.lots) {
     const Lot* lot = market_.lot(part.lot);
-    const bool known = lot != nullptr && lot->account == charge.account && part.amount.is_positive();
-    if (!known || part.amount > rest || part.amount > lot->amount || before >= std::pair(lot->expires_at, lot->id))
-      return fail(ErrorCode::failed_precondition, "The lots named are not what paid the charge.");
+    if (lot == nullptr || lot->account != charge.account || lot->unit != market_.lot(charge.lots.front().lot)->unit) return wrong();
+    const bool package = lot->kind == LotKind::package;
+    const Amount paid = package ? part.money : part.amount;
+    if (!part.amount.is_positive() || part.amount > lot->amount || paid.is_negative() || paid > rest) return wrong();
+    if (before >= std::pair(lot->expires_at, lot->id)) return wrong();
     before = {lot->expires_at, lot->id};
-    rest -= part.amount;
+    rest -= paid;
   }
+  if (by_packages(charge) && !rest.is_zero()) return wrong();
   return {};
+}
+
+bool Decider::by_packages(const Charge& charge) const {
+  return !charge.lots.empty() && market_.lot(charge.lots.front().lot)->kind == LotKind::package;
 }
 
 }  // namespace bourse::broker

@@ -20,7 +20,7 @@ class Lots : public MarketFixture {
   std::string left(LotId lot) const { return to_text(market.lot(lot)->left); }
   std::string own() const {
     Amount own = wallet().balance();
-    for (const Lot* lot : market.lots(account)) own -= lot->left;
+    for (const Lot* lot : market.lots(*market.account(account), kCny)) own -= lot->left;
     return to_text(own);
   }
   // The newest attempt's charge as the projections would tell it.

@@ -54,13 +54,17 @@ Status Decider::renew(const Job& job, Duration ran) {
   if (job.spec.budget && hold->amount + extra > *job.spec.budget)
     return fail(ErrorCode::budget_too_small, "The job's budget is " + to_text(*job.spec.budget) + ".");
   const BillingAccount& account = *market_.account(job.account);
-  if (extra.is_positive()) CHECK_OK(check_spending(account, job.user, extra, hold->amount));
-  expire_lots(account.id);  // what is added does not count on them
+  const Unit unit = market_.unit_of(job);
+  const bool packages = unit != account.unit;
+  const Amount worth = packages ? worth_of(account, extra) : Amount{};
+  if (extra.is_positive())
+    CHECK_OK(check_spending(account, job.user, packages ? worth : extra, packages ? job.worth + job.attempt().money : hold->amount));
+  expire_lots(account, unit);  // what is added does not count on them
   TRY(auto extended, market_.ledger_.extend({.hold = job.hold,
                                              .extra = extra,
                                              .expires_at = now_ + job.spec.walltime + market_.limits_.hold_slack}));
   emit(extended);
-  emit(HoldRenewed{job.id, covered, extra, now_});
+  emit(HoldRenewed{job.id, covered, extra, now_, worth});
   return {};
 }
 

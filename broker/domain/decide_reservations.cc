@@ -138,8 +138,8 @@ Status Decider::check_purchase(const Reservation& reservation) const {
   // Credit lots pay for usage, not for this.
   const ledger::Account& wallet = *market_.ledger_.account(payer.wallet);
   Amount own = wallet.balance() + wallet.credit_limit;
-  for (const Lot* lot : market_.lots(payer.id)) own -= lot->left;
-  const Amount available = std::min(own, market_.spendable(payer, now_));
+  for (const Lot* lot : market_.lots(payer, payer.unit)) own -= lot->left;
+  const Amount available = std::min(own, market_.spendable(payer, payer.unit, now_));
   if (available < reservation.price)
     return fail(ErrorCode::insufficient_funds, to_text(reservation.price) + " " + std::string(reservation.unit.text()) + " are needed, " + to_text(available) + " are available of own money.");
   return {};

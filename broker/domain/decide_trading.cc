@@ -51,11 +51,14 @@ Error Decider::why_no_plan(const JobSpec& spec, Unit unit, const Decision& decis
 
 Result<Decision> Decider::route(const JobSpec& spec, const BillingAccount& account) {
   CHECK_OK(validate(spec));
-  const routing::Request request{.spec = &spec, .tenant = account.tenant, .unit = account.unit, .now = now_};
+  const Unit unit = Market::unit_of(account, spec);
+  if (unit != account.unit && unit != kDu)
+    return fail(ErrorCode::invalid_argument, "pay_with must be DU or " + std::string(account.unit.text()));
+  const routing::Request request{.spec = &spec, .tenant = account.tenant, .unit = unit, .settled_in = account.unit, .now = now_};
   Decision decision = decide_on(request);
-  carry(spec, account, decision);
+  if (unit == account.unit) carry(spec, account, decision);  // who says that packages pay means it
   if (decision.plans.empty()) {
-    Error error = why_no_plan(spec, account.unit, decision);
+    Error error = why_no_plan(spec, unit, decision);
     return fail(error.code, std::move(error.detail));
   }
   return decision;
@@ -116,23 +119,26 @@ Result<CommandResult> Decider::on(const SubmitJob& command) {
   if (!plan) return fail(ErrorCode::center_unavailable, "No center of the plans takes work now.");
 
   if (account->frozen) return fail(ErrorCode::account_frozen, account->frozen_reason);
-  CHECK_OK(check_spending(*account, command.user, hold_for(submitted.decision), {}));
-  const LedgerAccountId holds = Market::platform_account(ledger::AccountCode::holds, account->unit);
+  const Unit unit = Market::unit_of(*account, submitted.spec);
+  if (unit != account->unit) submitted.worth = worth_of(*account, hold_for(submitted.decision));
+  CHECK_OK(check_spending(*account, command.user, unit == account->unit ? hold_for(submitted.decision) : submitted.worth, {}));
+  const LedgerAccountId holds = Market::platform_account(ledger::AccountCode::holds, unit);
   auto placed = market_.ledger_.place({.hold = command.hold,
-                                       .wallet = account->wallet,
+                                       .wallet = Market::wallet_of(*account, unit),
                                        .holds = holds,
                                        .amount = hold_for(submitted.decision),
                                        .expires_at = now_ + submitted.spec.walltime + market_.limits_.hold_slack,
                                        .reference = command.job.uuid});
-  const Amount available = market_.spendable(*account, now_);
-  if (!placed && placed.error().code != ErrorCode::insufficient_funds)
+  const Amount available = market_.spendable(*account, unit, now_);
+  const bool nothing_bought = market_.ledger_.account(Market::wallet_of(*account, unit)) == nullptr;
+  if (!placed && !nothing_bought && placed.error().code != ErrorCode::insufficient_funds)
     return fail(placed.error().code, placed.error().detail);
   if (!placed || hold_for(submitted.decision) > available) {
-    return fail(ErrorCode::insufficient_funds, "The hold is " + money(hold_for(submitted.decision), account->unit) +
-                                                   "; " + money(available, account->unit) + " is available.");
+    return fail(ErrorCode::insufficient_funds, "The hold is " + money(hold_for(submitted.decision), unit) + "; " +
+                                                   money(available, unit) + " is available.");
   }
   if (!command.quote.is_nil()) emit(QuoteDropped{command.quote});
-  expire_lots(account->id);
+  expire_lots(*account, unit);
   emit(std::move(*placed));
   emit(std::move(submitted));
   const Job* job = market_.job(command.job);

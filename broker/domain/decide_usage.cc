@@ -29,10 +29,10 @@ pricing::Readings within_walltime(const pricing::Readings& reported, const prici
   return charged;
 }
 
-// What the readings come to by the plan's rows, and whose that is. Cumulative, a pure function of plan and readings.
+// What the readings come to by the plan's rows, and by those of its center. Cumulative, a pure function of plan and readings.
 struct Sum {
   pricing::Rating rating;
-  pricing::Split parts;
+  Amount settled;  // where the plan has settlement rows
 };
 Result<pricing::Rating> rating_of(const Plan& plan, const pricing::Readings& charged, std::span<const pricing::PriceRow> rows,
                                   const std::vector<std::int64_t>& windowed) {
@@ -43,12 +43,9 @@ Result<pricing::Rating> rating_of(const Plan& plan, const pricing::Readings& cha
 Result<Sum> sum_of(const Plan& plan, const pricing::Readings& charged, const WindowedUse& windowed) {
   Sum sum;
   TRY(sum.rating, rating_of(plan, charged, plan.rows, windowed.sold));
-  if (plan.settlement.empty()) {
-    sum.parts = pricing::split(sum.rating.total, plan.terms);
-    return sum;
-  }
+  if (plan.settlement.empty()) return sum;
   TRY(const pricing::Rating settled, rating_of(plan, charged, plan.settlement, windowed.settled));
-  sum.parts = pricing::split_settled(sum.rating.total, settled.total, plan.terms, plan.may_subsidise);
+  sum.settled = settled.total;
   return sum;
 }
 
@@ -75,6 +72,12 @@ Result<WindowedUse> use_of(const Job& job, const UsageRecord& record) {
   CHECK_OK(spread(plan.settlement, use.settled));
   use.at = taken.back().at;
   return use;
+}
+
+// Whose `money` is: of the sale in money, or of the packages that paid in 度.
+pricing::Split parts_of(const Plan& plan, Amount money, Amount settled) {
+  if (plan.settlement.empty()) return pricing::split(money, plan.terms);
+  return pricing::split_settled(money, settled, plan.terms, plan.may_subsidise);
 }
 
 pricing::Split operator-(const pricing::Split& a, const pricing::Split& b) {
@@ -155,13 +158,17 @@ Decider::Judged<Decider::Due> Decider::charge(const Job& job, const UsageRecord&
   due.rating = std::move(sum->rating);
   due.gross = due.rating.total - attempt.charged;
   BOURSE_ASSERT(!due.gross.is_negative());  // readings don't decrease, and neither do their amounts
-  if (plan.settlement.empty()) {
-    due.parts = sum->parts - pricing::split(attempt.charged, plan.terms);
-  } else {
+  const BillingAccount& account = *market_.account(job.account);
+  const Unit unit = market_.unit_of(job);
+  due.lots = market_.paid_by_lots(account, unit, due.gross);
+  due.money = unit == account.unit ? due.gross : money_of(due.lots);
+  Amount settled_before;
+  if (!plan.settlement.empty()) {
     const auto before = sum_of(plan, within_walltime(attempt.usage, plan.allocation, job.spec.walltime), attempt.windowed);
     BOURSE_ASSERT(before.has_value() && before->rating.total == attempt.charged);  // it was captured
-    due.parts = sum->parts - before->parts;
+    settled_before = before->settled;
   }
+  due.parts = parts_of(plan, attempt.money + due.money, sum->settled) - parts_of(plan, attempt.money, settled_before);
   BOURSE_ASSERT(!due.parts.center.is_negative() && !due.parts.tax.is_negative());
   if (due.gross.is_zero()) return due;
   const ledger::Hold* hold = market_.ledger_.hold(job.hold);
@@ -171,7 +178,32 @@ Decider::Judged<Decider::Due> Decider::charge(const Job& job, const UsageRecord&
   return due;
 }
 
+// The hold gives the 度 up, and their money leaves what is deferred, in the same row of the journal. Centers are owed money.
+void Decider::capture_packages(const Job& job, const Due& due, const UsageRecord& record) {
+  using enum ledger::AccountCode;
+  using enum ledger::TransferCode;
+  if (due.gross.is_positive()) {
+    auto captured = market_.ledger_.capture({.hold = job.hold,
+                                             .legs = {{platform_account(deferred_revenue, kDu), due.gross, package_used}},
+                                             .reference = record.id.uuid});
+    BOURSE_ASSERT(captured.has_value());
+    emit(std::move(*captured));
+  }
+  const Unit unit = market_.account(job.account)->unit;
+  const LedgerAccountId deferred = platform_account(deferred_revenue, unit);
+  const LedgerAccountId center = platform_account(center_payable, unit, job.attempt().center.uuid);
+  const LedgerAccountId revenue = platform_account(platform_revenue, unit);
+  const Amount owed = due.parts.center;
+  const Amount lacking = std::max(Amount{} - due.parts.margin, Amount{});
+  post_all(derive_transfer(job.attempt().id.uuid, record.revision).uuid, record.id.uuid,
+           {{deferred, center, owed - lacking, capture_center},
+            {deferred, revenue, due.parts.margin, capture_margin},
+            {deferred, platform_account(tax_payable, unit), due.parts.tax, capture_tax},
+            {revenue, center, lacking, subsidy}});
+}
+
 void Decider::capture(const Job& job, const Due& due, const UsageRecord& record) {
+  if (market_.unit_of(job) == kDu) return capture_packages(job, due, record);
   const Unit unit = market_.account(job.account)->unit;
   const CenterId center = job.attempt().center;
   ledger::HoldCaptured request{.hold = job.hold, .reference = record.id.uuid};
@@ -211,6 +243,7 @@ std::optional<Decider::SetAside> Decider::on_record(const ApplyReport& report, c
   const auto due = charge(job, record);
   if (!due) return due.error();
 
+  const bool in_packages = market_.unit_of(job) == kDu;
   capture(job, *due, record);
   const PeriodId open = market_.center(report.center)->open_period;
   const PeriodId ended_in = period_at(report.center, record.end);
@@ -222,7 +255,7 @@ std::optional<Decider::SetAside> Decider::on_record(const ApplyReport& report, c
                      .reported = record.meters,
                      .charged = due->charged,
                      .lines = due->rating.lines,
-                     .gross = due->gross,
+                     .gross = due->money,
                      .center_share = due->parts.center,
                      .margin = due->parts.margin,
                      .tax = due->parts.tax,
@@ -234,7 +267,9 @@ std::optional<Decider::SetAside> Decider::on_record(const ApplyReport& report, c
                      .adjusts = ended_in == open ? PeriodId{} : ended_in,
                      .readings = due->windowed.at == Instant{} ? std::vector<pricing::ReadingAt>{} : record.readings,
                      .windowed = due->windowed,
-                     .lots = paid_by_lots(job.account, due->gross)});
+                     .lots = due->lots,
+                     .unit = in_packages ? kDu : Unit{},
+                     .rated = in_packages ? due->rating.total : Amount{}});
   follow_up(job);
   return std::nullopt;
 }

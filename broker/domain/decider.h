@@ -42,8 +42,10 @@ class Decider {
     pricing::Readings charged;
     pricing::Rating rating;  // cumulative over the attempt
     WindowedUse windowed;    // likewise
-    Amount gross;            // of it not yet captured
-    pricing::Split parts;    // of gross
+    Amount gross;            // of it not yet captured, in the unit that it is rated in
+    std::vector<LotPart> lots;  // which of it lots pay
+    Amount money;            // gross in the account's money
+    pricing::Split parts;    // of money
   };
 
   static CommandResult made(Uuid object) {
@@ -87,17 +89,25 @@ class Decider {
   Status check(const GrantLot& act) const;
   Status check(const IssueVouchers& act) const;
   // Is there room for one more, and can it be posted?
-  Status check_room(const BillingAccount& account, LotId lot, Amount amount) const;
+  Status check_room(const BillingAccount& account, Unit unit, LotId lot, Amount amount) const;
   void issue(Lot lot);
   // Takes back what is left of the account's expired lots, as far as no hold needs it. Call before a hold is placed or
   // extended, which may count on Market::spendable.
-  void expire_lots(BillingAccountId account);
+  void expire_lots(const BillingAccount& account, Unit unit);
+  void take_back(const Lot& lot, LedgerAccountId from, Amount amount);
   void expire_lots();  // of every account
   void expire_vouchers();
-  // What of `amount` the account's lots pay, in the order of consumption.
-  std::vector<LotPart> paid_by_lots(BillingAccountId account, Amount amount) const;
+  bool by_packages(const Charge& charge) const;
   // Could that be how the charge was paid? Errors: failed_precondition.
   Status check_lots(const Charge& charge) const;
+  // decide_packages.cc
+  Result<CommandResult> on(const PublishProducts& act);
+  Result<CommandResult> on(const BuyPackage& command);
+  Status check(const PublishProducts& act) const;
+  // What of the wallet is neither held, nor in lots, nor above the credit limit.
+  Amount own_money(const BillingAccount& account) const;
+  // What a hold of so many 度 counts against its user's limits: the price of the dearest package that may pay.
+  Amount worth_of(const BillingAccount& account, Amount du) const;
   // decide_centers.cc
   Result<CommandResult> on(const EnrolCenter& command);
   Result<CommandResult> on(const ChangeCenterState& command);
@@ -134,6 +144,7 @@ class Decider {
   std::optional<SetAside> check_edges(const Job& job, const UsageRecord& record) const;
   Judged<Due> charge(const Job& job, const UsageRecord& record) const;
   void capture(const Job& job, const Due& due, const UsageRecord& record);
+  void capture_packages(const Job& job, const Due& due, const UsageRecord& record);
   // decide_completeness.cc
   std::optional<SetAside> on_record(const ApplyReport& report, const DayRecord& record);
   std::vector<ClosedDay> ended_days(const Center& center) const;

@@ -118,8 +118,10 @@ struct JobSubmitted {
   Decision decision;
   HoldId hold;
   Instant at;
+  Amount worth;  // of a hold in 度: what it counts against its user's limits, in the account's money
   static constexpr void fields(auto& self, auto&& visit) {
-    visit(self.job, self.account, self.tenant, self.user, self.quote, self.spec, self.decision, self.hold, self.at);
+    visit(self.job, self.account, self.tenant, self.user, self.quote, self.spec, self.decision, self.hold, self.at,
+          self.worth);
   }
 };
 
@@ -172,10 +174,15 @@ struct UsageCaptured {
   std::vector<pricing::ReadingAt> readings;  // where a row has windows: signed, between the record before and this one
   WindowedUse windowed;                      // and what fell to each row up to this one
   std::vector<LotPart> lots;  // what of gross lots paid, in that order; the rest is the wallet's own money
+  // Of a job that packages pay: DU, and what the attempt comes to in it so far (Σ of `lines`). `gross` is then the money of
+  // `lots`. Else nothing: it is rated in the period's unit.
+  Unit unit;
+  Amount rated;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.job, self.attempt, self.record, self.revision, self.final, self.reported, self.charged, self.lines,
           self.gross, self.center_share, self.margin, self.tax, self.period, self.start, self.end, self.at,
-          self.report, self.adjusts, self.readings, self.windowed, self.lots);
+          self.report, self.adjusts, self.readings, self.windowed, self.lots,
+          self.unit, self.rated);
   }
 };
 
@@ -329,7 +336,7 @@ using Event =
                  ledger::CreditLimitSet, AccountPolicySet, MemberLimitsSet, PayoutsExported, InvoiceRequested, InvoiceMoved,
                  HoldRenewed, RenewalRefused, PauseRequested, LotIssued, LotExpired, VouchersIssued, VoucherRedeemed,
                  VouchersExpired, DayAnswered,
-                 ReservedPricesPublished, ReservationBought, ReservationAccrued, ReservationEnded, RenewalSet>;
+                 ReservedPricesPublished, ReservationBought, ReservationAccrued, ReservationEnded, RenewalSet, ProductsPublished>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

@@ -15,9 +15,10 @@ struct LotIssued {
 // Something of an expired lot was taken back; its Posted (wallet → grants) precedes.
 struct LotExpired {
   LotId lot;
-  Amount amount;  // > 0
+  Amount amount;  // >= 0, and 0 only with money
   Instant at;
-  static constexpr void fields(auto& self, auto&& visit) { visit(self.lot, self.amount, self.at); }
+  Amount money;   // of a package: what of its price is earned by that
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.lot, self.amount, self.at, self.money); }
 };
 
 struct VouchersIssued {
@@ -32,6 +33,12 @@ struct VoucherRedeemed {
   UserId by;
   Instant at;
   static constexpr void fields(auto& self, auto&& visit) { visit(self.batch, self.code, self.lot, self.by, self.at); }
+};
+
+struct ProductsPublished {
+  std::vector<Product> products;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.products, self.at); }
 };
 
 // The batch is past its time: the codes left of it are worth nothing any more.

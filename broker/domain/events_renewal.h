@@ -16,7 +16,10 @@ struct HoldRenewed {
   Duration covered;
   Amount extra;
   Instant at;
-  static constexpr void fields(auto& self, auto&& visit) { visit(self.job, self.covered, self.extra, self.at); }
+  Amount worth;  // as JobSubmitted's, of `extra`
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.job, self.covered, self.extra, self.at, self.worth);
+  }
 };
 
 // The next window of a running job could not be held: its user is warned, and when the hold has been used the account's policy

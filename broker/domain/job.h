@@ -48,6 +48,7 @@ struct JobSpec {
   std::string qos;                  // empty = the pool's default
   std::string project;              // whose work it is, for the account's own books; may be empty
   Duration hold_window;             // money is held for so much of the run at a time and renewed (renewal.h); 0 = for all of it
+  Unit pay_with;                    // DU: out of packages; nothing = in the account's money
 
   // What of the run the first hold covers.
   Duration held_first() const { return hold_window.ms > 0 ? std::min(hold_window, walltime) : walltime; }
@@ -55,7 +56,8 @@ struct JobSpec {
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.name, self.kind, self.script, self.need, self.gpu_model, self.arch, self.walltime, self.expected,
-          self.objective, self.budget, self.deadline, self.center, self.qos, self.project, self.hold_window);
+          self.objective, self.budget, self.deadline, self.center, self.qos, self.project, self.hold_window,
+          self.pay_with);
   }
 };
 
@@ -208,7 +210,8 @@ struct Attempt {
   pricing::Readings usage;            // newest accepted, as reported
   std::uint32_t usage_revision = 0;
   bool usage_final = false;
-  Amount charged;  // Σ captured for it
+  Amount charged;             // Σ captured for it, in the unit that it is rated in
+  Amount money;               // the same in the account's money: less than charged only of packages' 度
   WindowedUse windowed;
   bool paused = false;
   Duration ran;        // running time at `measured_at`, at most: by its usage or, where that is older, by the clock
@@ -219,7 +222,7 @@ struct Attempt {
     visit(self.id, self.fence, self.plan, self.center, self.ordered_at, self.not_after, self.order_hash,
           self.scheduler_job, self.started_at, self.ended_at, self.happened, self.closed, self.usage,
           self.usage_revision, self.usage_final, self.charged, self.windowed, self.paused, self.ran, self.measured_at,
-          self.lots);
+          self.lots, self.money);
   }
 };
 
@@ -255,6 +258,7 @@ struct Job {
   std::optional<Shortage> shortage;  // the next window could not be held
   bool pause_wanted = false;      // it is to stand still until there is money again
   Instant pause_wanted_at;
+  Amount worth;  // of a job that packages pay: what of its hold counts against its user's limits still, in money
 
   const Attempt& attempt() const { return attempts.back(); }
   Attempt& attempt() { return attempts.back(); }
@@ -262,7 +266,7 @@ struct Job {
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.account, self.tenant, self.user, self.quote, self.spec, self.decision, self.hold,
           self.submitted_at, self.state, self.cancel_requested, self.exit_code, self.reason, self.ended_at,
-          self.attempts, self.covered, self.shortage, self.pause_wanted, self.pause_wanted_at);
+          self.attempts, self.covered, self.shortage, self.pause_wanted, self.pause_wanted_at, self.worth);
   }
 };
 

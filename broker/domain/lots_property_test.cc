@@ -106,7 +106,7 @@ class Bench : public MarketFixture {
       lots += market.lot(lot.id)->left;
     }
     RC_ASSERT(wallet().balance() - lots == amount_of(model_.own()));
-    RC_ASSERT(market.spendable(*market.account(account), now) == amount_of(model_.spendable(now, held())));
+    RC_ASSERT(market.spendable(*market.account(account), kCny, now) == amount_of(model_.spendable(now, held())));
     // What was given and not taken back is what the platform paid for.
     Amount issued;
     for (const Lot* lot : market.all_lots()) issued += lot->amount;

@@ -128,12 +128,23 @@ class Market {
   std::vector<const Dispute*> disputes() const;  // by id
   Adjusted adjusted(AttemptId attempt) const;
   const Lot* lot(LotId id) const;
-  // Of the account's wallet, those with money in them, in the order of consumption; at most kMaxLots, but for what
-  // corrections gave back.
-  std::vector<const Lot*> lots(BillingAccountId account) const;
+  // Of the account's wallet in that unit, those with something left, in the order of consumption; at most kMaxLots, but for
+  // what corrections gave back.
+  std::vector<const Lot*> lots(const BillingAccount& account, Unit unit) const;
   std::vector<const Lot*> all_lots() const;  // by id, empty ones too
   // What a hold placed at `now` may count on: the wallet's available money without its expired lots.
-  Amount spendable(const BillingAccount& account, Instant now) const;
+  Amount spendable(const BillingAccount& account, Unit unit, Instant now) const;
+  // The account's wallet in its own money, or in DU: there is one in the ledger once a package was bought.
+  static LedgerAccountId wallet_of(const BillingAccount& account, Unit unit);
+  // What the job's hold and prices are in.
+  static Unit unit_of(const BillingAccount& account, const JobSpec& spec) {
+    return spec.pay_with == Unit{} ? account.unit : spec.pay_with;
+  }
+  Unit unit_of(const Job& job) const { return unit_of(*account(job.account), job.spec); }
+  // What of `amount` more the account's lots in that unit pay now, in the order of consumption.
+  std::vector<LotPart> paid_by_lots(const BillingAccount& account, Unit unit, Amount amount) const;
+  const Product* product(ProductId id) const;
+  std::vector<const Product*> products() const;  // by id
   const VoucherBatch* vouchers(VoucherBatchId id) const;  // while codes of it may be redeemed
   const Reservation* reservation(ReservationId id) const;  // while it is active
   std::vector<const Reservation*> reservations() const;    // active ones, by id
@@ -149,7 +160,8 @@ class Market {
   const absl::btree_set<JobId>& carried_by(ReservationId id) const;
   std::int64_t in_use(const Reservation& reservation) const;
   // What an account's running jobs cost, and how long its money lasts if they run on.
-  Forecast forecast(BillingAccountId account, Instant now) const;
+  // Of those that are paid in `unit`.
+  Forecast forecast(const BillingAccount& account, Unit unit, Instant now) const;
   // The outbox of a center: live attempts whose order may not have arrived (`ordered`), attempts to cancel there, and those
   // to be paused or to go on. A job may be in several: its order goes first, so that the center can sign what became of it.
   struct Outbox {
@@ -257,8 +269,9 @@ class Market {
   absl::btree_map<AttemptId, Adjusted> adjusted_;  // of attempts that ever were
   absl::btree_map<LotId, Lot> lots_;
   using LotOrder = absl::btree_set<std::pair<Instant, LotId>>;      // by expiry; lots with money in them
-  absl::flat_hash_map<BillingAccountId, LotOrder> lots_of_;
+  absl::flat_hash_map<LedgerAccountId, LotOrder> lots_of_;           // by wallet
   LotOrder lot_expiry_;
+  absl::btree_map<ProductId, Product> products_;
   absl::btree_map<VoucherBatchId, VoucherBatch> voucher_batches_;   // with all their codes
   absl::btree_map<Hash256, VoucherBatchId> vouchers_;               // the codes that may be redeemed
   absl::btree_set<std::pair<Instant, VoucherBatchId>> voucher_expiry_;

@@ -77,9 +77,9 @@ constexpr auto kDisputeStates = std::to_array<std::string_view>({"open", "accept
 constexpr auto kProposalEnds = std::to_array<std::string_view>({"approved", "rejected", "withdrawn", "expired"});
 constexpr auto kActs = std::to_array<std::string_view>({"fund_account", "set_contract", "publish_prices", "set_payee",
                                                         "order_payout", "refund", "resolve_dispute", "set_credit_limit",
-                                                        "grant_lot", "issue_vouchers", "publish_reserved_prices"});
+                                                        "grant_lot", "issue_vouchers", "publish_reserved_prices", "publish_products"});
 static_assert(kActs.size() == std::variant_size_v<Act>);
-constexpr auto kLotKinds = std::to_array<std::string_view>({"grant", "voucher"});
+constexpr auto kLotKinds = std::to_array<std::string_view>({"grant", "voucher", "package"});
 constexpr auto kPeriodStates = std::to_array<std::string_view>({"open", "closing", "closed", "paid"});
 
 template <class Enum, class T, std::size_t N>

@@ -48,16 +48,18 @@ void Market::look_again(const Job& job, std::optional<Instant> at) {
   if (of_account != renewing_.end() && of_account->second.erase(job.id) > 0 && of_account->second.empty()) renewing_.erase(of_account);
 }
 
-Forecast Market::forecast(BillingAccountId id, Instant now) const {
+Forecast Market::forecast(const BillingAccount& account, Unit unit, Instant now) const {
   constexpr std::size_t kMost = 10'000;  // jobs looked at; beyond, the forecast is too late rather than slow
   Forecast forecast;
-  const auto of_account = renewing_.find(id);
+  const auto of_account = renewing_.find(account.id);
   if (of_account == renewing_.end()) return forecast;
-  const ledger::Account* wallet = ledger_.account(account(id)->wallet);
+  const ledger::Account* wallet = ledger_.account(wallet_of(account, unit));
+  if (wallet == nullptr) return forecast;  // nothing was bought in that unit
   __int128 money = std::max<std::int64_t>(wallet->available().micros, 0);
   __int128 an_hour = 0;
   for (const JobId one : of_account->second) {
     const Job& running = *job(one);
+    if (unit_of(account, running.spec) != unit) continue;
     const Duration ran = ran_at_most(running, now);
     const auto before = price_for(running.plan(), ran);
     const auto after = price_for(running.plan(), ran + hours(1));

@@ -195,10 +195,10 @@ TEST_F(Renewal, UsageBeyondTheWindowIsHeldForBeforeItIsCharged) {
 }
 
 TEST_F(Renewal, TheForecastSaysHowLongTheMoneyLasts) {
-  EXPECT_EQ(market.forecast(account, now).jobs, 0u);
+  EXPECT_EQ(market.forecast(*market.account(account), kCny, now).jobs, 0u);
   serve();
   leave(cny(288));
-  const Forecast forecast = market.forecast(account, now);
+  const Forecast forecast = market.forecast(*market.account(account), kCny, now);
   EXPECT_EQ(forecast.jobs, 1u);
   EXPECT_EQ(forecast.an_hour, cny(144));
   EXPECT_EQ(forecast.runs_out, now + hours(6)) << "four are held";

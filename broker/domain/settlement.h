@@ -74,7 +74,8 @@ struct Charge {
   CenterId center;
   PeriodId period;                      // the newest that it was booked in
   Amount gross, center_share, margin, tax;  // Σ of its captures; gross = center_share + margin + tax
-  std::vector<LotPart> lots;                // what of gross lots paid, each once, in the order of consumption
+  // What of gross lots paid, each once, in the order of consumption; where they are packages, the money of all is gross.
+  std::vector<LotPart> lots;
   bool operator==(const Charge&) const = default;
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {

@@ -86,6 +86,7 @@ void Market::save(std::vector<std::byte>& state) const {
   save_sorted(out, adjusted_);
   save_sorted(out, payment_files_);
   save_sorted(out, invoices_);
+  save_sorted(out, products_);
   save_sorted(out, lots_);
   save_sorted(out, voucher_batches_);
   out.write(static_cast<std::uint64_t>(vouchers_.size()));
@@ -197,6 +198,10 @@ Status Market::load_settlement(codec::Reader& in) {
 }
 
 Status Market::load_lots(codec::Reader& in) {
+  CHECK_OK(load_each<Product>(in, "products", [&](Product product) {
+    const ProductId id = product.id;
+    return products_.try_emplace(id, std::move(product)).second;
+  }));
   CHECK_OK(load_each<Lot>(in, "lots", [&](Lot lot) {
     if (!accounts_.contains(lot.account) || lot.left.is_negative() || lot.left > lot.amount) return false;
     index(lot);

@@ -23,8 +23,9 @@ void World::check_books() {
     if (account.code == ledger::AccountCode::wallet) held += account.debits_pending;
     if (account.code != ledger::AccountCode::wallet) continue;
     Amount own = account.balance();
-    for (const Lot* lot : market.lots(BillingAccountId{account.owner})) own -= lot->left;
+    for (const Lot* lot : market.lots(*market.account(BillingAccountId{account.owner}), account.unit)) own -= lot->left;
     if (own.is_negative()) violate("lots hold more than the wallet has");
+    if (account.unit == kDu && !own.is_zero()) violate("there are 度 in no package");
   }
   Amount remaining;
   for (const JobId id : client_->jobs()) {
@@ -89,7 +90,9 @@ void World::check_end() {
 // What each job used, as its center knows it, rated once: no loss, repeat, delay or re-dispatch may have changed it.
 void World::check_charges() {
   const Market& market = committer_->market();
-  Amount total;
+  const Packages sold = packages();
+  const Amount packages_left = check_packages(sold);
+  Amount total;  // out of the wallet
   pricing::Split parts;
   for (const JobId id : client_->jobs()) {
     const Job& job = *market.job(id);
@@ -104,9 +107,12 @@ void World::check_charges() {
       }
     if (due != job.attempt().charged)
       violate(of(id) + " was charged " + to_text(job.attempt().charged) + ", not " + to_text(due));
-    const pricing::Split split = pricing::split(due, job.plan().terms);
+    const bool in_du = market.unit_of(job) == kDu;
+    tally_.du_jobs += in_du && due.is_positive() ? 1 : 0;
+    if (!in_du && due != job.attempt().money) violate(of(id) + " paid other money than it was charged");
+    const pricing::Split split = pricing::split(job.attempt().money, job.plan().terms);
     parts = {parts.center + split.center, parts.margin + split.margin, parts.tax + split.tax};
-    total += due;
+    if (!in_du) total += due;
   }
   const auto balance = [&](ledger::AccountCode code) {
     const auto* account = market.ledger().account(Market::platform_account(code, kCny));
@@ -117,7 +123,7 @@ void World::check_charges() {
   for (const auto& center : centers_)
     for (const Period* period : market.periods(center->id())) adjusted += period->adjusted, accrued += period->accrued;
   if (balance(ledger::AccountCode::tax_payable) != parts.tax + adjusted.tax + accrued.tax ||
-      balance(ledger::AccountCode::platform_revenue) != parts.margin + adjusted.margin + accrued.margin)
+      balance(ledger::AccountCode::platform_revenue) != parts.margin + adjusted.margin + accrued.margin + sold.expired)
     violate("tax and margin are not what one capture of each job and the reservations would have made");
   Amount reserved, to_earn;  // paid for reservations and not given back; of it not earned yet
   for (const JournalRow& row : journal_.store()->rows)
@@ -131,10 +137,11 @@ void World::check_charges() {
     to_earn += one->price - one->earned.gross;
     if (one->earned.gross != gross_after(*one, one->days_earned)) violate("a reservation has not earned what its days come to");
   }
-  if (balance(ledger::AccountCode::deferred_revenue) != to_earn || reserved != accrued.gross + to_earn)
+  if (balance(ledger::AccountCode::deferred_revenue) != to_earn + packages_left || reserved != accrued.gross + to_earn)
     violate("what reservations were paid is not what they earned and have still to earn");
+  const Amount back = adjusted.user - sold.corrected;
   const auto* wallet = market.ledger().account(market.accounts().front()->wallet);
-  if (wallet->balance() != client_->funded() - total + adjusted.user - balance(ledger::AccountCode::grants) - reserved)
+  if (wallet->balance() != client_->funded() - total - sold.bought + back - balance(ledger::AccountCode::grants) - reserved)
     violate("the wallet is not what was funded less what was charged");
   if (!wallet->debits_pending.is_zero()) violate("money is still held");
 }
@@ -151,7 +158,7 @@ void World::check_lots() {
     for (const Event& event : *decode(row.body)) {
       if (const auto* issued = std::get_if<LotIssued>(&event)) {
         left[issued->lot.id] = issued->lot.amount;
-        given += issued->lot.amount;
+        if (issued->lot.kind != LotKind::package) given += issued->lot.amount;
         ++tally_.lots;
       } else if (const auto* captured = std::get_if<UsageCaptured>(&event)) {
         move(captured->lots, false);
@@ -160,7 +167,7 @@ void World::check_lots() {
         tally_.lots_returned += adjusted->lots.size();
       } else if (const auto* expired = std::get_if<LotExpired>(&event)) {
         move({{expired->lot, expired->amount}}, false);
-        given -= expired->amount;
+        if (market.lot(expired->lot)->kind != LotKind::package) given -= expired->amount;
         ++tally_.lots_expired;
       }
     }
@@ -188,7 +195,7 @@ void World::check_statements() {
     }
     owed += before;
   }
-  for (const JobId id : client_->jobs()) charged += market.job(id)->attempt().charged;
+  for (const JobId id : client_->jobs()) charged += market.job(id)->attempt().money;
   if (gross != charged) violate("periods have " + to_text(gross) + ", jobs " + to_text(charged));
   Amount payable, transit, escrow, ordered;
   for (const ledger::Account& account : market.ledger().accounts()) {

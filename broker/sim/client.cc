@@ -31,6 +31,8 @@ JobSpec Client::spec(Instant now) {
   spec.walltime = seconds(60 + static_cast<std::int64_t>(dice_.below(5400)));
   if (windows_ && dice_.permille(500)) spec.hold_window = seconds(60 + static_cast<std::int64_t>(dice_.below(static_cast<std::uint64_t>(spec.walltime.ms / 1000 - 59))));
   spec.objective = static_cast<Objective>(dice_.below(3));
+  // Their 度 may run out, and no honest reading may ever lack its hold: so they are held for whole.
+  if (packages_ && dice_.permille(400)) spec.pay_with = kDu, spec.hold_window = {};
   if (spec.hold_window.ms == 0 && dice_.permille(150)) spec.budget = Amount::of_micros(1 + static_cast<std::int64_t>(dice_.below(5'000'000)));
   return spec;
 }
@@ -57,6 +59,11 @@ void Client::submit(JobSpec wanted, QuoteId quote) {
                      wanted};
   };
   wish.granted = [this](Uuid job) { jobs_.push_back(JobId{job}); };
+}
+
+void Client::want_package(ProductId product) {
+  Wish& wish = add("package");
+  wish.body = [this, product] { return BuyPackage{LotId::make(now_, dice_.rng()), account_, user_, product}; };
 }
 
 void Client::want_cancel(JobId job) {

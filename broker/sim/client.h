@@ -32,6 +32,9 @@ class Client {
   void want_job(Instant now, bool by_quote);
   void want_cancel(JobId job);
   void use_windows() { windows_ = true; }
+  void want_package(ProductId product);
+  // From here on some of its jobs pay with packages.
+  void use_packages() { packages_ = true; }
 
   // Wishes to be sent now: not settled and not in flight; sometimes one that is settled, to see that nothing happens.
   std::vector<Wish*> to_send();
@@ -55,7 +58,7 @@ class Client {
   std::deque<Wish> wishes_;
   std::vector<JobId> jobs_;
   Amount funded_;
-  bool windows_ = false;
+  bool windows_ = false, packages_ = false;
 };
 
 }  // namespace bourse::broker::sim

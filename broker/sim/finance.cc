@@ -11,13 +11,13 @@ const UserId kBob{Uuid{1, 502}};
 // What the projections would say of a job's newest attempt.
 Charge charge_of(const Job& job, const Center& center) {
   const Attempt& attempt = job.attempt();
-  const pricing::Split parts = pricing::split(attempt.charged, job.plan().terms);
+  const pricing::Split parts = pricing::split(attempt.money, job.plan().terms);
   return {.job = job.id,
           .attempt = attempt.id,
           .account = job.account,
           .center = attempt.center,
           .period = center.open_period,
-          .gross = attempt.charged,
+          .gross = attempt.money,
           .center_share = parts.center,
           .margin = parts.margin,
           .tax = parts.tax,
@@ -32,7 +32,7 @@ void World::finance_acts() {
   const auto& jobs = client_->jobs();
   if (!jobs.empty() && dice_.permille(10)) {
     const Job* job = committer_->market().job(jobs[dice_.below(jobs.size())]);
-    if (job != nullptr && job->attempt().charged.is_positive()) correct(*job);
+    if (job != nullptr && job->attempt().money.is_positive()) correct(*job);
   }
   if (dice_.permille(10)) resolve_disputes();
   if (dice_.permille(15)) give_lots();

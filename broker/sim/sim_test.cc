@@ -56,6 +56,8 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
     all.reservations += tally->reservations;
     all.accruals += tally->accruals;
     all.carried += tally->carried;
+    all.packages += tally->packages;
+    all.du_jobs += tally->du_jobs;
   }
   std::cout << "seeds " << first << " to " << last << ": " << all.steps << " steps, " << all.jobs << " jobs ("
             << all.ended << " ended, " << all.failed << " failed, " << all.cancelled << " cancelled), "
@@ -63,7 +65,7 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
             << " recoveries, " << all.repeats << " repeats answered, " << all.refused << " refusals, " << all.statements
             << " statements, " << all.payouts << " payouts, " << all.adjustments << " corrections, " << all.lots << " credit lots ("
             << all.lots_expired << " times taken back, " << all.lots_returned << " refilled), " << all.reservations << " reservations (earned "
-            << all.accruals << " times, carried " << all.carried << " jobs), " << all.days << " days agreed on\n";
+            << all.accruals << " times, carried " << all.carried << " jobs), " << all.days << " days agreed on, " << all.packages << " packages (" << all.du_jobs << " jobs paid with them)\n";
   if (one != 0) return;
   EXPECT_GT(all.ended, 0U);
   EXPECT_GT(all.failed, 0U);
@@ -81,6 +83,8 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
   EXPECT_GT(all.reservations, 0U);
   EXPECT_GT(all.accruals, 0U);
   EXPECT_GT(all.carried, 0U);
+  EXPECT_GT(all.packages, 0U);
+  EXPECT_GT(all.du_jobs, 0U);
 }
 
 TEST(Simulator, ASeedIsAWorld) {

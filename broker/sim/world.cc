@@ -133,6 +133,7 @@ Status World::set_up() {
     centers_.push_back(std::make_unique<SimCenter>(id, dice_, plot_.lies_permille));
     offline_.insert(id);
   }
+  if (dice_.permille(500)) CHECK_OK(sell_packages());
   calm_ = false;
   down_.set_faults(plot_.network);
   up_.set_faults(plot_.network);
@@ -146,6 +147,7 @@ void World::people_act() {
     ++jobs_wanted_;
     client_->want_job(clock_.now(), dice_.permille(400));
   }
+  if (jobs_wanted_ < plot_.jobs && !products_.empty() && dice_.permille(60)) buy_package();
   if (!client_->jobs().empty() && !calm_ && dice_.permille(25))
     client_->want_cancel(client_->jobs()[dice_.below(client_->jobs().size())]);
   for (Wish* wish : client_->to_send()) {

@@ -32,7 +32,7 @@ struct Tally {
   std::size_t steps = 0, jobs = 0, ended = 0, failed = 0, cancelled = 0, redispatched = 0, quarantined = 0,
               recoveries = 0, repeats = 0, refused = 0, statements = 0, payouts = 0, adjustments = 0, lots = 0, lots_expired = 0, lots_returned = 0,
               reservations = 0, accruals = 0, carried = 0,
-              days = 0;
+              days = 0, packages = 0, du_jobs = 0;
 };
 
 class World {
@@ -70,6 +70,16 @@ class World {
   void reserve();
   void resolve_disputes();
   void give_lots();
+  // packages.cc
+  Status sell_packages();  // in some worlds: prices in 度 beside those in money, and products
+  void buy_package();
+  struct Packages {
+    Amount bought, used, given_back, expired;  // in money
+    Amount corrected;                          // of adjustments: what went back to deferred revenue, and not to the wallet
+    std::size_t lots = 0;
+  };
+  Packages packages() const;  // by the journal
+  Amount check_packages(const Packages& told);  // what of all prices is deferred
   // By two people, by one, or by two that are the same: then it must be refused.
   void act(Act act);
 
@@ -94,6 +104,7 @@ class World {
   Network<Spooled> up_{dice_};
   std::vector<Committer::Item> inbox_;
   std::size_t jobs_wanted_ = 0;
+  std::vector<ProductId> products_;
   bool calm_ = false;
   Tally tally_;
   std::optional<std::string> violated_;

@@ -38,7 +38,7 @@ constexpr std::pair<std::string_view, std::string_view> kInstants[] = {
 
 // Set by the broker only, wherever such a message comes in.
 constexpr std::pair<std::string_view, std::string_view> kOutputOnly[] = {
-    {"PriceRow", "id"}, {"Discount", "id"}, {"Contract", "id"}, {"Contract", "proposal"}, {"ReservedPrice", "id"}, {"ReservedPrice", "center_name"}};
+    {"PriceRow", "id"}, {"Discount", "id"}, {"Contract", "id"}, {"Contract", "proposal"}, {"ReservedPrice", "id"}, {"ReservedPrice", "center_name"}, {"Product", "id"}};
 
 constexpr std::size_t kMostScriptBytes = 1024 * 1024;
 constexpr std::size_t kMostTextBytes = 16 * 1024;

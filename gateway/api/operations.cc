@@ -178,6 +178,9 @@ std::vector<Operation> lots() {
        .status = 201,
        .body = {"code", "account"},
        .guesses = true},
+      {.method = Method::get, .pattern = "/api/v1/products", .rpc = "ListProducts"},
+      {.method = Method::post, .pattern = "/api/v1/finance/products", .rpc = "PublishProducts", .status = 201, .body = {"products", "note"}},
+      {.method = Method::post, .pattern = "/api/v1/packages", .rpc = "BuyPackage", .status = 201, .body = {"product", "account"}},
   };
 }
 

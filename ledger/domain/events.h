@@ -47,6 +47,9 @@ enum class TransferCode : std::uint16_t {
   subsidy = 14,         // platform revenue → center payable: a margin below zero
   grant = 15,           // grants → wallet: a credit lot is issued
   grant_expired = 16,   // wallet → grants: what is left of one after its time
+  package_sold = 17,    // wallet → deferred revenue, and in DU deferred revenue → wallet
+  package_used = 18,    // in DU wallet → deferred revenue; its money follows as capture_… out of deferred revenue
+  package_expired = 19, // in DU wallet → deferred revenue, and deferred revenue → platform revenue
   // Reserved capacity.
   reservation = 21,           // wallet → deferred revenue
   accrual_center = 22,        // deferred revenue → center payable

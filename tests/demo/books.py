@@ -42,6 +42,31 @@ def check_account(checks, person, out):
     return spent
 
 
+def books_of(centers):
+    """The market's prices as books of `bourse rate`: one in money, one in 度."""
+    for currency, rows in (("CNY", [row for center in centers for row in center.price_rows()]), ("DU", [row for center in centers for row in center.du_rows()])):
+        book = {"currency": currency, "rows": []}
+        for n, row in enumerate(rows):
+            book["rows"].append({"id": f"p{n}", "scope": {"center": row["center"], "pool": row["pool"]}, "meter": row["meter"], "price": row["price"],
+                                 "per": row["per"], "valid_from": row["valid_from"]})
+            if "factor" in row:
+                book["rows"][-1]["factor"] = {key: row["factor"][key] for key in ("table", "chip", "precision")}
+        yield currency, book
+
+
+def factors_file(centers, out):
+    """The factor that the centers' prices in 度 carry, as a table that `bourse rate` reads."""
+    factor = centers[0].du_rows()[0]["factor"]
+    table = {"version": factor["table"], "meter": "core_ms", "published": "2026-01-01", "norm": "of the demo only", "starts": "start of the job",
+             "stops": "end of the job", "includes": factor["includes"],
+             "factors": [{"chip": factor["chip"], "precision": factor["precision"], "factor": factor["value"], "tflops": "1", "sparsity": "none",
+                          "source": "the demo", "date": "2026-01-01"}]}
+    path = f"{out}/du-factors.json"
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(table, file)
+    return path
+
+
 def check_usage(checks, people, centers, captured, out):
     """The month rated again with the market's own prices, by the offline program."""
     fiona = people["fiona"]
@@ -49,16 +74,16 @@ def check_usage(checks, people, centers, captured, out):
     usage = fiona.ask("usage", "--from", month + "-01", "--to", datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "--by", "day,project,center")
     charged = sum(Decimal(row["charged"]["amount"]) for row in usage["rows"])
     checks.that(charged == captured, f"usage by day, project and center comes to what was captured: {text(charged)} CNY")
-    book = {"currency": "CNY", "rows": [
-        {"id": f"p{n}", "scope": {"center": row["center"], "pool": row["pool"]}, "meter": row["meter"], "price": row["price"], "per": row["per"],
-         "valid_from": row["valid_from"]} for n, row in enumerate(row for center in centers for row in center.price_rows())]}
-    with open(f"{out}/book.json", "w", encoding="utf-8") as file:
-        json.dump(book, file)
-    lines = fiona.run("usage", "export", "--month", month)
-    rated = [json.loads(line) for line in fiona.run("--output", "json", "rate", "--book", f"{out}/book.json", "--usage", "-", stdin=lines).splitlines()]
-    asked = [json.loads(line) for line in lines.splitlines()]
-    same = len(rated) == len(asked) and all(Decimal(r["amount"]) == Decimal(a["charged"]) for r, a in zip(rated, asked))
-    checks.that(same and rated, f"rating the {len(rated)} attempts again with the market's own book makes no difference")
+    lines = fiona.run("usage", "export", "--month", month).splitlines()
+    for currency, book in books_of(centers):
+        path = f"{out}/book-{currency}.json"
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(book, file)
+        asked = [line for line in lines if json.loads(line)["currency"] == currency]
+        argv = ["rate", "--book", path, "--usage", "-"] + (["--factors", factors_file(centers, out)] if currency == "DU" else [])
+        rated = [json.loads(line) for line in fiona.run("--output", "json", *argv, stdin="\n".join(asked) + "\n").splitlines()]
+        same = len(rated) == len(asked) and all(Decimal(r["amount"]) == Decimal(json.loads(a)["charged"]) for r, a in zip(rated, asked))
+        checks.that(same and rated, f"rating the {len(rated)} attempts in {currency} again with the market's own book makes no difference")
 
 
 def check_finance(checks, fiona, spent, out):
@@ -68,13 +93,15 @@ def check_finance(checks, fiona, spent, out):
         accepted(checks, form, path, "the ledger's journal")
     rows = fiona.ask("report", "revenue")["revenue"]
     gross = sum(Decimal(row["gross"]["amount"]) for row in rows)
-    checks.that(gross == spent, f"the month's revenue is what the wallets paid: {text(gross)} CNY")
+    checks.that(gross == spent, f"the month's revenue is what the wallets paid, packages as they were used: {text(gross)} CNY")
     checks.that(not fiona.ask("report", "holds").get("holds"), "no hold is left to grow old")
 
 
-def check_books(checks, people, centers, trade, captured, out):
+def check_books(checks, people, centers, trade, money, out):
     spent = sum((check_account(checks, people[name], out) for name in ("alice", "bob", "rita")), Decimal(0))
-    check_usage(checks, people, centers, captured, out)
-    check_finance(checks, people["fiona"], spent, out)
+    captured, packaged, price = money
+    check_usage(checks, people, centers, captured + packaged, out)
+    # A package is paid for when it is bought, and earned when it is used.
+    check_finance(checks, people["fiona"], spent - price + packaged, out)
     job_id = next(iter(trade.final))
     trade.owner(trade.jobs[job_id]).run("receipt", job_id, "--format", "pdf", "--language", "zh", "--file", f"{out}/receipt.pdf")

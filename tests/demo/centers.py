@@ -91,6 +91,12 @@ speed_milli = {self.speed_milli}
         return [{"center": self.id, "pool": self.pool, "meter": meter, "price": price, "per": per, "unit": "CNY",
                  "valid_from": "2026-01-01T00:00:00Z"} for meter, (price, per) in self.prices.items()]
 
+    def du_rows(self):
+        """Beside its price in money: half a 度 a core-hour, which includes nodes and memory. Cards are not sold for 度 here."""
+        factor = {"table": "v1", "chip": "epyc-7763", "precision": "fp64", "value": "0.5", "includes": ["node_ms", "mem_mib_s"]}
+        return [{"center": self.id, "pool": self.pool, "meter": "core_ms", "price": "1", "per": "core-hour", "unit": "DU", "factor": factor,
+                 "valid_from": "2026-01-01T00:00:00Z"}]
+
 
 class SlurmCenter(Center):
     def __init__(self, market, directory, name, group, database, speed_milli, prices, margin_bps):

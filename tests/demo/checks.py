@@ -35,8 +35,8 @@ def check_jobs(checks, centers, trade):
 
 
 def check_receipts(checks, trade):
-    """Held, captured and released, summed over the receipts; each receipt must agree with its job and with its own lines."""
-    held = captured = released = Decimal(0)
+    """Held, captured and released, summed over the receipts, and what packages paid; each receipt must agree with its job and its own lines."""
+    held = captured = released = packaged = Decimal(0)
     agree = True
     for job_id, job in trade.final.items():
         receipt = trade.owner(trade.jobs[job_id]).ask("receipt", job_id)
@@ -44,9 +44,16 @@ def check_receipts(checks, trade):
         lines = sum((Decimal(line["amount"]["amount"]) for line in receipt.get("lines", [])), Decimal(0))
         agree &= amounts["charged"] == lines == Decimal(job["charged"]["amount"])
         agree &= amounts["held"] == amounts["charged"] + amounts["released"]
-        held, captured, released = held + amounts["held"], captured + amounts["charged"], released + amounts["released"]
+        lots = receipt.get("lots", [])
+        if "worth" in receipt:
+            agree &= receipt["charged"]["currency"] == "DU" and receipt["worth"] == job["worth"]
+            agree &= sum(Decimal(lot["money"]["amount"]) for lot in lots) == amounts["charged"]
+            agree &= sum(Decimal(lot["worth"]["amount"]) for lot in lots) == Decimal(receipt["worth"]["amount"])
+            packaged += Decimal(receipt["worth"]["amount"])
+        else:
+            held, captured, released = held + amounts["held"], captured + amounts["charged"], released + amounts["released"]
     checks.that(agree, "every receipt equals its job's charge and the sum of its lines, and held = charged + released")
-    return held, captured, released, agree
+    return (held, captured, released), packaged, agree
 
 
 def check_payments(checks, fiona, payments):
@@ -61,6 +68,16 @@ def check_payments(checks, fiona, payments):
     checks.that(again == payouts, "the bank's file read twice changed nothing")
 
 
+def check_package(checks, alice, trade, packaged):
+    """What is left of alice's package, in 度 and in money, is what it was less what her job used."""
+    account = alice.ask("wallet")["wallets"][0]
+    left = next(lot for lot in alice.ask("account", "lots", account["account"])["lots"] if lot["id"] == trade.package["id"])
+    used = sum(Decimal(job["charged"]["amount"]) for job in trade.final.values() if "worth" in job)
+    checks.that(0 < used == Decimal(left["money"]["amount"]) - Decimal(left["left"]["amount"]) and account["du"]["held"] == "0.00",
+                f"a job used {text(used)} DU of the package, and none is held")
+    checks.that(Decimal(left["price"]["amount"]) - Decimal(left["deferred"]["amount"]) == packaged, f"that was worth {text(packaged)} CNY of its price")
+
+
 def check_wallets(checks, people, captured):
     spent = Decimal(0)
     clear = True
@@ -69,7 +86,7 @@ def check_wallets(checks, people, captured):
         spent += Decimal("50.00") - Decimal(wallet["balance"])
         clear &= Decimal(wallet["held"]) == 0
     checks.that(clear, "no hold is left on any wallet")
-    return checks.that(spent == captured, f"the wallets paid exactly what the receipts say, less the refund: {text(spent)} CNY")
+    return checks.that(spent == captured, f"the wallets paid exactly what the receipts say and the package cost, less the refund: {text(spent)} CNY")
 
 
 def check_statements(checks, root, statements, bourse):
@@ -117,22 +134,25 @@ def check_everything(story, root, people, centers, trade, statements, dispute, p
     """Returns the summary and whether everything held."""
     checks = Checks(story)
     jobs = check_jobs(checks, centers, trade)
-    held, captured, released, receipts_agree = check_receipts(checks, trade)
-    wallets_agree = check_wallets(checks, people, captured - Decimal(dispute["refunded"]))
+    (held, captured, released), packaged, receipts_agree = check_receipts(checks, trade)
+    price = Decimal(trade.package["price"]["amount"])
+    wallets_agree = check_wallets(checks, people, captured + price - Decimal(dispute["refunded"]))
+    check_package(checks, people["alice"], trade, packaged)
     earned = check_reserved(checks, people, reserved)
     check_payments(checks, people["fiona"], payments)
     settlements, sums = check_statements(checks, root, statements, os.path.join(root, "build/bin/bourse"))
     check_evidence(checks, people["fiona"], centers, trade, os.path.join(root, "build/bin/bourse"), out)
-    statements_agree = checks.that(sums["gross"] == captured, "the statements' gross is what the users paid")
+    statements_agree = checks.that(sums["gross"] == captured + packaged, "the statements' gross is what the users paid, by money and by packages")
     checks.that(sums["gross"] == sums["center_share"] + sums["margin"] + sums["tax"], "gross = centers + margin + tax, to the last micro")
     balanced, match, hledger_ok = check_ledger(checks, people["fiona"], out)
-    check_books(checks, people, centers, trade, captured, out)
+    check_books(checks, people, centers, trade, (captured, packaged, price), out)
     check_reconciliation(checks, people, centers)
     checks.that(sums["earned"] == earned, f"the statements show what the reservation earned: {text(earned)} CNY")
     summary = {
         "jobs": jobs,
         "money": {"currency": "CNY", "held": text(held), "captured": text(captured), "released": text(released),
                   "platform_margin": text(sums["margin"])},
+        "packages": {"sold": text(price), "used": text(packaged)},
         "settlements": settlements,
         "ledger": {"balanced": balanced},
         "projections": {"match": match},

@@ -78,7 +78,7 @@ class Demo:
             self.story.say(f"{center.name}: {type(center).__name__}, pool {center.pool}, the platform keeps {center.margin_bps / 100:g} %")
         prices = f"{self.dir}/prices.json"
         with open(prices, "w", encoding="utf-8") as file:
-            json.dump({"rows": [row for center in self.centers for row in center.price_rows()]}, file)
+            json.dump({"rows": [row for center in self.centers for row in center.price_rows() + center.du_rows()]}, file)
         otto.propose(self.people["olga"], "prices", "publish", prices)
         self.wait_offers()
 
@@ -101,8 +101,22 @@ class Demo:
         done = fiona.propose(frank, "account", "fund", account, "50.00", "--bank-reference", "DEMO-BOB-1")
         self.story.say(f"{done['text']}: proposed by fiona, {done['state']} by frank")
 
+    def sell_package(self):
+        """Finance puts 度 on sale, by two people, and alice buys a package with her own money."""
+        self.story.chapter("A package of 度, the unit of normalised compute")
+        fiona, frank, alice = self.people["fiona"], self.people["frank"], self.people["alice"]
+        done = fiona.propose(frank, "package", "publish", "Starter", "--du", "2", "--price", "0.70", "--valid-days", "90")
+        self.story.say(f"{done['text']}: proposed by fiona, {done['state']} by frank")
+        product = alice.ask("package", "list")["products"][0]
+        lot = alice.ask("package", "buy", product["id"])
+        self.story.say(f"alice buys {lot['money']['amount']} DU for {lot['price']['amount']} {lot['price']['currency']}")
+        self.story.say(alice.run("wallet").rstrip())
+        return lot
+
     def trade(self):
+        lot = self.sell_package()
         trade = Trade(self.story, self.market, self.people, {c.name: c for c in self.centers}, self.dir)
+        trade.package = lot
         trade.run()
         return trade
 
@@ -123,7 +137,7 @@ class Demo:
         """A user doubts a charge of a period that is closed; finance gives half of it back."""
         self.story.chapter("A dispute over a charge of a closed period")
         fiona, frank = self.people["fiona"], self.people["frank"]
-        job_id = max(trade.final, key=lambda i: Decimal(trade.final[i]["charged"]["amount"]))
+        job_id = max((i for i in trade.final if "worth" not in trade.final[i]), key=lambda i: Decimal(trade.final[i]["charged"]["amount"]))
         owner = trade.owner(trade.jobs[job_id])
         dispute = owner.ask("dispute", "open", job_id, "--reason", "a node was slow")
         self.story.say(f"{owner.name} disputes {dispute['amount']['amount']} CNY of {job_id}")

@@ -17,6 +17,7 @@ class Trade:
         self.places = {}    # id → the center's name
         self.final = {}     # id → the job as last seen
         self.cancelled = None
+        self.package = None  # the lot of 度 that alice bought
 
     def run(self):
         self.quote_one()
@@ -113,5 +114,5 @@ class Trade:
 
     def tell(self):
         rows = [(job["name"], self.jobs[job_id].kind, job["center_name"], job["state"], job.get("exit_code", 0),
-                 job["held"]["amount"], job["charged"]["amount"]) for job_id, job in self.final.items()]
-        self.story.table(("job", "kind", "center", "state", "exit", "held", "charged"), rows)
+                 job["held"]["amount"], job["charged"]["amount"], job["charged"]["currency"]) for job_id, job in self.final.items()]
+        self.story.table(("job", "kind", "center", "state", "exit", "held", "charged", "in"), rows)

@@ -57,7 +57,7 @@ for i in $(seq {size}); do echo "step $i of {size}"; sleep 1; done
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    kind: str        # cheapest | fastest | gpu | refused | cancelled | survivor
+    kind: str        # du | cheapest | fastest | gpu | refused | cancelled | survivor
     name: str
     script: str
     options: tuple   # of `bourse submit`
@@ -87,6 +87,7 @@ def trade():
     for i in range(2):
         works.append(Work("refused", f"dear-{i}", PRIMES.format(size=1000),
                           _options(4, "1GiB", 60, "--budget", "0.01")))
+    works.append(Work("du", "packaged", LONG.format(size=6), _options(1, "256MiB", 5, "--pay-with", "DU")))
     return works
 
 

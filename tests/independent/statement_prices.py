@@ -38,6 +38,8 @@ def list_price(row, billed):
         total = sum((end - above) * price for (above, price), end in zip(reached, ends))
     else:
         raise ValueError("tiers are graduated or by volume")
+    if "factor" in row:
+        total *= exact(row["factor"]["value"])
     return rounded(total * 10**6 / row["per"])
 
 

@@ -20,6 +20,7 @@ from nacl.signing import VerifyKey
 
 from statement_completeness import check_completeness
 from statement_evidence import check_evidence
+from statement_packages import check_packages
 from statement_prices import micros, rate_meter, rate_scow, split, split_settled
 from statement_reservations import check_accruals, check_carried
 from statement_windows import check_windowed, spread
@@ -183,6 +184,17 @@ def check_record(place, line, record):
         same(place + ".windowed.readings", said, [[one(each, number, 0) for number in range(1, 6)] for each in readings])
 
 
+def check_included(place, row, rows, line):
+    """A meter that is part of the 度 of another row: it is shown, and costs nothing."""
+    owner = [one for one in rows if one["row"] == row["row"] and not one.get("included")]
+    if len(owner) != 1 or row["meter"] not in owner[0].get("factor", {"includes": []})["includes"]:
+        differ(place, "is included in no row")
+    if any(one["meter"] == row["meter"] for one in rows if one is not row):
+        differ(place, "is rated beside")
+    same(place + ".quantity", row["quantity"], line["charged"][row["meter"]])
+    same(place + ".amount", micros(row["amount"]), 0)
+
+
 def check_rated(place, line, field):
     """What the rows named in `field` come to, each recomputed."""
     rows, total, rated = line[field], 0, set()
@@ -191,6 +203,10 @@ def check_rated(place, line, field):
         raise ValueError(f"{place}.{field}: a price by strategy is for the whole job")
     windows = spread(line, field) if any("windows" in row for row in rows) else None
     for i, row in enumerate(rows):
+        if row.get("included"):
+            check_included(f"{place}.{field}[{i}]", row, rows, line)
+            rated.add(row["meter"])
+            continue
         if row["meter"] not in METERS or (row["meter"] in rated and not windows) or row["per"] < 1:
             differ(f"{place}.{field}[{i}]", "no meter, or one rated twice")
             continue
@@ -211,6 +227,12 @@ def check_line(place, line, before):
         same(f"{place}.charged.{meter}", line["charged"][meter], min(line["reported"][meter], line["caps"][meter]))
     check_held(place, line)
     gross = check_rated(place, line, "rated")
+    if before is not None and ("du" in line) != ("du" in before):
+        raise ValueError(f"{place} is paid otherwise than the attempt's line before")
+    if "du" in line:
+        for field, wrong in check_packages(line, gross, before):
+            differ(f"{place}.du.{field}", wrong)
+        gross = micros(line["previous"]["gross"]) + sum(micros(one["money"]) for one in line["du"]["lots"])
     if "settled" in line:
         computed = split_settled(gross, check_rated(place, line, "settled"), line["terms"])
     else:
@@ -232,7 +254,9 @@ def check_line(place, line, before):
 
 def check(statement):
     if statement["format"] not in ("bourse.statement.v2", "bourse.statement.v3", "bourse.statement.v4"):
-        differ("format", "is no version from 2 to 4")
+        differ("format", "is none of the versions 2 to 4")
+    if statement["format"] != "bourse.statement.v4" and any("du" in line for line in statement["lines"]):
+        differ("lines", "versions before 4 have no packages")
     records = signed_records(statement, bytes.fromhex(statement["center"]["billing_key"]))
     sums, newest, charged = dict.fromkeys(PARTS, 0), {}, set()
     for i, line in enumerate(statement["lines"]):

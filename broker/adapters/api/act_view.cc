@@ -92,6 +92,17 @@ void show(v1::Act& out, const GrantLot& act, const Market& market, const std::st
 }
 void show(v1::Act& out, const IssueVouchers& act, const Market&, const std::string&) { fill(*out.mutable_issue_vouchers(), act.batch); }
 
+void show(v1::Act& out, const PublishProducts& act, const Market&, const std::string&) {
+  for (const Product& product : act.products) fill(*out.mutable_publish_products()->add_products(), product);
+}
+
+std::string tell(const PublishProducts& act, const Market&, const std::string&) {
+  std::string text = "Sell packages of 度:";
+  for (const Product& product : act.products)
+    text += fmt::format(" {} ({} for {}, valid for {})", product.name, money_words(product.du, kDu), money_words(product.price, product.currency),
+                        plain_duration(product.valid_for));
+  return text;
+}
 std::string tell(const GrantLot& act, const Market& market, const std::string&) {
   return fmt::format("Give {} to {} ({}) until {}: {}", money_words(act.amount, unit_of(market, act.account)), account_name(market, act.account),
                      to_text(act.account), to_text(act.expires_at), act.reason);

@@ -1,6 +1,6 @@
 // The handlers of the market API, one per RPC: a request and who asks in, a reply or an error out. They block; the service
 // runs them on its pools. Grouped by area into people.cc, trading.cc, jobs.cc, operators.cc, finance.cc, ledger_views.cc, trace.cc,
-// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, reconcile.cc, corrections.cc, lots.cc, reservations.cc.
+// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, reconcile.cc, corrections.cc, lots.cc, packages.cc, reservations.cc.
 #pragma once
 
 #include <memory>
@@ -112,6 +112,10 @@ class Api {
   Result<v1::Reservation> get_reservation(const v1::GetReservationRequest& request);
   Result<v1::Reservation> end_reservation(const v1::EndReservationRequest& request);
   Result<v1::Reservation> set_reservation_renewal(const v1::SetReservationRenewalRequest& request);
+  // packages of 度: packages.cc
+  Result<v1::ProductList> publish_products(const v1::PublishProductsRequest& request);
+  Result<v1::ProductList> list_products(const v1::ListProductsRequest& request);
+  Result<v1::Lot> buy_package(const v1::BuyPackageRequest& request);
   // evidence.cc
   Result<v1::Document> get_evidence_proof(const v1::GetEvidenceProofRequest& request);
   Result<v1::ListDaysReply> list_days(const v1::ListDaysRequest& request);

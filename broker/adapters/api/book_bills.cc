@@ -16,8 +16,8 @@ constexpr Duration kBookingSlack = minutes(10);
 
 // The wallet's movements between instants, by class: money in (top-ups and what else comes from outside), charges, corrections.
 constexpr const char* kMoves =
-    "SELECT x.slot, sum(x.m) FILTER (WHERE x.code = 1)::bigint AS money_in, sum(x.m) FILTER (WHERE x.code IN (3, 4, 5, 21, 25))::bigint AS charged, "
-    "sum(x.m) FILTER (WHERE x.code = 8)::bigint AS corrected, sum(x.m) FILTER (WHERE x.code NOT IN (1, 3, 4, 5, 8, 21, 25))::bigint AS other "
+    "SELECT x.slot, sum(x.m) FILTER (WHERE x.code = 1)::bigint AS money_in, sum(x.m) FILTER (WHERE x.code IN (3, 4, 5, 17, 21, 25))::bigint AS charged, "
+    "sum(x.m) FILTER (WHERE x.code = 8)::bigint AS corrected, sum(x.m) FILTER (WHERE x.code NOT IN (1, 3, 4, 5, 8, 17, 21, 25))::bigint AS other "
     "FROM (SELECT width_bucket(at, $2::timestamptz[]) AS slot, code, -amount_micros AS m FROM market.transfers WHERE NOT pending AND debit = $1::uuid "
     "UNION ALL SELECT width_bucket(at, $2::timestamptz[]), code, amount_micros FROM market.transfers WHERE NOT pending AND credit = $1::uuid) x "
     "GROUP BY x.slot ORDER BY x.slot";
@@ -93,9 +93,9 @@ Result<Amount> fill_charges(pqxx::transaction_base& work, v1::Bill& out, const B
 Result<Amount> fill_items(pqxx::transaction_base& work, v1::Bill& out, const BilledAccount& account, Span span) {
   const auto rows = work.exec_params(
       "WITH own AS (SELECT journal_seq, idx, at, code, reference, -amount_micros AS m FROM market.transfers "
-      "WHERE NOT pending AND debit = $1::uuid AND at >= $2::timestamptz AND at < $3::timestamptz AND code NOT IN (3, 4, 5, 21, 25) "
+      "WHERE NOT pending AND debit = $1::uuid AND at >= $2::timestamptz AND at < $3::timestamptz AND code NOT IN (3, 4, 5, 17, 21, 25) "
       "UNION ALL SELECT journal_seq, idx, at, code, reference, amount_micros FROM market.transfers "
-      "WHERE NOT pending AND credit = $1::uuid AND at >= $2::timestamptz AND at < $3::timestamptz AND code NOT IN (3, 4, 5, 21, 25)), "
+      "WHERE NOT pending AND credit = $1::uuid AND at >= $2::timestamptz AND at < $3::timestamptz AND code NOT IN (3, 4, 5, 17, 21, 25)), "
       "items AS (SELECT journal_seq, code, reference, min(idx) AS idx, min(at) AS at, sum(m)::bigint AS amount FROM own "
       "GROUP BY journal_seq, code, reference, CASE WHEN code = 8 THEN -1 ELSE idx END) "
       "SELECT i.journal_seq, " BOURSE_MS("i.at") " AS at_ms, i.code, i.reference, i.amount, b.text AS bank, "

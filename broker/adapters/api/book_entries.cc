@@ -96,6 +96,9 @@ std::string business_id(ledger::TransferCode code, Uuid reference) {
     case accrual_margin:
     case accrual_tax:
     case reservation_returned: return to_text(ReservationId{reference});
+    case package_sold:
+    case package_expired: return to_text(LotId{reference});
+    case package_used: return to_text(UsageRecordId{reference});
     default: return to_hyphenated(reference);
   }
 }

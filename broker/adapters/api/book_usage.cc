@@ -103,7 +103,7 @@ void fill_ratable(v1::RatableLine& line, const pqxx::row& row, const Plan& plan,
   line.set_pool_gpus(plan.totals.gpus);
   line.set_pool_mem_mib(plan.totals.mem_mib);
   line.set_windowed(std::ranges::any_of(plan.rows, [](const pricing::PriceRow& one) { return !one.windows.empty(); }));
-  fill(*line.mutable_charged(), amount_column(row["gross"]), unit_column(row["unit"]));
+  fill(*line.mutable_charged(), amount_column(row["rated"]), unit_column(row["unit"]));
 }
 
 }  // namespace
@@ -191,7 +191,7 @@ Result<v1::ListRatableReply> Api::list_ratable(const v1::ListRatableRequest& req
     for (const auto& row : work.exec_params(
              "SELECT f.attempt, f.job, j.tenant, j.account, j.project, j.unit, j.spec, j.decision, a.plan, c.name AS center, " BOURSE_MS("f.started_at") " AS from_ms, "
              BOURSE_MS("f.ended_at") " AS until_ms, " BOURSE_MS("coalesce(q.issued_at, j.submitted_at)") " AS locked_ms, f.charged_core_ms, f.charged_gpu_ms, "
-             "f.charged_node_ms, f.charged_mem_mib_s, (SELECT sum(s.gross_micros) FROM market.usage_captures s WHERE s.job = f.job AND s.attempt = f.attempt)::bigint AS gross "
+             "f.charged_node_ms, f.charged_mem_mib_s, coalesce(f.rated_micros, (SELECT sum(s.gross_micros) FROM market.usage_captures s WHERE s.job = f.job AND s.attempt = f.attempt))::bigint AS rated "
              "FROM market.usage_captures f JOIN market.jobs j ON j.id = f.job JOIN market.attempts a ON a.id = f.attempt "
              "JOIN market.centers c ON c.id = a.center LEFT JOIN market.quotes q ON q.id = j.quote "
              "WHERE f.final AND f.booked_at >= $1::timestamptz AND f.booked_at < $2::timestamptz "

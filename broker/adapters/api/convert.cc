@@ -65,6 +65,10 @@ Result<JobSpec> read_spec(const v1::JobSpec& in, const std::function<CenterId(st
   CHECK_OK(check_range("spec.mem_mib", in.mem_mib(), 0, kMaxMemMib));
   CHECK_OK(check_range("spec.walltime_ms", in.walltime_ms(), 1'000, kMaxWalltime.ms));
   CHECK_OK(check_range("spec.expected_ms", in.expected_ms(), 0, kMaxWalltime.ms));
+  if (!in.pay_with().empty()) {
+    if (in.pay_with() != kDu.text()) return fail(ErrorCode::invalid_argument, "spec.pay_with must be DU, or empty for money.");
+    spec.pay_with = kDu;
+  }
   CHECK_OK(check_range("spec.hold_window_ms", in.hold_window_ms(), 0, kMaxWalltime.ms));
   spec.name = in.name();
   spec.need = {.cores = std::max<std::int64_t>(in.cores(), 1), .gpus = in.gpus(),
@@ -114,6 +118,7 @@ void fill(v1::JobSpec& out, const JobSpec& spec, Unit, const Market& market) {
   out.set_qos(spec.qos);
   out.set_project(spec.project);
   out.set_hold_window_ms(spec.hold_window.ms);
+  out.set_pay_with(std::string(spec.pay_with.text()));
 }
 
 constexpr std::array<std::string_view, 7> kDays = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
@@ -181,6 +186,7 @@ Status read_tariff(const v1::PriceRow& in, pricing::PriceRow& row) {
     row.tiers.steps.push_back({.above = tier.above_ticks(), .price = *price});
   }
   row.free.ticks = in.free_ticks();
+  CHECK_OK(read_factor(in, row));
   CHECK_OK(read_windows(in, row));
   if (!in.discount().empty() || in.discount_bps() != 0)
     return fail(ErrorCode::invalid_argument, "discount is shown on locked rows and can't be set on a row.");
@@ -243,6 +249,7 @@ void fill(v1::PriceRow& out, const pricing::PriceRow& row) {
   }
   out.set_free_ticks(row.free.ticks);
   fill_windows(out, row);
+  if (!row.factor.table.empty()) fill(*out.mutable_factor(), row.factor);
   out.set_discount(row.off.name);
   out.set_discount_bps(row.off.bps);
 }
@@ -375,7 +382,8 @@ std::string_view name(ledger::AccountCode code) {
 std::string_view name(ledger::TransferCode code) {
   static constexpr std::string_view kNames[] = {"other", "top_up", "hold", "capture_center", "capture_margin",
                                                 "capture_tax", "release", "payout", "reversal", "risk", "payout_paid",
-                                                "payout_returned", "escrow", "escrow_release", "subsidy", "grant", "grant_expired"};
+                                                "payout_returned", "escrow", "escrow_release", "subsidy", "grant", "grant_expired", "package_sold", "package_used",
+                                                "package_expired"};
   static constexpr std::string_view kReserved[] = {"reservation", "accrual_center", "accrual_margin", "accrual_tax", "reservation_returned"};
   constexpr auto kFirstReserved = static_cast<std::size_t>(ledger::TransferCode::reservation);
   const auto number = static_cast<std::size_t>(code);

@@ -48,7 +48,11 @@ void fill(v1::PriceRow& out, const pricing::PriceRow& row);
 Result<pricing::Discount> read_discount(const v1::Discount& in, CenterId center);
 void fill(v1::Discount& out, const pricing::Discount& discount);
 
+// `unit`: that the plans are priced in.
 void fill(v1::Decision& out, const Decision& decision, const JobSpec& spec, Unit unit, const Market& market);
+void fill(v1::Product& out, const Product& product);
+Status read_factor(const v1::PriceRow& in, pricing::PriceRow& row);
+void fill(v1::DuFactor& out, const pricing::DuFactor& factor);
 void fill(v1::Contract& out, const Contract& contract);
 // Errors: invalid_argument naming the field, amount errors.
 Result<Reservable> read_reservable(const v1::Reservable& in);

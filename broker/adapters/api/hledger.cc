@@ -57,6 +57,9 @@ std::string_view title(ledger::TransferCode code) {
     case ledger::TransferCode::accrual_margin:
     case ledger::TransferCode::accrual_tax: return "reservation earned";
     case ledger::TransferCode::reservation_returned: return "reservation ended early";
+    case ledger::TransferCode::package_sold: return "package sold";
+    case ledger::TransferCode::package_used: return "package used";
+    case ledger::TransferCode::package_expired: return "package expired";
     case ledger::TransferCode::hold:
     case ledger::TransferCode::release:
     case ledger::TransferCode::other: break;

@@ -63,15 +63,44 @@ void fill_cover(v1::Job& out, const Job& job, Unit unit, Instant now) {
   cover.set_warned_ms(job.shortage->since.unix_ms);
 }
 
-Unit unit_of(const Market& market, BillingAccountId id) {
-  const BillingAccount* account = market.account(id);
-  return account == nullptr ? kCny : account->unit;
-}
-
 Amount charged_of(const Job& job) {
   Amount sum;
   for (const Attempt& attempt : job.attempts) sum += attempt.charged;
   return sum;
+}
+
+// Of a job that packages pay: what of their price it used.
+void fill_worth(v1::Job& out, const Job& job, const Market& market) {
+  const BillingAccount* account = market.account(job.account);
+  if (account == nullptr || job.spec.pay_with == Unit{} || job.spec.pay_with == account->unit) return;
+  Amount sum;
+  for (const Attempt& attempt : job.attempts) sum += attempt.money;
+  fill(*out.mutable_worth(), sum, account->unit);
+}
+
+void fill_forecast(v1::Forecast& out, const Forecast& forecast) {
+  out.set_jobs(forecast.jobs);
+  out.set_an_hour(to_text(forecast.an_hour));
+  if (forecast.runs_out) out.set_runs_out_ms(forecast.runs_out->unix_ms);
+}
+
+// Its packages, once it bought one.
+void fill_du(v1::Wallet& out, const Market& market, const BillingAccount& account, Instant now) {
+  const ledger::Account* wallet = market.ledger().account(Market::wallet_of(account, kDu));
+  if (wallet == nullptr) return;
+  v1::DuWallet& to = *out.mutable_du();
+  to.set_balance(to_text(wallet->balance()));
+  to.set_held(to_text(wallet->debits_pending));
+  to.set_available(to_text(market.spendable(account, kDu, now)));
+  Amount deferred;
+  const auto lots = market.lots(account, kDu);
+  for (const Lot* lot : lots) deferred += lot->price_left;
+  to.set_deferred(to_text(deferred));
+  if (!lots.empty()) {
+    to.set_next_expiry_ms(lots.front()->expires_at.unix_ms);
+    to.set_expiring(to_text(lots.front()->left));
+  }
+  if (const Forecast forecast = market.forecast(account, kDu, now); forecast.jobs > 0) fill_forecast(*to.mutable_forecast(), forecast);
 }
 
 }  // namespace
@@ -82,9 +111,10 @@ Result<v1::Job> Api::job_seen_by(const Caller& caller, JobId id) {
         const Job* job = market.job(id);
         if (job == nullptr || !may_see(caller, market, job->account)) return std::nullopt;
         Found out{.view = {}, .center = job->attempt().center, .live = !is_final(job->state)};
-        const Unit unit = unit_of(market, job->account);
+        const Unit unit = market.unit_of(*job);
         const ledger::Hold* hold = market.ledger().hold(job->hold);
         fill_summary(out.view, *job, hold == nullptr ? job->plan().cap : hold->amount, charged_of(*job), unit, market);
+        fill_worth(out.view, *job, market);
         fill_cover(out.view, *job, unit, now);
         fill(*out.view.mutable_decision(), job->decision, job->spec, unit, market);
         return out;
@@ -96,6 +126,7 @@ Result<v1::Job> Api::job_seen_by(const Caller& caller, JobId id) {
           if (!may_see(caller, market, stored.job.account)) return std::nullopt;
           Found out;
           fill_summary(out.view, stored.job, stored.held, stored.charged, stored.unit, market);
+          fill_worth(out.view, stored.job, market);
           fill(*out.view.mutable_decision(), stored.job.decision, stored.job.spec, stored.unit, market);
           return out;
         }));
@@ -148,7 +179,10 @@ Result<v1::ListJobsReply> Api::list_jobs(const v1::ListJobsRequest& request) {
   TRY(v1::ListJobsReply reply, look([shared](const Market& market) {
         v1::ListJobsReply out;
         for (const StoredJob& stored : *shared)
+        {
           fill_summary(*out.add_jobs(), stored.job, stored.held, stored.charged, stored.unit, market);
+          fill_worth(*out.mutable_jobs(out.jobs_size() - 1), stored.job, market);
+        }
         return out;
       }));
   for (int i = 0; i < reply.jobs_size(); ++i) {
@@ -180,6 +214,7 @@ Result<v1::Receipt> Api::get_receipt(const v1::GetJobRequest& request) {
   receipt.set_ended_ms(job.ended_at.unix_ms);
   fill(*receipt.mutable_held(), stored->held, stored->unit);
   fill(*receipt.mutable_charged(), stored->charged, stored->unit);
+  if (seen.has_worth()) *receipt.mutable_worth() = seen.worth();
   fill(*receipt.mutable_released(), is_final(job.state) ? stored->held - stored->charged : Amount{}, stored->unit);
   receipt.set_reservation(seen.reservation());
   std::vector<pricing::PriceRow> rows;
@@ -189,6 +224,7 @@ Result<v1::Receipt> Api::get_receipt(const v1::GetJobRequest& request) {
     const Plan& plan = job.decision.plans[attempt.plan];
     for (const pricing::RatedLine& line : capture->lines) {
       const auto row = std::ranges::find(plan.rows, line.row, &pricing::PriceRow::id);
+      const bool included = row != plan.rows.end() && row->meter != line.meter && pricing::includes(row->factor, line.meter);
       v1::RatedLine& out = *receipt.add_lines();
       out.set_attempt(to_text(attempt.id));
       out.set_row(to_text(line.row));
@@ -196,7 +232,8 @@ Result<v1::Receipt> Api::get_receipt(const v1::GetJobRequest& request) {
       out.set_quantity(line.quantity);
       out.set_rounding("half_away_from_zero");
       fill(*out.mutable_amount(), line.amount, stored->unit);
-      if (row == plan.rows.end()) continue;
+      out.set_included(included);
+      if (row == plan.rows.end() || included) continue;
       out.set_price(to_text(row->price));
       out.set_per_ticks(row->per);
       if (std::ranges::find(rows, row->id, &pricing::PriceRow::id) == rows.end()) rows.push_back(*row);
@@ -207,6 +244,7 @@ Result<v1::Receipt> Api::get_receipt(const v1::GetJobRequest& request) {
       out.set_lot(to_text(use.part.lot));
       out.set_kind(std::string(name(use.kind)));
       fill(*out.mutable_money(), use.part.amount, stored->unit);
+      if (use.kind == LotKind::package) fill(*out.mutable_worth(), use.part.money, parse_unit(seen.worth().unit()).value_or(kCny));
       out.set_expires_ms(use.expires_at.unix_ms);
     }
     v1::Evidence& evidence = *receipt.add_evidence();
@@ -247,9 +285,9 @@ Result<v1::Wallet> Api::wallet_of(BillingAccountId id) {
         out.set_unit(std::string(account->unit.text()));
         out.set_balance(to_text(wallet->balance()));
         out.set_held(to_text(wallet->debits_pending));
-        out.set_available(to_text(market.spendable(*account, now)));
+        out.set_available(to_text(market.spendable(*account, account->unit, now)));
         Amount granted;
-        const auto lots = market.lots(id);
+        const auto lots = market.lots(*account, account->unit);
         for (const Lot* lot : lots) granted += lot->left;
         out.set_granted(to_text(granted));
         if (!lots.empty()) {
@@ -264,11 +302,9 @@ Result<v1::Wallet> Api::wallet_of(BillingAccountId id) {
         out.set_zone(account->zone.empty() ? "UTC" : account->zone);
         out.set_when_empty(std::string(name(account->when_empty)));
         out.set_pause_limit_ms(account->pause_limit.ms > 0 ? account->pause_limit.ms : kPauseLimit.ms);
-        if (const Forecast forecast = market.forecast(id, now); forecast.jobs > 0) {
-          out.mutable_forecast()->set_jobs(forecast.jobs);
-          out.mutable_forecast()->set_an_hour(to_text(forecast.an_hour));
-          if (forecast.runs_out) out.mutable_forecast()->set_runs_out_ms(forecast.runs_out->unix_ms);
-        }
+        if (const Forecast forecast = market.forecast(*account, account->unit, now); forecast.jobs > 0)
+          fill_forecast(*out.mutable_forecast(), forecast);
+        fill_du(out, market, *account, now);
         return out;
       }));
   if (wallet.account().empty()) return fail(ErrorCode::not_found, "There is no such billing account.");

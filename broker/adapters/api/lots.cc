@@ -36,13 +36,18 @@ Hash256 hash_of_code(std::string_view code) {
 v1::Lot view_of(const Market& market, const Lot& lot) {
   v1::Lot out;
   const BillingAccount* account = market.account(lot.account);
-  const Unit unit = account == nullptr ? kCny : account->unit;
   out.set_id(to_text(lot.id));
   out.set_account(to_text(lot.account));
   if (account != nullptr) out.set_account_name(account->name);
   out.set_kind(std::string(name(lot.kind)));
-  fill(*out.mutable_money(), lot.amount, unit);
-  fill(*out.mutable_left(), lot.left, unit);
+  fill(*out.mutable_money(), lot.amount, lot.unit);
+  fill(*out.mutable_left(), lot.left, lot.unit);
+  if (lot.kind == LotKind::package) {
+    const Unit money = account == nullptr ? kCny : account->unit;
+    fill(*out.mutable_price(), lot.price, money);
+    fill(*out.mutable_deferred(), lot.price_left, money);
+    out.set_product(to_text(ProductId{lot.reference}));
+  }
   out.set_issued_ms(lot.issued_at.unix_ms);
   out.set_expires_ms(lot.expires_at.unix_ms);
   out.set_reason(lot.reason);
@@ -105,9 +110,11 @@ Result<v1::ListLotsReply> Api::list_lots(const v1::ListLotsRequest& request) {
     TRY(account, id_or_not_found<BillingAccountIdKind>(request.account()));
   }
   TRY(const auto reply, look([caller, account](const Market& market) -> std::optional<v1::ListLotsReply> {
-        if (market.account(account) == nullptr || !may_see(caller, market, account)) return std::nullopt;
+        const BillingAccount* found = market.account(account);
+        if (found == nullptr || !may_see(caller, market, account)) return std::nullopt;
         v1::ListLotsReply out;
-        for (const Lot* lot : market.lots(account)) *out.add_lots() = view_of(market, *lot);
+        for (const Unit unit : {found->unit, kDu})
+          for (const Lot* lot : market.lots(*found, unit)) *out.add_lots() = view_of(market, *lot);
         return out;
       }));
   if (!reply) return fail(ErrorCode::not_found, "There is no such billing account.");

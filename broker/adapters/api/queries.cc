@@ -52,6 +52,7 @@ Attempt attempt_of_row(const pqxx::row& row) {
   attempt.usage_revision = row["usage_revision"].as<std::uint32_t>();
   attempt.usage_final = row["usage_final"].as<bool>();
   attempt.charged = amount_column(row["charged_micros"]);
+  attempt.money = row["money"].is_null() ? attempt.charged : amount_column(row["money"]);
   return attempt;
 }
 
@@ -66,8 +67,9 @@ void add_attempts(pqxx::transaction_base& work, std::vector<StoredJob>& jobs) {
   for (const auto& row : work.exec_params(
            "SELECT id, job, fence, plan, center, " BOURSE_MS("ordered_at") " AS ordered_ms, " BOURSE_MS("not_after")
            " AS not_after_ms, order_hash, scheduler_job, " BOURSE_MS("started_at") " AS started_ms, " BOURSE_MS("ended_at")
-           " AS ended_ms, core_ms, gpu_ms, node_ms, mem_mib_s, usage_revision, usage_final, charged_micros "
-           "FROM market.attempts WHERE job = ANY ($1::uuid[]) ORDER BY job, fence", ids))
+           " AS ended_ms, core_ms, gpu_ms, node_ms, mem_mib_s, usage_revision, usage_final, charged_micros, "
+           "(SELECT sum(c.gross_micros) FROM market.usage_captures c WHERE c.job = a.job AND c.attempt = a.id AND c.unit IS NOT NULL)::bigint AS money "
+           "FROM market.attempts a WHERE job = ANY ($1::uuid[]) ORDER BY job, fence", ids))
     by_id.at(id_column<JobIdKind>(row["job"]))->job.attempts.push_back(attempt_of_row(row));
 }
 

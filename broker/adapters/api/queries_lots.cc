@@ -9,11 +9,11 @@ Result<std::vector<StoredLotUse>> Queries::lots_of(AttemptId attempt) {
   return database_.read<Uses>([&](pqxx::transaction_base& work) -> Result<Uses> {
     Uses out;
     for (const auto& row : work.exec_params(
-             "SELECT l.id, l.kind, " BOURSE_MS("l.expires_at") " AS expires_ms, (-sum(m.amount_micros))::bigint AS paid "
+             "SELECT l.id, l.kind, " BOURSE_MS("l.expires_at") " AS expires_ms, (-sum(m.amount_micros))::bigint AS paid, (-sum(m.money_micros))::bigint AS worth "
              "FROM market.lot_moves m JOIN market.lots l ON l.id = m.lot WHERE m.attempt = $1 AND m.kind = 1 "
              "GROUP BY l.id ORDER BY l.expires_at, l.id",
              sql(attempt)))
-      out.push_back({.part = {id_column<LotIdKind>(row["id"]), amount_column(row["paid"])},
+      out.push_back({.part = {id_column<LotIdKind>(row["id"]), amount_column(row["paid"]), amount_column(row["worth"])},
                      .kind = enum_column<LotKind>(row["kind"]),
                      .expires_at = instant_column(row["expires_ms"])});
     return out;

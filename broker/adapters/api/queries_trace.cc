@@ -108,7 +108,8 @@ void add_renewals(pqxx::transaction_base& work, const std::string& job, Rows& ou
 void add_captures(pqxx::transaction_base& work, const std::string& job, Rows& out) {
   for (const auto& row : work.exec_params(
            "SELECT u.record, u.revision, u.final, u.charged_core_ms, u.charged_gpu_ms, u.gross_micros, u.center_share_micros, "
-           "u.margin_micros, u.tax_micros, u.report, u.journal_seq, " BOURSE_MS("u.booked_at") " AS ms, p.number, j.unit "
+           "u.margin_micros, u.tax_micros, u.report, u.journal_seq, " BOURSE_MS("u.booked_at") " AS ms, p.number, p.unit, u.unit AS rated_in, "
+           "(SELECT -sum(m.amount_micros) FROM market.lot_moves m WHERE m.journal_seq = u.journal_seq AND m.idx = u.idx AND m.attempt = u.attempt)::bigint AS rated "
            "FROM market.usage_captures u JOIN market.jobs j ON j.id = u.job JOIN market.periods p ON p.id = u.period "
            "WHERE u.job = $1 ORDER BY u.journal_seq, u.idx", job)) {
     const std::string id = to_text(id_column<UsageRecordIdKind>(row["record"]));
@@ -120,7 +121,9 @@ void add_captures(pqxx::transaction_base& work, const std::string& job, Rows& ou
                                int64_column(row["charged_gpu_ms"]), to_hex(hash_column(row["report"]))),
                    at, position});
     out.push_back({"capture", id,
-                   fmt::format("{} {}: center {}, margin {}, tax {}; period {}", micros(row["gross_micros"]), row["unit"].c_str(),
+                   fmt::format("{}{} {}: center {}, margin {}, tax {}; period {}",
+                               row["rated_in"].is_null() || row["rated"].is_null() ? "" : fmt::format("{} {} of packages, ", micros(row["rated"]), row["rated_in"].c_str()),
+                               micros(row["gross_micros"]), row["unit"].c_str(),
                                micros(row["center_share_micros"]), micros(row["margin_micros"]), micros(row["tax_micros"]),
                                row["number"].as<int>()),
                    at, position});

@@ -47,7 +47,7 @@ void fill_break(v1::Break& out, const StoredBreak& in, Instant now) {
   if (!in.job.is_nil()) out.set_job(to_text(in.job));
   out.set_scheduler_job(in.scheduler_job);
   // What the center alone has, has no price: nothing was booked.
-  if (in.key.source != BreakSource::day && in.kind != "not_booked") api::fill(*out.mutable_at_stake(), in.at_stake, in.unit);
+  if (in.key.source != BreakSource::day && in.kind != "not_booked") fill(*out.mutable_at_stake(), in.at_stake, in.unit);
   out.set_detail(in.detail);
   out.set_since_ms(in.since.unix_ms);
   out.set_days((now - in.since).ms / hours(24).ms);

@@ -18,8 +18,8 @@ constexpr int kMostHolds = 10'000;
 // ledger's accounts have it. The outer bounds let the index by the command's own time find it.
 constexpr const char* kRevenue =
     "WITH booked AS ("
-    "SELECT a.center, j.unit, t.at, c.gross_micros AS gross, c.center_share_micros AS center_share, c.margin_micros AS margin, c.tax_micros AS tax, 0::bigint AS escrow "
-    "FROM market.usage_captures c JOIN market.jobs j ON j.id = c.job JOIN market.attempts a ON a.id = c.attempt, "
+    "SELECT a.center, b.unit, t.at, c.gross_micros AS gross, c.center_share_micros AS center_share, c.margin_micros AS margin, c.tax_micros AS tax, 0::bigint AS escrow "
+    "FROM market.usage_captures c JOIN market.jobs j ON j.id = c.job JOIN market.billing_accounts b ON b.id = j.account JOIN market.attempts a ON a.id = c.attempt, "
     "LATERAL (SELECT at FROM market.transfers WHERE journal_seq = c.journal_seq LIMIT 1) t "
     "WHERE c.gross_micros > 0 AND c.booked_at >= $1::timestamptz - interval '1 hour' AND c.booked_at < $2::timestamptz + interval '1 hour' "
     "UNION ALL SELECT d.center, b.unit, t.at, -d.user_micros, d.center_micros, d.margin_micros, d.tax_micros, d.escrow_micros "

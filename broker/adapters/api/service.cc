@@ -121,6 +121,9 @@ class Service final : public v1::Market::CallbackService {
   BOURSE_UNARY(GetReservation, GetReservationRequest, Reservation, queries_, get_reservation)
   BOURSE_UNARY(EndReservation, EndReservationRequest, Reservation, commands_, end_reservation)
   BOURSE_UNARY(SetReservationRenewal, SetReservationRenewalRequest, Reservation, commands_, set_reservation_renewal)
+  BOURSE_UNARY(PublishProducts, PublishProductsRequest, ProductList, commands_, publish_products)
+  BOURSE_UNARY(ListProducts, ListProductsRequest, ProductList, commands_, list_products)
+  BOURSE_UNARY(BuyPackage, BuyPackageRequest, Lot, commands_, buy_package)
 #undef BOURSE_UNARY
 
   ServerUnaryReactor* GetLog(CallbackServerContext* context, const v1::GetLogRequest* request, v1::LogReply* reply) override;

@@ -26,7 +26,14 @@ void fill_offer(v1::Offer& out, const routing::Pool& pool, const Market& market,
   out.set_online(pool.online);
   const pricing::Scope scope{.tenant = tenant, .center = pool.center, .pool = pool.name, .qos = {}};
   const pricing::Allocation one{.cores = 1, .gpus = pool.gpus_per_node > 0 ? 1 : 0, .nodes = 1, .mem_mib = 1};
-  if (const auto locked = market.prices().lock(scope, one, now)) {
+  // Both of a pool's prices: in 度, where there is one, and in money.
+  if (const auto locked = market.prices().lock(scope, one, now, kDu))
+    for (const pricing::PriceRow& row : *locked) fill(*out.add_prices(), row);
+  Unit money = kCny;
+  if (const Center* center = market.center(pool.center))
+    for (const Contract& contract : center->contracts)
+      if (contract.valid_from <= now) money = contract.unit;
+  if (const auto locked = market.prices().lock(scope, one, now, money)) {
     for (const pricing::PriceRow& row : *locked) fill(*out.add_prices(), row);
     return;
   }
@@ -81,7 +88,12 @@ Result<v1::QuoteReply> Api::quote(const v1::QuoteRequest& request) {
     // A repeat of an old request may name a quote that is over: then its id is the whole answer.
     if (const Quote* quote = market.quote(id)) {
       const BillingAccount* payer = market.account(quote->account);
-      fill(*reply.mutable_decision(), quote->decision, quote->spec, payer == nullptr ? kCny : payer->unit, market);
+      const Unit unit = payer == nullptr ? kCny : Market::unit_of(*payer, quote->spec);
+      fill(*reply.mutable_decision(), quote->decision, quote->spec, unit, market);
+      for (int i = 0; payer != nullptr && unit != payer->unit && i < reply.decision().plans_size(); ++i) {
+        const auto paid = market.paid_by_lots(*payer, unit, quote->decision.plans[static_cast<std::size_t>(i)].total);
+        fill(*reply.mutable_decision()->mutable_plans(i)->mutable_worth(), money_of(paid), payer->unit);
+      }
       reply.set_valid_until_ms(quote->valid_until.unix_ms);
     }
     return reply;

@@ -21,7 +21,16 @@ json readings_json(const pricing::Readings& readings) {
   return out;
 }
 
+json factor_json(const pricing::DuFactor& factor) {
+  json includes = json::array();
+  for (const pricing::Meter meter : pricing::kMeters)
+    if (pricing::includes(factor, meter)) includes.push_back(std::string(pricing::name(meter)));
+  return {{"table", factor.table}, {"chip", factor.chip}, {"precision", factor.precision}, {"value", to_text(factor.value)}, {"includes", includes}};
+}
+
 json rated_json(const Rated& rated) {
+  if (rated.included)
+    return {{"row", to_text(rated.row)}, {"meter", pricing::name(rated.meter)}, {"quantity", rated.quantity}, {"amount", to_text(rated.amount)}, {"included", true}};
   json out = {{"row", to_text(rated.row)},     {"meter", std::string(pricing::name(rated.meter))},
               {"price", to_text(rated.price)}, {"per", rated.per},
               {"quantity", rated.quantity},    {"amount", to_text(rated.amount)}};
@@ -32,6 +41,7 @@ json rated_json(const Rated& rated) {
   if (!rated.minimum.is_zero()) out["minimum"] = to_text(rated.minimum);
   if (rated.free != 0) out["free"] = rated.free;
   if (rated.discount_bps != 0) out["discount"] = {{"id", to_text(rated.discount)}, {"bps", rated.discount_bps}};
+  if (!rated.factor.table.empty()) out["factor"] = factor_json(rated.factor);
   if (!rated.windows.empty()) {
     out["zone"] = rated.zone;
     for (const pricing::WeeklyWindow& window : rated.windows)
@@ -50,6 +60,14 @@ json all_rated_json(const std::vector<Rated>& all) {
   return out;
 }
 
+json du_json(const InDu& du) {
+  json lots = json::array();
+  for (const PackageUse& one : du.lots)
+    lots.push_back({{"lot", to_text(one.lot)}, {"amount", to_text(one.amount)}, {"price", to_text(one.price)}, {"used_before", to_text(one.used_before)},
+                    {"used_after", to_text(one.used_after)}, {"moved_before", to_text(one.moved_before)}, {"money", to_text(one.money)}});
+  return {{"cumulative", to_text(du.cumulative)}, {"previous", to_text(du.previous)}, {"added", to_text(du.added)}, {"lots", std::move(lots)}};
+}
+
 // What lines of plain prices don't have.
 void add_beyond_plain(const Line& line, json& out) {
   if (!line.settled.empty()) out["settled"] = all_rated_json(line.settled);
@@ -62,6 +80,7 @@ void add_beyond_plain(const Line& line, json& out) {
     out["held"] = {{"cores", line.held.cores}, {"gpus", line.held.gpus}, {"nodes", line.held.nodes}, {"mem_mib", line.held.mem_mib}};
   if (line.pool != pricing::PoolTotals{})
     out["pool"] = {{"cores", line.pool.cores}, {"gpus", line.pool.gpus}, {"mem_mib", line.pool.mem_mib}};
+  if (line.du) out["du"] = du_json(*line.du);
   if (!line.windowed) return;
   json readings = json::array();
   for (const pricing::ReadingAt& reading : line.windowed->readings)
@@ -151,9 +170,30 @@ void read_tiers(const Field& in, Rated& out) {
     out.tiers.push_back({step["above"].integer(), step["price"].parsed(parse_decimal(step["price"].text()))});
 }
 
+pricing::DuFactor read_factor(const Field& in) {
+  pricing::DuFactor out{.table = in["table"].text(), .chip = in["chip"].text(), .precision = in["precision"].text(),
+                        .value = in["value"].parsed(parse_decimal(in["value"].text()))};
+  for (const Field& one : in["includes"].items()) {
+    if (const auto meter = pricing::meter_named(one.text())) out.includes |= 1U << static_cast<unsigned>(*meter);
+    else throw Unreadable{one.path()};
+  }
+  return out;
+}
+
+InDu read_du(const Field& in) {
+  InDu out{.cumulative = in["cumulative"].amount(), .previous = in["previous"].amount(), .added = in["added"].amount(), .lots = {}};
+  for (const Field& one : in["lots"].items())
+    out.lots.push_back({one["lot"].id<LotIdKind>(), one["amount"].amount(), one["price"].amount(), one["used_before"].amount(),
+                        one["used_after"].amount(), one["moved_before"].amount(), one["money"].amount()});
+  return out;
+}
+
 Rated read_rated(const Field& in) {
   const auto meter = pricing::meter_named(in["meter"].text());
   if (!meter) throw Unreadable{in["meter"].path()};
+  if (in.has("included") && in["included"].boolean()) {
+    return {.row = in["row"].id<PriceRowIdKind>(), .meter = *meter, .quantity = in["quantity"].integer(), .amount = in["amount"].amount(), .included = true};
+  }
   Rated out = {.row = in["row"].id<PriceRowIdKind>(),
           .meter = *meter,
           .price = in["price"].parsed(parse_decimal(in["price"].text())),
@@ -173,6 +213,7 @@ Rated read_rated(const Field& in) {
     out.discount_bps = static_cast<std::int32_t>(in["discount"]["bps"].integer(10'000));
   }
   if (in.has("tiers")) read_tiers(in["tiers"], out);
+  if (in.has("factor")) out.factor = read_factor(in["factor"]);
   if (in.has("windows")) {
     out.zone = in["zone"].text();
     for (const Field& window : in["windows"].items())
@@ -193,6 +234,7 @@ void read_beyond_plain(const Field& in, Line& line) {
   if (in.has("held"))
     line.held = {in["held"]["cores"].integer(), in["held"]["gpus"].integer(), in["held"]["nodes"].integer(), in["held"]["mem_mib"].integer()};
   if (in.has("pool")) line.pool = {in["pool"]["cores"].integer(), in["pool"]["gpus"].integer(), in["pool"]["mem_mib"].integer()};
+  if (in.has("du")) line.du = read_du(in["du"]);
   if (!in.has("windowed")) return;
   const Field from = in["windowed"];
   Windowed& out = line.windowed.emplace(Windowed{.since = from["since"].instant(), .before = read_readings(from["before"]), .sold = {}, .settled = {}, .readings = {}});

@@ -136,7 +136,7 @@ class LineCheck {
     const auto computed = split();
     if (!computed) return;
     const auto& [total, parts] = *computed;
-    compare(out_, at("cumulative.gross"), line_.cumulative.gross, total.micros);
+    compare(out_, at("cumulative.gross"), line_.cumulative.gross, total);
     compare(out_, at("cumulative.center"), line_.cumulative.center, parts.center.micros);
     compare(out_, at("cumulative.margin"), line_.cumulative.margin, parts.margin.micros);
     compare(out_, at("cumulative.tax"), line_.cumulative.tax, parts.tax.micros);
@@ -155,7 +155,8 @@ class LineCheck {
     std::set<pricing::Meter> meters;
     const bool windows = std::ranges::any_of(named, [](const Rated& one) { return !one.windows.empty(); });
     for (std::size_t i = 0; i < named.size(); ++i) {
-      pricing::PriceRow row = row_of(named[i], statement_.unit);
+      if (named[i].included) continue;
+      pricing::PriceRow row = row_of(named[i], field == "rated" && line_.du ? kDu : statement_.unit);
       const pricing::Off off = std::exchange(row.off, {});
       const bool alone = row.strategy == pricing::Strategy::per_meter || named.size() == 1;
       const bool again = !meters.insert(row.meter).second && !windows;
@@ -185,14 +186,24 @@ class LineCheck {
   std::optional<Amount> rate(std::string_view field, const std::vector<Rated>& named) {
     const auto rows = rows_of(field, named);
     if (!rows) return std::nullopt;
+    if (rows->empty() && !named.empty()) {
+      out_.add(at(field), "includes meters in no row");
+      return std::nullopt;
+    }
     const auto rating = rating_of(field, *rows);
     if (!rating) return std::nullopt;
     if (!*rating) {
       out_.add(at(field), rating->error().message());
       return std::nullopt;
     }
+    if (named.size() != (*rating)->lines.size()) {
+      out_.add(at(field), "not the meters that its rows rate, and include");
+      return std::nullopt;
+    }
     for (std::size_t i = 0; i < named.size(); ++i) {
       const pricing::RatedLine& computed = (*rating)->lines[i];
+      if (named[i].row != computed.row || named[i].meter != computed.meter)
+        out_.add(at(fmt::format("{}[{}].meter", field, i)), "not what that row rates, or includes");
       if (named[i].quantity != computed.quantity)
         out_.add(at(fmt::format("{}[{}].quantity", field, i)), fmt::format("{}, but {} is charged", named[i].quantity, computed.quantity));
       compare(out_, at(fmt::format("{}[{}].amount", field, i)), named[i].amount, computed.amount.micros);
@@ -200,17 +211,27 @@ class LineCheck {
     return (*rating)->total;
   }
 
-  // Gross, and whose it is; nothing when it can't be told.
-  std::optional<std::pair<Amount, pricing::Split>> split() {
-    const std::optional<Amount> total = rate("rated", line_.rated);
+  // Gross, and whose it is; nothing when it can't be told. What packages paid is theirs to say, and not the rating's.
+  std::optional<std::pair<__int128, pricing::Split>> split() {
+    std::optional<Amount> total = rate("rated", line_.rated);
     if (!total) return std::nullopt;
+    if (line_.du) {
+      check_packages(line_, *total, place_, out_);
+      __int128 gross = line_.previous.gross.micros;
+      for (const PackageUse& one : line_.du->lots) gross += one.money.micros;
+      if (gross < 0 || gross > INT64_MAX) {
+        out_.add(at("du.lots"), "their money is beyond all bounds");
+        return std::nullopt;
+      }
+      total = Amount{static_cast<std::int64_t>(gross)};
+    }
     if (line_.settled.empty()) {
       if (line_.may_subsidise) out_.add(at("terms.may_subsidise"), "of a line without settlement prices");
-      return std::pair(*total, pricing::split(*total, line_.terms));
+      return std::pair(static_cast<__int128>(total->micros), pricing::split(*total, line_.terms));
     }
     const std::optional<Amount> settled = rate("settled", line_.settled);
     if (!settled) return std::nullopt;
-    return std::pair(*total, pricing::split_settled(*total, *settled, line_.terms, line_.may_subsidise));
+    return std::pair(static_cast<__int128>(total->micros), pricing::split_settled(*total, *settled, line_.terms, line_.may_subsidise));
   }
 
   // What was held is what the caps are of; it and the pool's totals are there when a strategy needs them, and only then.
@@ -247,13 +268,17 @@ void check_chains(const Statement& statement, Differences& out) {
     const std::string place = fmt::format("lines[{}]", i);
     if (!records.insert(line.record).second) out.add(place + ".record", "the usage record is charged twice");
     const Line*& before = newest[line.attempt];
+    if (line.du && statement.format != kBodyFormat) out.add(place + ".du", "versions before 4 don't have it");
     check_windowed(line, before, place, out);
     if (before == nullptr) {
       if (line.revision == 1 && line.previous != Parts{}) out.add(place + ".previous", "not zero, though it is the first record");
+      if (line.revision == 1 && line.du && !line.du->previous.is_zero()) out.add(place + ".du.previous", "not zero, though it is the first record");
     } else {
       if (line.revision != before->revision + 1) out.add(place + ".revision", "does not follow the attempt's record before");
       if (line.previous != before->cumulative) out.add(place + ".previous", "not what the attempt's record before came to");
       if (before->final) out.add(place, "follows the attempt's final record");
+      if (line.du.has_value() != before->du.has_value() || (line.du && line.du->previous != before->du->cumulative))
+        out.add(place + ".du.previous", "not what the attempt's record before came to");
     }
     before = &line;
   }

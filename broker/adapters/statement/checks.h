@@ -30,6 +30,9 @@ class Differences {
 // attempt's records, the sums.
 void check_statement(const Statement& statement, Differences& differences);
 
+// Of a line that packages paid: 度 by its rating, each package's money, and their sums.
+void check_packages(const Line& line, Amount rated, const std::string& place, Differences& differences);
+
 // The days against the signed reports that say them.
 void check_completeness(const Statement& statement, Differences& differences);
 

@@ -5,6 +5,8 @@ namespace bourse::statement {
 
 Rated rated_of(const pricing::PriceRow& row, const pricing::RatedLine& line) {
   const bool scow = row.strategy != pricing::Strategy::per_meter;
+  if (row.meter != line.meter && pricing::includes(row.factor, line.meter))
+    return {.row = row.id, .meter = line.meter, .quantity = line.quantity, .amount = line.amount, .included = true};
   return {.row = row.id,
           .meter = line.meter,
           .price = row.price,
@@ -20,7 +22,8 @@ Rated rated_of(const pricing::PriceRow& row, const pricing::RatedLine& line) {
           .discount = row.off.id,
           .discount_bps = row.off.bps,
           .windows = row.windows,
-          .zone = row.windows.empty() ? std::string() : row.zone};
+          .zone = row.windows.empty() ? std::string() : row.zone,
+          .factor = row.factor};
 }
 
 pricing::PriceRow row_of(const Rated& rated, Unit unit) {
@@ -35,6 +38,7 @@ pricing::PriceRow row_of(const Rated& rated, Unit unit) {
   if (rated.strategy != pricing::Strategy::per_meter) row.places = rated.places;
   row.tiers = {.mode = rated.mode, .steps = rated.tiers};
   row.free.ticks = rated.free;
+  row.factor = rated.factor;
   row.windows = rated.windows;
   row.zone = rated.zone;
   row.off = {.id = rated.discount, .name = {}, .bps = rated.discount_bps};

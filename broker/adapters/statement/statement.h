@@ -3,7 +3,7 @@
 // File (JSON, format "bourse.statement-file.v1"): the body's exact bytes in base64, their SHA-256, and an Ed25519 signature
 // by the broker's K_ack over PAE("application/vnd.bourse.statement.v1+json", body). The body (JSON, format
 // "bourse.statement.v4") holds the account and the signed reports it follows from. docs/statement.md lists every field.
-// Versions 2 and 3 are the same without what came after them, and are read too.
+// Versions 2 and 3 are version 4 without its additions, and are read too.
 //
 // Pure: the same Statement gives the same bytes. Nothing here reads a clock, a database or a network.
 #pragma once
@@ -47,7 +47,7 @@ struct Parts {
 struct Rated {
   PriceRowId row;
   pricing::Meter meter = pricing::Meter::core_ms;
-  Decimal price;             // of the statement's unit, for `per` ticks of the meter
+  Decimal price;             // in the statement's unit, or of a line that packages paid in DU, for `per` ticks of the meter
   std::int64_t per = 1;
   std::int64_t quantity = 0; // cumulative
   Amount amount;             // quantity × price / per, rounded half away from zero to micro-units; else see below
@@ -62,6 +62,8 @@ struct Rated {
   std::int32_t discount_bps = 0;
   std::vector<pricing::WeeklyWindow> windows;  // it holds in these only; of a meter's rows the first that holds counts
   std::string zone;          // of the windows
+  pricing::DuFactor factor;  // of a price in DU: 度 a unit of `per`
+  bool included = false;     // the meter is part of the 度 of `row`, whose line stands before: it costs nothing
   bool operator==(const Rated&) const = default;
 };
 // As it is locked, to the document's form, and back to what pricing rates by.
@@ -77,6 +79,23 @@ struct Windowed {
   std::vector<std::int64_t> settled;      // and to each of `settled`
   std::vector<pricing::ReadingAt> readings;  // as signed
   bool operator==(const Windowed&) const = default;
+};
+
+// What a package gave for a capture: 度 from `used_before` to `used_after` of its `amount`, and with them what of its price.
+struct PackageUse {
+  LotId lot;
+  Amount amount;       // 度 that it was bought with
+  Amount price;        // what it cost, in the statement's unit
+  Amount used_before, used_after;  // of amount
+  Amount moved_before; // of price, with what was used before
+  Amount money;        // of price, with this: see broker::money_for
+  bool operator==(const PackageUse&) const = default;
+};
+
+// Of a line that packages paid: its rating in DU. The line's money is then Σ of what they gave.
+struct InDu {
+  Amount cumulative, previous, added;  // cumulative = Σ of the line's `rated`
+  std::vector<PackageUse> lots;        // what paid `added`, in the order of consumption
 };
 
 // One capture: a usage record, what it was rated to, and what that added.
@@ -104,6 +123,7 @@ struct Line {
   pricing::Allocation held;     // where a row has a strategy; else zero: `caps` are this × walltime
   pricing::PoolTotals pool;     // locked; where a strategy uses them
   std::optional<Windowed> windowed;  // where a row has windows and something was used
+  std::optional<InDu> du;            // where packages of 度 paid
   ReservationId reservation;    // that carried the job: then it cost nothing; nil = none
   BillingAccountId account;     // of such a line; else nil
 };

@@ -233,7 +233,8 @@ Status Comparison::adjustments() {
 
 Status Comparison::lots() {
   std::int64_t rows_seen = 0;
-  CHECK_OK(each("SELECT l.id, l.amount_micros, (l.amount_micros + coalesce(sum(m.amount_micros), 0))::bigint "
+  CHECK_OK(each("SELECT l.id, l.amount_micros, (l.amount_micros + coalesce(sum(m.amount_micros), 0))::bigint, "
+                "l.price_micros, (l.price_micros + coalesce(sum(m.money_micros), 0))::bigint "
                 "FROM market.lots AS l LEFT JOIN market.lot_moves AS m ON m.lot = l.id GROUP BY l.id",
                 [&](const Rows& r, int i) {
                   ++rows_seen;
@@ -243,6 +244,8 @@ Status Comparison::lots() {
                   if (lot == nullptr) return differ(what + " is not in the journal");
                   same(what, "amount", {r.int8(i, 1)}, lot->amount);
                   same(what, "left", {r.int8(i, 2)}, lot->left);
+                  same(what, "price", {r.int8(i, 3)}, lot->price);
+                  same(what, "price_left", {r.int8(i, 4)}, lot->price_left);
                 }));
   same_count("lots", rows_seen, static_cast<std::int64_t>(market_.all_lots().size()));
   return {};

@@ -280,12 +280,14 @@ struct Apply {
     if (attempt == nullptr) return not_projected(place, "attempt", e.attempt.uuid);
     PeriodRow* period = state.periods.change(e.period.uuid);
     if (period == nullptr) return not_projected(place, "period", e.period.uuid);
-    job->charged += e.gross;
+    const bool in_du = e.unit != Unit{};
+    const Amount added = in_du ? sum_of(e.lots) : e.gross;
+    job->charged += added;
     job->journal_seq = place.seq;
     attempt->usage = e.reported;
     attempt->usage_revision = static_cast<std::int32_t>(e.revision);
     attempt->usage_final = e.final;
-    attempt->charged += e.gross;
+    attempt->charged += added;
     ++period->captures;
     period->gross += e.gross;
     period->center_share += e.center_share;
@@ -298,7 +300,8 @@ struct Apply {
     if (e.windowed.at != Instant{}) windowed = codec::encoded(CapturedWindows{e.readings, e.windowed});
     state.captures.rows.add(e.attempt, revision, e.job, e.record, e.period, e.final, r[0], r[1], r[2], r[3], c[0], c[1], c[2],
                             c[3], e.gross, e.center_share, e.margin, e.tax, e.start, e.end, e.at, e.report, place.seq,
-                            place.idx, or_null(e.adjusts), windowed);
+                            place.idx, or_null(e.adjusts), windowed, in_du ? std::optional(e.unit.text()) : std::nullopt,
+                            in_du ? std::optional(e.rated) : std::nullopt);
     move_lots(state, place, LotMove::paid, e.lots, e.attempt, e.at);
     std::int32_t line = 0;
     for (const pricing::RatedLine& rated : e.lines)

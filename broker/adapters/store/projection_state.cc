@@ -167,7 +167,7 @@ ProjectionState::ProjectionState() {
       "COPY market.usage_captures (attempt, revision, job, record, period, final, reported_core_ms, reported_gpu_ms, "
       "reported_node_ms, reported_mem_mib_s, charged_core_ms, charged_gpu_ms, charged_node_ms, charged_mem_mib_s, "
       "gross_micros, center_share_micros, margin_micros, tax_micros, started_at, ended_at, booked_at, report, journal_seq, "
-      "idx, adjusts, windowed) FROM STDIN (FORMAT binary)";
+      "idx, adjusts, windowed, unit, rated_micros) FROM STDIN (FORMAT binary)";
   reports.copy =
       "COPY market.reports (center, epoch, seq, hash, records, quarantined, accepted_at, journal_seq) FROM STDIN (FORMAT binary)";
   quarantined.copy =

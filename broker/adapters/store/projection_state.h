@@ -28,7 +28,7 @@ struct ProjectionState {
   AddedRows transfers, refusals, billing_accounts, members, contracts, settlement_rows, prices, discounts, reserved_prices, reservations, accruals, reservation_ends, reservation_renewals, attempt_events, captures, lines, reports,
       quarantined, commands, policies, limits, renewals, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
       disputes, dispute_resolutions, payment_files, payment_file_payouts, invoices, invoice_lines, invoice_moves, lots, lot_moves, voucher_batches,
-      voucher_redemptions;
+      voucher_redemptions, products;
 
   ProjectionState();
 
@@ -43,7 +43,7 @@ struct ProjectionState {
                              &captures, &lines, &reports, &quarantined, &commands, &policies, &limits, &renewals, &proposals, &proposal_ends, &payees,
                              &payouts, &payout_periods, &payout_settlements, &adjustments, &disputes,
                              &dispute_resolutions, &payment_files, &payment_file_payouts, &invoices, &invoice_lines,
-                             &invoice_moves, &lots, &lot_moves, &voucher_batches, &voucher_redemptions})
+                             &invoice_moves, &lots, &lot_moves, &voucher_batches, &voucher_redemptions, &products})
       visit(*added);
   }
 };
@@ -84,6 +84,7 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const L
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const VouchersIssued& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const VoucherRedeemed& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const VouchersExpired& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const ProductsPublished& event);
 void name_lot_tables(ProjectionState& state);
 enum class LotMove : std::int16_t { paid = 1, given_back = 2, taken_back = 3 };
 void move_lots(ProjectionState& state, const EventPlace& place, LotMove kind, const std::vector<LotPart>& parts,

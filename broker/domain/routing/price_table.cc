@@ -186,7 +186,7 @@ PriceTable make_price_table(const Buyer& buyer, const PoolTable& pools, const pr
     scope.center = pool.center;
     scope.pool = pool.name;
     const std::uint32_t meters = buyer.meters | (pool.whole_nodes ? meters_of(node_of(pool)) : 0);
-    auto locked = prices.lock(scope, one_of(meters), now);
+    auto locked = prices.lock(scope, one_of(meters), now, buyer.unit);
     if (!locked || !sells_by(*locked, buyer.unit, pool)) {
       table.unpriced[i] = static_cast<std::int32_t>(Refusal::no_price);
       continue;
@@ -217,7 +217,7 @@ void PriceTable::apply_terms(PoolTable& pools, const TermsNow& terms, Instant no
   settlement.assign(std::ranges::any_of(terms.of, [](const auto& one) { return one && one->settles_by_rows(); }) ? rows.size() : 0, {});
   for (std::size_t c = 0; c < terms.of.size(); ++c) {
     const CenterSpan& span = pools.centers()[c];
-    const bool sells = terms.of[c] && terms.of[c]->unit == buyer.unit;
+    const bool sells = terms.of[c] && terms.of[c]->unit == buyer.settled_in;
     for (std::uint32_t i = span.begin; i < span.end; ++i)
       unsellable[i] = sells ? unpriced[i] : static_cast<std::int32_t>(Refusal::no_contract);
     if (sells && terms.of[c]->settles_by_rows()) settle(pools, span, *terms.of[c], now);
@@ -243,6 +243,10 @@ void PriceTable::settle(const PoolTable& pools, const CenterSpan& span, const Te
     for (const PriceRow& row : *locked) settlement[i].push_back(&book.rows().at(row.id));
     if (const pricing::PoolTotals used = totals_for(*locked, pool); used != pricing::PoolTotals{}) totals[i] = used;
     if (terms.may_subsidise) continue;
+    if (buyer.unit != terms.unit) {  // what 度 are worth follows from the package that pays: nothing covers a fixed price
+      unsellable[i] = static_cast<std::int32_t>(Refusal::below_settlement);
+      continue;
+    }
     const std::string key = std::to_string(cls[i]) + priced_as(*locked, totals[i]);
     const auto [at, added] = known.try_emplace(key, static_cast<std::uint32_t>(settled.size()));
     if (added) {

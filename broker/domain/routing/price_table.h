@@ -24,6 +24,7 @@ struct Buyer {
   TenantId tenant;
   std::string qos;
   Unit unit = kCny;
+  Unit settled_in = kCny;
   std::uint32_t meters = 0;  // bit m: the job's own need moves meter m (whole-node pools may add others)
   bool operator==(const Buyer&) const = default;
 };

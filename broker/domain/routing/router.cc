@@ -50,7 +50,7 @@ class Router::Impl {
   }
 
   Buyer buyer_of(const Request& request) const {
-    Buyer buyer{.unit = request.unit, .meters = meters_of(request.spec->need)};
+    Buyer buyer{.unit = request.unit, .settled_in = request.settled_in, .meters = meters_of(request.spec->need)};
     if (tenants_.contains(request.tenant)) buyer.tenant = request.tenant;
     if (qos_.contains(request.spec->qos)) buyer.qos = request.spec->qos;
     return buyer;

@@ -32,7 +32,8 @@ using TermsLookup = std::function<std::optional<TermsAt>(CenterId, Instant)>;
 struct Request {
   const JobSpec* spec = nullptr;
   TenantId tenant;
-  Unit unit = kCny;   // of the wallet that pays
+  Unit unit = kCny;   // of the rows that it is priced by
+  Unit settled_in = kCny;  // of the contracts: the buyer's money, also where packages of 度 pay
   Instant now;
   std::string_view pool;  // of the spec's center, the only one to look at; empty = all
 };

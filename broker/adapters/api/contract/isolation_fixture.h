@@ -82,6 +82,8 @@ class Isolation : public MarketWorld {
     v1::RedeemVoucherRequest voucher;
     voucher.set_account(account);
     voucher.set_code("AAAAA-AAAAA-AAAAA-AAAAA-AAAAA");
+    v1::BuyPackageRequest package;
+    package.set_account(account);
     return {rpc("Quote", &Stub::Quote, ask),         rpc("Submit", &Stub::Submit, submit_spec), rpc("Submit quote", &Stub::Submit, submit_quote),
             rpc("GetJob", &Stub::GetJob, which),     rpc("CancelJob", &Stub::CancelJob, cancel), rpc("GetLog", &Stub::GetLog, log),
             rpc("GetReceipt", &Stub::GetReceipt, which), rpc("Trace", &Stub::Trace, trace),     rpc("ListJobs", &Stub::ListJobs, list),
@@ -92,7 +94,7 @@ class Isolation : public MarketWorld {
             rpc("ListLots", &Stub::ListLots, lots), rpc("RedeemVoucher", &Stub::RedeemVoucher, voucher),
             rpc("QuoteReservation", &Stub::QuoteReservation, reservation), rpc("BuyReservation", &Stub::BuyReservation, reservation),
             rpc("ListReservations", &Stub::ListReservations, reservations),
-            rpc("GetEvidenceProof", &Stub::GetEvidenceProof, proof)};
+            rpc("BuyPackage", &Stub::BuyPackage, package), rpc("GetEvidenceProof", &Stub::GetEvidenceProof, proof)};
   }
 
   std::vector<Rpc> staff_rpcs(const std::string& account, const std::string& center, const std::string& period) {
@@ -147,6 +149,7 @@ class Isolation : public MarketWorld {
             rpc("PublishReservedPrices", &Stub::PublishReservedPrices, v1::PublishReservedPricesRequest{}),
             rpc("IssueVouchers", &Stub::IssueVouchers, v1::IssueVouchersRequest{}),
             rpc("ListVouchers", &Stub::ListVouchers, v1::ListVouchersRequest{}),
+            rpc("PublishProducts", &Stub::PublishProducts, v1::PublishProductsRequest{}),
             rpc("EnrolCenter", &Stub::EnrolCenter, enrolment("beta", other)),
             rpc("SetCenterState", &Stub::SetCenterState, state),
             rpc("SetContract", &Stub::SetContract, contract),

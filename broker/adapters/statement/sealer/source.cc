@@ -91,6 +91,34 @@ Result<std::map<JobId, Terms>> terms_of_jobs(pqxx::transaction_base& work, Perio
   return out;
 }
 
+using UsesByCapture = std::map<LineKey, std::vector<statement::PackageUse>>;
+
+// What packages paid of the period's captures, each with what was gone of it before: used, or taken back after its time, less
+// what corrections gave back.
+Result<UsesByCapture> package_uses(pqxx::transaction_base& work, PeriodId period) {
+  UsesByCapture out;
+  for (const auto& row : work.exec_params(
+           "WITH paid AS (SELECT u.attempt, u.revision, u.journal_seq, u.idx, m.lot FROM market.usage_captures u "
+           "JOIN market.lot_moves m ON m.attempt = u.attempt AND m.journal_seq = u.journal_seq AND m.idx = u.idx "
+           "WHERE u.period = $1 AND u.unit IS NOT NULL), "
+           "moves AS (SELECT m.lot, m.journal_seq, m.idx, -m.amount_micros AS used, -m.money_micros AS money, "
+           "sum(-m.amount_micros) OVER before AS used_before, sum(-m.money_micros) OVER before AS moved_before "
+           "FROM market.lot_moves m WHERE m.lot IN (SELECT lot FROM paid) "
+           "WINDOW before AS (PARTITION BY m.lot ORDER BY m.journal_seq, m.idx ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) "
+           "SELECT p.attempt, p.revision, l.id, l.amount_micros, l.price_micros, m.used, m.money, coalesce(m.used_before, 0)::bigint AS used_before, "
+           "coalesce(m.moved_before, 0)::bigint AS moved_before FROM paid p "
+           "JOIN moves m ON m.lot = p.lot AND m.journal_seq = p.journal_seq AND m.idx = p.idx JOIN market.lots l ON l.id = p.lot "
+           "ORDER BY p.attempt, p.revision, l.expires_at, l.id", to_hyphenated(period.uuid))) {
+    TRY(const AttemptId attempt, id_of<AttemptIdKind>(row["attempt"]));
+    statement::PackageUse use{.amount = amount_of(row["amount_micros"]), .price = amount_of(row["price_micros"])};
+    TRY(use.lot, id_of<LotIdKind>(row["id"]));
+    use.used_before = amount_of(row["used_before"]), use.used_after = use.used_before + amount_of(row["used"]);
+    use.moved_before = amount_of(row["moved_before"]), use.money = amount_of(row["money"]);
+    out[{attempt, row["revision"].as<std::uint32_t>()}].push_back(use);
+  }
+  return out;
+}
+
 // What the plan locked beyond plain prices. What the center gets isn't projected: it follows from plan and readings.
 Status add_settled(const Plan& plan, std::vector<std::int64_t> settled_to, Line& line) {
   const auto whole_job = [](const std::vector<pricing::PriceRow>& rows) {
@@ -123,7 +151,8 @@ constexpr const char* kCaptures =
     "(extract(epoch FROM u.started_at) * 1000)::bigint AS start_ms, (extract(epoch FROM u.ended_at) * 1000)::bigint AS end_ms, "
     "(extract(epoch FROM u.booked_at) * 1000)::bigint AS booked_ms, "
     "p.gross AS before_gross, p.center AS before_center, p.margin AS before_margin, p.tax AS before_tax, "
-    "u.windowed, b.windowed AS before_windowed, b.charged_core_ms AS before_core_ms, b.charged_gpu_ms AS before_gpu_ms, "
+    "u.unit AS rated_in, u.rated_micros, coalesce((SELECT e.rated_micros FROM market.usage_captures e WHERE e.job = u.job AND e.attempt = u.attempt "
+    "AND e.revision = u.revision - 1), 0) AS before_rated, u.windowed, b.windowed AS before_windowed, b.charged_core_ms AS before_core_ms, b.charged_gpu_ms AS before_gpu_ms, "
     "b.charged_node_ms AS before_node_ms, b.charged_mem_mib_s AS before_mem_mib_s "
     "FROM market.usage_captures u JOIN market.attempts a ON a.id = u.attempt "
     "LEFT JOIN market.usage_captures b ON u.windowed IS NOT NULL AND b.job = u.job AND b.attempt = u.attempt AND b.revision = u.revision - 1, "
@@ -132,7 +161,7 @@ constexpr const char* kCaptures =
     "FROM market.usage_captures e WHERE e.job = u.job AND e.attempt = u.attempt AND e.revision < u.revision) p "
     "WHERE u.period = $1 ORDER BY u.journal_seq, u.idx";
 
-Result<Line> line_of_row(const pqxx::row& row, const std::map<JobId, Terms>& jobs, const LinesByCapture& rated) {
+Result<Line> line_of_row(const pqxx::row& row, const std::map<JobId, Terms>& jobs, const LinesByCapture& rated, const UsesByCapture& packages) {
   Line line;
   TRY(line.job, id_of<JobIdKind>(row["job"]));
   TRY(line.attempt, id_of<AttemptIdKind>(row["attempt"]));
@@ -153,6 +182,12 @@ Result<Line> line_of_row(const pqxx::row& row, const std::map<JobId, Terms>& job
   line.added = {amount_of(row["gross_micros"]), amount_of(row["center_share_micros"]), amount_of(row["margin_micros"]), amount_of(row["tax_micros"])};
   line.cumulative = {line.previous.gross + line.added.gross, line.previous.center + line.added.center,
                      line.previous.margin + line.added.margin, line.previous.tax + line.added.tax};
+
+  if (!row["rated_in"].is_null()) {
+    statement::InDu& du = line.du.emplace(statement::InDu{.cumulative = amount_of(row["rated_micros"]), .previous = amount_of(row["before_rated"]), .added = {}, .lots = {}});
+    du.added = du.cumulative - du.previous;
+    if (const auto uses = packages.find({line.attempt, line.revision}); uses != packages.end()) du.lots = uses->second;
+  }
 
   const auto job = jobs.find(line.job);
   const auto plan_index = row["plan"].as<std::size_t>();
@@ -292,8 +327,9 @@ struct StatementSource::Impl {
     Statement out;
     TRY(const LinesByCapture rated, rated_lines(work, period.id));
     TRY(const auto jobs, terms_of_jobs(work, period.id));
+    TRY(const UsesByCapture packages, package_uses(work, period.id));
     for (const auto& row : work.exec_params(kCaptures, to_hyphenated(period.id.uuid))) {
-      TRY(Line line, line_of_row(row, jobs, rated));
+      TRY(Line line, line_of_row(row, jobs, rated, packages));
       out.lines.push_back(std::move(line));
     }
     CHECK_OK(read_movements(work, period.id, out));
