@@ -83,9 +83,9 @@ void add_payee_commands(CLI::App& app, Context& context) {
 }
 
 std::string show_due(const json& reply) {
-  Table table({"center", "due", "through period", "no.", "in transit", "owed in all", "payee", "in the way"});
+  Table table({"center", "due", "by", "through period", "no.", "in transit", "owed in all", "payee", "in the way"});
   for (const json& d : reply.value("due", json::array()))
-    table.add({field(d, "center_name"), money(d, "amount"), field(d, "through"), field(d, "number"), money(d, "in_transit"), money(d, "owed"),
+    table.add({field(d, "center_name"), money(d, "amount"), field(d, "due_on") + (d.value("overdue", false) ? " overdue" : ""), field(d, "through"), field(d, "number"), money(d, "in_transit"), money(d, "owed"),
                d.contains("payee") ? show_payee(d["payee"]) : "", field(d, "problem")});
   return table.empty() ? "No center has joined yet.\n" : table.text();
 }

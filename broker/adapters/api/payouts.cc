@@ -5,6 +5,7 @@
 
 #include "broker/adapters/api/act_view.h"
 #include "broker/adapters/api/api.h"
+#include "broker/adapters/api/books.h"
 #include "broker/adapters/api/payment_order.h"
 #include "broker/domain/text.h"
 
@@ -20,7 +21,24 @@ const Period* newest_closed(const Market& market, CenterId center) {
   return newest;
 }
 
-v1::Due due_of(const Market& market, const Center& center) {
+// The day by which the oldest of the closed periods that aren't paid is to be paid: net days after its cut-off, on the calendar
+// of the contract that held then. Nothing when none waits.
+std::optional<std::int64_t> due_day(const Market& market, const Center& center, Instant now, bool& overdue) {
+  for (const Period* period : market.periods(center.id)) {
+    if (period->state != PeriodState::closed) continue;
+    const Contract* contract = nullptr;
+    for (const Contract& one : center.contracts)
+      if (one.valid_from <= period->cut_off) contract = &one;
+    const auto zone = zone_named(contract == nullptr ? "" : contract->zone);
+    if (!zone) continue;
+    const std::int64_t day = zone->local(period->cut_off).day + (contract == nullptr ? 0 : contract->net_days);
+    overdue = zone->local(now).day > day;
+    return day;
+  }
+  return std::nullopt;
+}
+
+v1::Due due_of(const Market& market, const Center& center, Instant now) {
   v1::Due out;
   out.set_center(to_text(center.id));
   out.set_center_name(center.name);
@@ -37,6 +55,11 @@ v1::Due due_of(const Market& market, const Center& center) {
   if (newest != nullptr) {
     out.set_through(to_text(newest->id));
     out.set_number(newest->number);
+  }
+  bool overdue = false;
+  if (const auto day = due_day(market, center, now, overdue); day && due.is_positive()) {
+    out.set_due_on(to_text(Instant{*day * hours(24).ms}).substr(0, 10));
+    out.set_overdue(overdue);
   }
   if (newest == nullptr) out.set_problem("No period is closed yet.");
   else if (!due.is_positive()) out.set_problem("Nothing is due.");
@@ -100,9 +123,9 @@ Result<v1::PayeeReply> Api::set_payee(const v1::SetPayeeRequest& request) {
 Result<v1::ListDueReply> Api::list_due(const v1::ListDueRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
   CHECK_OK(require(caller, {Role::finance}));
-  return look([](const Market& market) {
+  return look([now = parts_.clock.now()](const Market& market) {
     v1::ListDueReply reply;
-    for (const Center* center : market.centers()) *reply.add_due() = due_of(market, *center);
+    for (const Center* center : market.centers()) *reply.add_due() = due_of(market, *center, now);
     return reply;
   });
 }

@@ -122,6 +122,25 @@ class PaysCenters : public MarketWorld {
   v1::Principal ada_;
 };
 
+TEST_F(PaysCenters, DueByTheContractsNetDays) {
+  v1::SetContractRequest terms;
+  *terms.mutable_principal() = operator_;
+  terms.set_key(key());
+  terms.mutable_contract()->set_center("alpha");
+  terms.mutable_contract()->set_margin_bps(1000);
+  terms.mutable_contract()->set_schedule("0 2 1 * *");
+  terms.mutable_contract()->set_zone("Asia/Shanghai");
+  terms.mutable_contract()->set_net_days(30);
+  v1::Contract kept;
+  ASSERT_TRUE(call(&Stub::SetContract, terms, &kept).ok());
+  run_job(alpha_, submit(ada_, large()).id(), seconds(30));
+  settle();
+  v1::ListDueReply due;
+  ASSERT_TRUE(call(&Stub::ListDue, by_finance(v1::ListDueRequest{}), &due).ok());
+  EXPECT_EQ(due.due(0).due_on(), to_text(clock_.now() + hours(8 + 30 * 24)).substr(0, 10));  // Shanghai keeps one time all year
+  EXPECT_FALSE(due.due(0).overdue());
+}
+
 TEST_F(PaysCenters, FromTheOrderToTheBanksWord) {
   run_job(alpha_, submit(ada_, large()).id(), seconds(30));
   v1::Payout payout;
@@ -135,6 +154,8 @@ TEST_F(PaysCenters, FromTheOrderToTheBanksWord) {
   ASSERT_TRUE(call(&Stub::ListDue, by_finance(v1::ListDueRequest{}), &due).ok());
   EXPECT_EQ(due.due(0).problem(), "");
   EXPECT_EQ(due.due(0).through(), period);
+  EXPECT_EQ(due.due(0).due_on(), to_text(clock_.now()).substr(0, 10));  // no net days
+  EXPECT_FALSE(due.due(0).overdue());
 
   const v1::OrderPayoutRequest request = order();
   const Answer ordered = call(&Stub::OrderPayout, request, &payout);
