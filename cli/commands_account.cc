@@ -11,7 +11,7 @@ using nlohmann::json;
 namespace {
 
 struct AccountArguments {
-  std::string account, user, reason, zone, amount, note, key, when_empty, pause_limit;
+  std::string account, user, reason, zone, amount, note, key, when_empty, pause_limit, until;
   std::string total, per_day, per_month, per_job;
 };
 
@@ -61,19 +61,31 @@ void add_policy_commands(CLI::App& account, Context& context) {
              "; days and months are those of " + field(w, "zone") + ".\n";
     });
   });
-  CLI::App* credit = account.add_subcommand("credit", "How far below zero a post-paid account may go");
+  const auto set_credit = [&context, a](json body) {
+    body["limit"] = {{"amount", to_text(context.must("amount", parse_amount(a->amount)))}};
+    body["note"] = a->note;
+    context.print(context.must(context.client().put(path_of(*a, "finance/accounts/#/credit-limit"), body)), [](const json& w) {
+      if (auto text = waiting(w)) return *text;
+      const json listed = w.value("whitelisting", json::object());
+      return field(w, "account") + " may go " + (field(w, "credit_limit").empty() ? "0" : field(w, "credit_limit")) + " " + field(w, "currency") + " below zero" +
+             (listed.empty() ? "" : " until " + instant(listed, "until") + ", then " + field(listed, "afterwards")) + "; " + field(w, "available") + " are free.\n";
+    });
+  };
+  CLI::App* credit = account.add_subcommand("credit", "How far below zero a post-paid account may go; ends a whitelisting");
   credit->add_option("account", a->account, "The billing account (acc_…)")->required();
   credit->add_option("amount", a->amount, "Such as 1000.00; 0 = prepaid")->required();
   credit->add_option("--note", a->note, "Why, for whoever approves");
-  credit->callback([&context, a] {
-    const Amount amount = context.must("amount", parse_amount(a->amount));
-    const json body = {{"limit", {{"amount", to_text(amount)}}}, {"note", a->note}};
-    context.print(context.must(context.client().put(path_of(*a, "finance/accounts/#/credit-limit"), body)), [](const json& w) {
-      if (auto text = waiting(w)) return *text;
-      return field(w, "account") + " may go " + (field(w, "credit_limit").empty() ? "0" : field(w, "credit_limit")) + " " +
-             field(w, "currency") + " below zero; " + field(w, "available") + " are free.\n";
-    });
-  });
+  credit->callback([set_credit] { set_credit(json::object()); });
+  CLI::App* whitelist = account.add_subcommand("whitelist", "Let an account work on below zero for a time; what held before holds again afterwards");
+  whitelist->add_option("account", a->account, "The billing account (acc_…)")->required();
+  whitelist->add_option("amount", a->amount, "How far below zero, such as 500.00")->required();
+  whitelist->add_option("--until", a->until, "A day (2027-01-31, its first instant in UTC) or an instant")->required();
+  whitelist->add_option("--reason", a->reason, "For the record; its members see it")->required();
+  whitelist->add_option("--note", a->note, "Why, for whoever approves");
+  whitelist->footer("Earlier: bourse account credit ACCOUNT AMOUNT. A wallet that is further below zero than it then may be takes no new jobs\n"
+                    "until money came in; what runs goes on within its hold.\n"
+                    "Example: bourse account whitelist acc_… 500.00 --until 2027-01-31 --reason 'grant is on its way'");
+  whitelist->callback([a, set_credit] { set_credit({{"until", day_or_instant(a->until)}, {"reason", a->reason}}); });
 }
 
 }  // namespace

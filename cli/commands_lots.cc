@@ -21,9 +21,6 @@ json money_body(Context& context, const LotArguments& a) {
   return {{"amount", to_text(amount)}, {"currency", unit.text()}};
 }
 
-// A day is its first instant, in UTC: "expires 2027-01-01" is good through New Year's Eve.
-std::string instant_of(std::string text) { return text.size() == std::string_view("2027-01-01").size() ? text + "T00:00:00Z" : text; }
-
 std::string show_lots(const json& reply) {
   Table table({"lot", "kind", "amount", "left", "currency", "price", "deferred", "expires", "why"});
   for (const json& lot : reply.value("lots", json::array())) {
@@ -59,10 +56,10 @@ void add_issue(CLI::App& voucher, Context& context) {
   issue->add_option("--note", a->note, "Why, for whoever approves");
   issue->footer("Example: bourse voucher issue 20.00 --count 30 --redeem-by 2027-01-31 --valid-days 90 --reason 'HPC course'");
   issue->callback([&context, a] {
-    json body = {{"count", a->count}, {"money", money_body(context, *a)}, {"redeem_by", instant_of(a->redeem_by)},
+    json body = {{"count", a->count}, {"money", money_body(context, *a)}, {"redeem_by", day_or_instant(a->redeem_by)},
                  {"reason", a->reason}, {"note", a->note}};
     if (a->days != 0) body["valid_days"] = a->days;
-    if (!a->expires.empty()) body["expires_at"] = instant_of(a->expires);
+    if (!a->expires.empty()) body["expires_at"] = day_or_instant(a->expires);
     context.print(context.must(context.client().post("/api/v1/finance/vouchers", body)), [](const json& batch) {
       std::string text = waiting(batch).value_or("");
       for (const json& code : batch.value("codes", json::array())) text.append(code.get<std::string>()).append("\n");
@@ -84,7 +81,7 @@ void add_lot_account_commands(CLI::App& account, Context& context) {
   grant->add_option("--note", a->note, "Why, for whoever approves");
   grant->add_option("--idempotency-key", a->key, "Repeat with the same key after an unknown outcome (default: a new one)");
   grant->callback([&context, a] {
-    const json body = {{"money", money_body(context, *a)}, {"expires_at", instant_of(a->expires)}, {"reason", a->reason}, {"note", a->note}};
+    const json body = {{"money", money_body(context, *a)}, {"expires_at", day_or_instant(a->expires)}, {"reason", a->reason}, {"note", a->note}};
     context.print(context.must(context.client().post("/api/v1/finance/accounts/" + url_encoded(a->account) + "/lots", body, a->key)),
                   [](const json& lot) {
                     if (auto text = waiting(lot)) return *text;

@@ -80,12 +80,15 @@ struct ResolveDispute {
   }
 };
 
-// How far below zero the account's wallet may go: its jobs are billed afterwards.
+// How far below zero the account's wallet may go: its jobs are billed afterwards. With `until` the account is whitelisted: it may
+// go that far until then, and afterwards what held before holds again. Without, an earlier whitelisting ends.
 struct SetCreditLimit {
   BillingAccountId account;
   Amount credit_limit;
+  Instant until;  // 0 = for good
+  std::string reason;  // of whitelisting
   static constexpr bool kGrows = true;
-  static constexpr void fields(auto& self, auto&& visit) { visit(self.account, self.credit_limit); }
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.account, self.credit_limit, self.until, self.reason); }
 };
 
 // A gift of the platform to a wallet, until a day.

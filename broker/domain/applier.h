@@ -19,6 +19,7 @@ struct Applier {
   void operator()(const ledger::HoldExtended& event) const;
   void operator()(const ledger::HoldEnded& event) const;
   void operator()(const AccountPolicySet& event) const;
+  void operator()(const CreditRuleSet& event) const;
   void operator()(const MemberLimitsSet& event) const;
   void operator()(const BillingAccountOpened& event) const;
   void operator()(const MemberAdded& event) const;

@@ -63,6 +63,13 @@ void Applier::operator()(const AccountPolicySet& event) const {
   changed.pause_limit = event.pause_limit;
 }
 
+void Applier::operator()(const CreditRuleSet& event) const {
+  BillingAccount& changed = account(event.account);
+  changed.credit = event.rule;
+  market.credit_pending_.erase(event.account);
+  market.index(changed);
+}
+
 void Applier::operator()(const MemberLimitsSet& event) const {
   spending(event.account, event.user).limits = event.limits;
 }
@@ -128,6 +135,7 @@ void Applier::operator()(const ReportAccepted& event) const {
 
 void Market::index(const BillingAccount& account) {
   for (const UserId member : account.members) accounts_of_[member].insert(account.id);
+  if (account.credit && (account.credit->until.unix_ms != 0 || account.credit->falling)) credit_pending_.insert(account.id);
 }
 
 void Market::index(const Center& center) {

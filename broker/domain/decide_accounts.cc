@@ -91,19 +91,6 @@ Result<CommandResult> Decider::on(const SetMemberLimits& command) {
   return made(command.account.uuid);
 }
 
-Status Decider::check(const SetCreditLimit& act) const {
-  const BillingAccount* account = market_.account(act.account);
-  if (account == nullptr) return fail(ErrorCode::not_found, "billing account " + to_text(act.account));
-  CHECK_OK(market_.ledger_.set_credit_limit({account->wallet, act.credit_limit}));
-  return {};
-}
-
-Result<CommandResult> Decider::on(const SetCreditLimit& act) {
-  CHECK_OK(check(act));
-  emit(ledger::CreditLimitSet{market_.account(act.account)->wallet, act.credit_limit});
-  return made(act.account.uuid);
-}
-
 Status Decider::check_spending(const BillingAccount& account, UserId user, Amount hold, Amount of_job) const {
   const MemberSpending* spending = market_.spending(account.id, user);
   if (spending == nullptr) return {};

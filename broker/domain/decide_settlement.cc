@@ -30,6 +30,7 @@ Result<CommandResult> Decider::on(const Tick&) {
   expire_proposals();
   expire_lots();
   expire_vouchers();
+  settle_credit();
   renew_holds();
   earn_reservations();  // before periods close: what was over by then belongs to them
   close_due_periods();

@@ -78,6 +78,8 @@ class Decider {
   Result<CommandResult> on(const SetMemberLimits& command);
   Result<CommandResult> on(const SetCreditLimit& command);
   Status check(const SetCreditLimit& act) const;
+  void apply_credit(const BillingAccount& account, CreditRule rule);
+  void settle_credit();
   // May the member commit that much more, `of_job` of the same job being committed already? Errors: member_limit.
   Status check_spending(const BillingAccount& account, UserId user, Amount hold, Amount of_job) const;
   Result<CommandResult> on(const FundAccount& command);

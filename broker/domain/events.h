@@ -325,6 +325,14 @@ struct MemberLimitsSet {
   static constexpr void fields(auto& self, auto&& visit) { visit(self.account, self.user, self.limits, self.at); }
 };
 
+// What holds follows in a ledger::CreditLimitSet, where it changes.
+struct CreditRuleSet {
+  BillingAccountId account;
+  CreditRule rule;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.account, self.rule, self.at); }
+};
+
 // Alternatives in journal order: a new kind of event goes to the end, and none is ever removed.
 using Event =
     std::variant<ledger::AccountOpened, ledger::Posted, ledger::TransferRefused, ledger::HoldPlaced,
@@ -336,7 +344,8 @@ using Event =
                  ledger::CreditLimitSet, AccountPolicySet, MemberLimitsSet, PayoutsExported, InvoiceRequested, InvoiceMoved,
                  HoldRenewed, RenewalRefused, PauseRequested, LotIssued, LotExpired, VouchersIssued, VoucherRedeemed,
                  VouchersExpired, DayAnswered,
-                 ReservedPricesPublished, ReservationBought, ReservationAccrued, ReservationEnded, RenewalSet, ProductsPublished>;
+                 ReservedPricesPublished, ReservationBought, ReservationAccrued, ReservationEnded, RenewalSet, ProductsPublished,
+                 CreditRuleSet>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

@@ -43,9 +43,10 @@ struct BillingAccount {
   std::string zone;             // of its days and months: IANA name; empty = UTC
   WhenEmpty when_empty{};
   Duration pause_limit;         // 0 = kPauseLimit
+  std::optional<CreditRule> credit;  // nothing = never set
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.tenant, self.name, self.wallet, self.unit, self.members, self.frozen, self.frozen_reason, self.zone,
-          self.when_empty, self.pause_limit);
+          self.when_empty, self.pause_limit, self.credit);
   }
 };
 
@@ -232,6 +233,7 @@ class Market {
 
   absl::flat_hash_map<BillingAccountId, BillingAccount> accounts_;
   absl::flat_hash_map<UserId, absl::btree_set<BillingAccountId>> accounts_of_;
+  absl::btree_set<BillingAccountId> credit_pending_;  // whitelisted, or with a falling limit
   absl::flat_hash_map<std::pair<BillingAccountId, UserId>, MemberSpending> spending_;
   mutable absl::flat_hash_map<std::string, Zone> zones_;  // of accounts, as read once
   absl::flat_hash_map<CenterId, Center> centers_;

@@ -19,6 +19,21 @@ enum class WhenEmpty : std::uint8_t {
 };
 std::string_view name(WhenEmpty policy);  // "stop"
 
+// How far below zero a wallet may go. What holds at the moment is its ledger account's credit_limit: where that is more than is
+// wanted, the rule is `falling`: the limit follows the wallet up, and no new job fits until it is there.
+struct CreditRule {
+  Amount ordinary;
+  Amount exempt;       // while whitelisted
+  Instant until;       // of whitelisting; 0 = not whitelisted
+  std::string reason;  // of it
+  bool falling = false;
+  bool operator==(const CreditRule&) const = default;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.ordinary, self.exempt, self.until, self.reason, self.falling);
+  }
+};
+
 // What a member may commit, in the account's unit; nothing = no limit of that kind. Money counts when it is held, and what
 // is released no longer counts. Days and months are those of the account's zone.
 struct MemberLimits {

@@ -80,5 +80,52 @@ TEST_F(Spending, WithCreditTheBillComesAfterwards) {
   EXPECT_EQ(error(SetCreditLimit{poor, Amount::of_micros(-1)}), ErrorCode::invalid_argument);
 }
 
+TEST_F(Spending, AWhitelistedAccountGoesOnUntilItsDayAndThenComesBackUp) {
+  const auto poor = id_of<BillingAccountId>(7);
+  ok(OpenBillingAccount{poor, tenant, "poor", kCny, user});
+  const auto submits = [&] {
+    return error(SubmitJob{id_of<JobId>(++serial_), id_of<AttemptId>(++serial_), id_of<HoldId>(++serial_), poor, user, {}, spec()});
+  };
+  const auto limit = [&] { return market.ledger().account(market.account(poor)->wallet)->credit_limit; };
+  EXPECT_EQ(error(SetCreditLimit{poor, cny(600), now, "late"}), ErrorCode::invalid_argument);
+  EXPECT_EQ(error(SetCreditLimit{poor, cny(600), now + hours(24 * 367), "long"}), ErrorCode::invalid_argument);
+  EXPECT_EQ(error(SetCreditLimit{poor, cny(600), now + hours(1), ""}), ErrorCode::invalid_argument);
+  ok(SetCreditLimit{poor, cny(100)});
+  ok(SetCreditLimit{poor, cny(600), now + hours(1), "its grant is on the way"});
+  EXPECT_EQ(submits(), std::nullopt);  // holds 2.88
+  EXPECT_EQ(limit(), cny(600));
+  now = now + minutes(59);
+  ok(Tick{});
+  EXPECT_EQ(limit(), cny(600));
+  now = now + minutes(1);
+  ok(Tick{});
+  EXPECT_EQ(limit(), cny(288));  // what is held already; no more
+  EXPECT_EQ(submits(), ErrorCode::insufficient_funds);
+  EXPECT_EQ(market.account(poor)->credit->until, Instant{});
+  ok(FundAccount{poor, cny(150), id_of<TransferId>(++serial_), Uuid{1, serial_}});
+  ok(Tick{});
+  EXPECT_EQ(limit(), cny(138));
+  ok(FundAccount{poor, cny(150), id_of<TransferId>(++serial_), Uuid{1, serial_}});
+  ok(Tick{});
+  EXPECT_EQ(limit(), cny(100));
+  EXPECT_FALSE(market.account(poor)->credit->falling);
+  ok(Tick{});
+  EXPECT_EQ(count<CreditRuleSet>(), 0U);  // nothing is left to do
+}
+
+TEST_F(Spending, ALimitBelowWhatIsUsedFollowsTheWalletUp) {
+  const auto poor = id_of<BillingAccountId>(7);
+  ok(OpenBillingAccount{poor, tenant, "poor", kCny, user});
+  ok(SetCreditLimit{poor, cny(300)});
+  ok(SubmitJob{id_of<JobId>(++serial_), id_of<AttemptId>(++serial_), id_of<HoldId>(++serial_), poor, user, {}, spec()});
+  ok(SetCreditLimit{poor, Amount{}});
+  const ledger::Account& wallet = *market.ledger().account(market.account(poor)->wallet);
+  EXPECT_EQ(wallet.credit_limit, cny(288));
+  EXPECT_EQ(wallet.available(), Amount{});
+  ok(FundAccount{poor, cny(1000), id_of<TransferId>(++serial_), Uuid{1, serial_}});
+  ok(Tick{});
+  EXPECT_EQ(market.ledger().account(market.account(poor)->wallet)->credit_limit, Amount{});
+}
+
 }  // namespace
 }  // namespace bourse::broker

@@ -99,6 +99,8 @@ Result<Amount> positive_amount(std::string_view text) {
   return amount;
 }
 
+std::string day_or_instant(std::string text) { return text.size() == std::string_view("2027-01-01").size() ? text + "T00:00:00Z" : text; }
+
 std::string show_duration(std::int64_t ms) {
   const std::int64_t total_s = (ms + 500) / 1000;
   const std::int64_t days = total_s / 86400, hours_left = total_s / 3600 % 24, minutes_left = total_s / 60 % 60;

@@ -20,6 +20,9 @@ Result<std::int64_t> parse_memory_mib(std::string_view text);
 // An amount of money above zero ("12.50"). Errors: invalid_argument, amount_not_positive, amount_overflow.
 Result<Amount> positive_amount(std::string_view text);
 
+// A day becomes its first instant, in UTC: what "expires 2027-01-01" is good through New Year's Eve.
+std::string day_or_instant(std::string text);
+
 std::string show_duration(std::int64_t ms);    // "2 h 05 min", "41 s"
 std::string show_memory(std::int64_t mib);     // "3.9 GiB"
 

@@ -134,7 +134,7 @@ std::vector<Operation> accounts() {
        .pattern = "/api/v1/finance/accounts/{id}/credit-limit",
        .rpc = "SetCreditLimit",
        .path = {{"id", "account"}},
-       .body = {"limit", "note"}},
+       .body = {"limit", "until_ms", "reason", "note"}},
       {.method = Method::put,
        .pattern = "/api/v1/finance/accounts/{id}/policy",
        .rpc = "SetAccountPolicy",

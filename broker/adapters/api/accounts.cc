@@ -51,7 +51,9 @@ Result<v1::Wallet> Api::set_credit_limit(const v1::SetCreditLimitRequest& reques
   if (!request.limit().unit().empty() && request.limit().unit() != wallet.unit())
     return fail(ErrorCode::unit_mismatch, fmt::format("The account is kept in {}.", wallet.unit()));
   CHECK_OK(check_text("note", request.note(), kMaxReason, true));
-  TRY(const Acted acted, act(caller, request.key(), fingerprint("SetCreditLimit", request), SetCreditLimit{account, *limit}, request.note()));
+  CHECK_OK(check_text("reason", request.reason(), kMaxReason, true));
+  const SetCreditLimit wanted{.account = account, .credit_limit = *limit, .until = Instant{request.until_ms()}, .reason = request.reason()};
+  TRY(const Acted acted, act(caller, request.key(), fingerprint("SetCreditLimit", request), wanted, request.note()));
   TRY(v1::Wallet after, wallet_of(account));
   if (acted.proposal) *after.mutable_proposal() = *acted.proposal;
   return after;

@@ -78,6 +78,8 @@ void show(v1::Act& out, const SetCreditLimit& act, const Market& market, const s
   to.set_account(to_text(act.account));
   to.set_account_name(account_name(market, act.account));
   fill(*to.mutable_money(), act.credit_limit, unit_of(market, act.account));
+  to.set_until_ms(act.until.unix_ms);
+  to.set_reason(act.reason);
 }
 
 void show(v1::Act& out, const GrantLot& act, const Market& market, const std::string&) {
@@ -116,8 +118,9 @@ std::string tell(const IssueVouchers& act, const Market&, const std::string&) {
                      batch.reason);
 }
 std::string tell(const SetCreditLimit& act, const Market& market, const std::string&) {
-  return fmt::format("Let {} ({}) go {} below zero", account_name(market, act.account), to_text(act.account),
-                     money_words(act.credit_limit, unit_of(market, act.account)));
+  return fmt::format("Let {} ({}) go {} below zero{}", account_name(market, act.account), to_text(act.account),
+                     money_words(act.credit_limit, unit_of(market, act.account)),
+                     act.until.unix_ms == 0 ? "" : fmt::format(" until {}: {}", to_text(act.until), act.reason));
 }
 std::string tell(const FundAccount& act, const Market& market, const std::string& bank_text) {
   return fmt::format("Credit {} to {} ({}){}", money_words(act.amount, unit_of(market, act.account)), account_name(market, act.account),

@@ -300,6 +300,13 @@ Result<v1::Wallet> Api::wallet_of(BillingAccountId id) {
         out.set_frozen_reason(account->frozen_reason);
         if (!wallet->credit_limit.is_zero()) out.set_credit_limit(to_text(wallet->credit_limit));
         out.set_zone(account->zone.empty() ? "UTC" : account->zone);
+        if (account->credit && account->credit->until.unix_ms != 0) {
+          v1::Whitelisting& listed = *out.mutable_whitelisting();
+          listed.set_limit(to_text(account->credit->exempt));
+          listed.set_until_ms(account->credit->until.unix_ms);
+          listed.set_reason(account->credit->reason);
+          listed.set_afterwards(to_text(account->credit->ordinary));
+        }
         out.set_when_empty(std::string(name(account->when_empty)));
         out.set_pause_limit_ms(account->pause_limit.ms > 0 ? account->pause_limit.ms : kPauseLimit.ms);
         if (const Forecast forecast = market.forecast(*account, account->unit, now); forecast.jobs > 0)

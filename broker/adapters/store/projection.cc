@@ -15,7 +15,7 @@ constexpr const char* kClear =
     "market.account_members, market.centers, market.contracts, market.settlement_rows, market.price_rows, market.discounts, market.quotes, market.jobs, "
     "market.reserved_prices, market.reservations, market.reservation_accruals, market.reservation_ends, market.reservation_renewals, "
     "market.attempts, market.attempt_events, market.usage_captures, market.rated_lines, market.reports, "
-    "market.quarantined_records, market.periods, market.commands, market.account_policies, market.member_limits, market.renewals, market.proposals, market.proposal_ends, market.payees, "
+    "market.quarantined_records, market.periods, market.commands, market.account_policies, market.credit_rules, market.member_limits, market.renewals, market.proposals, market.proposal_ends, market.payees, "
     "market.payouts, market.payout_periods, market.payout_settlements, market.adjustments, market.disputes, "
     "market.dispute_resolutions, market.payment_files, market.payment_file_payouts, market.invoices, market.invoice_lines, "
     "market.invoice_moves, market.lots, market.lot_moves, market.voucher_batches, market.voucher_redemptions, market.products";

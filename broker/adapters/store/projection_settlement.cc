@@ -14,6 +14,12 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const A
   return {};
 }
 
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const CreditRuleSet& e) {
+  const std::optional<Instant> until = e.rule.until.unix_ms == 0 ? std::nullopt : std::optional(e.rule.until);
+  state.credit_rules.rows.add(e.account, place.seq, place.idx, e.rule.ordinary, e.rule.exempt, until, e.rule.reason, e.at);
+  return {};
+}
+
 namespace {
 
 // Kinds of market.renewals.

@@ -175,6 +175,8 @@ ProjectionState::ProjectionState() {
       "FROM STDIN (FORMAT binary)";
   policies.copy =
       "COPY market.account_policies (account, journal_seq, idx, frozen, reason, zone, at, when_empty, pause_limit_ms) FROM STDIN (FORMAT binary)";
+  credit_rules.copy =
+      "COPY market.credit_rules (account, journal_seq, idx, ordinary_micros, exempt_micros, until, reason, at) FROM STDIN (FORMAT binary)";
   renewals.copy =
       "COPY market.renewals (job, journal_seq, idx, kind, micros, covered_ms, detail, at) FROM STDIN (FORMAT binary)";
   limits.copy =

@@ -26,7 +26,7 @@ struct ProjectionState {
   RowCache<PeriodRow> periods;
 
   AddedRows transfers, refusals, billing_accounts, members, contracts, settlement_rows, prices, discounts, reserved_prices, reservations, accruals, reservation_ends, reservation_renewals, attempt_events, captures, lines, reports,
-      quarantined, commands, policies, limits, renewals, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
+      quarantined, commands, policies, credit_rules, limits, renewals, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
       disputes, dispute_resolutions, payment_files, payment_file_payouts, invoices, invoice_lines, invoice_moves, lots, lot_moves, voucher_batches,
       voucher_redemptions, products;
 
@@ -40,7 +40,7 @@ struct ProjectionState {
   void each_added(Visit&& visit) {
     for (AddedRows* added : {&transfers, &refusals, &billing_accounts, &members, &contracts, &settlement_rows, &prices, &discounts, &reserved_prices,
                              &reservations, &accruals, &reservation_ends, &reservation_renewals, &attempt_events,
-                             &captures, &lines, &reports, &quarantined, &commands, &policies, &limits, &renewals, &proposals, &proposal_ends, &payees,
+                             &captures, &lines, &reports, &quarantined, &commands, &policies, &credit_rules, &limits, &renewals, &proposals, &proposal_ends, &payees,
                              &payouts, &payout_periods, &payout_settlements, &adjustments, &disputes,
                              &dispute_resolutions, &payment_files, &payment_file_payouts, &invoices, &invoice_lines,
                              &invoice_moves, &lots, &lot_moves, &voucher_batches, &voucher_redemptions, &products})
@@ -62,6 +62,7 @@ void want(ProjectionState& state, const Event& event);
 void want_through_holds(ProjectionState& state, const Event& event);
 // Of the second pass, what comes after the capture. Errors: integrity.
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const AccountPolicySet& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const CreditRuleSet& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const MemberLimitsSet& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const ledger::CreditLimitSet& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const ActProposed& event);

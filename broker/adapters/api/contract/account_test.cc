@@ -53,6 +53,33 @@ class Accounts : public MarketWorld {
   v1::Principal ada_;
 };
 
+TEST_F(Accounts, AWhitelistedAccountIsSeenAndALimitBelowWhatIsUsedIsProjected) {
+  const v1::Principal bob = sign_in("bob", "Demo University", {"user"});
+  const auto set = [&](const std::string& amount, Instant until, v1::Wallet* out) {
+    v1::SetCreditLimitRequest request;
+    *request.mutable_principal() = finance_;
+    request.set_key(key());
+    request.set_account(bob.accounts(0));
+    request.mutable_limit()->set_amount(amount);
+    request.set_until_ms(until.unix_ms);
+    request.set_reason(until.unix_ms == 0 ? "" : "its grant is on the way");
+    return call(&Stub::SetCreditLimit, request, out).code;
+  };
+  v1::Wallet wallet;
+  EXPECT_EQ(submits(bob), "insufficient_funds");
+  ASSERT_EQ(set("50", clock_.now() + hours(24), &wallet), "");
+  EXPECT_EQ(wallet.whitelisting().limit(), "50.00");
+  EXPECT_EQ(wallet.whitelisting().afterwards(), "0.00");
+  EXPECT_EQ(wallet.whitelisting().reason(), "its grant is on the way");
+  EXPECT_EQ(submits(bob), "");
+  ASSERT_EQ(set("0", Instant{}, &wallet), "");  // ends it, while a hold uses some of it
+  EXPECT_FALSE(wallet.has_whitelisting());
+  EXPECT_EQ(*parse_amount(wallet.credit_limit()), *parse_amount(wallet.held()));
+  EXPECT_EQ(submits(bob), "insufficient_funds");
+  EXPECT_TRUE(projector_->wait_for(engine_->stats().position, seconds(20))) << projector_->status().error;
+  EXPECT_EQ(database_.ask("SELECT count(*) FROM market.credit_rules"), "2");
+}
+
 TEST_F(Accounts, AnOwnerLimitsItsMembers) {
   v1::Member member;
   const Answer set = limit(ada_, "0.01", &member);
