@@ -200,6 +200,7 @@ std::vector<Table> settlement_tables(const Statement& s, Language l) {
                      {"no", "at", "what", "amount", "user", "center_share", "margin", "tax", "escrow"}, true),
           payouts_of(s, l)};
   if (!s.accruals.empty()) tables.push_back(accruals_of(s, l));
+  tables.push_back(prices_of(s, l));
   tables.push_back(reports_of(s, l));
   return tables;
 }

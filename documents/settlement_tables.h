@@ -12,4 +12,7 @@ namespace bourse::documents {
 // views of them instead.
 std::vector<Table> settlement_tables(const statement::Statement& statement, Language language);
 
+// A row a capture and locked price row: settlement_prices.cc.
+Table prices_of(const statement::Statement& statement, Language language);
+
 }  // namespace bourse::documents

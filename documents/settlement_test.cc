@@ -66,6 +66,30 @@ TEST(Settlement, PaperShowsTablesOnlyIfThereIsSomething) {
   EXPECT_EQ(printed_columns(verified(moving())), printed_columns(verified({})) + 1);  // the mark
 }
 
+TEST(Settlement, ItsPricesAreThoseOfBothSides) {
+  VerifiedStatement v = verified(moving());
+  statement::Line& line = v.statement.lines[0];
+  ASSERT_FALSE(line.rated.empty());
+  const std::size_t plain = table(document_of(v, Language::en), "prices").rows.size();
+  line.settled.push_back({.row = line.rated[0].row, .meter = pricing::Meter::core_ms, .price = *parse_decimal("0.04"), .per = 3'600'000, .quantity = 7,
+                          .amount = Amount::of_micros(5), .strategy = pricing::Strategy::scow_cpus, .places = 2, .minimum = Amount::of_micros(10'000),
+                          .mode = pricing::TierMode::volume, .tiers = {{.above = 100, .price = *parse_decimal("0.03")}}, .free = 9,
+                          .windows = {{.days = 0x03, .from = 8 * 60, .until = 22 * 60}}, .zone = "Asia/Shanghai"});
+  line.pool = {.cores = 960, .gpus = 0, .mem_mib = 3'932'160};
+  const Document document = document_of(v, Language::zh);
+  ASSERT_TRUE(check(document)) << check(document).error().message();
+  const Table& prices = table(document, "prices");
+  ASSERT_EQ(prices.rows.size(), plain + 1);
+  const std::vector<Cell>& row = prices.rows[line.rated.size()];
+  const std::vector<Cell> expected = {to_text(line.job), to_text(line.attempt), std::int64_t{line.revision}, std::string("settlement"), to_text(line.rated[0].row),
+                                      std::string("core_ms"), std::string("0.04"), std::int64_t{3'600'000}, std::string("scow:cpusAlloc"), std::int64_t{2},
+                                      Money{Amount::of_micros(10'000)}, std::int64_t{9}, std::string("volume"), std::string("above 100: 0.03"), Cell{}, Cell{},
+                                      std::string("mon,tue 08:00-22:00 Asia/Shanghai"), std::int64_t{7}, Money{Amount::of_micros(5)}, std::int64_t{960}, Cell{},
+                                      std::int64_t{3'932'160}};
+  EXPECT_EQ(row, expected);
+  EXPECT_FALSE(prices.printed);
+}
+
 TEST(Settlement, LateUsageIsMarked) {
   const VerifiedStatement v = verified(moving());
   const Rows rows = read_csv(write_csv(document_of(v, Language::en)).value());
