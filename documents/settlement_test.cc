@@ -124,7 +124,7 @@ TEST(Settlement, JsonHoldsEachTableOnce) {
   const json document = json::parse(write_json(document_of(v, Language::en)));
   std::vector<std::string> keys;
   for (const json& each : document["tables"]) keys.push_back(each["key"]);
-  EXPECT_EQ(keys, (std::vector<std::string>{"lines", "adjustments", "payouts", "reports"}));
+  EXPECT_EQ(keys, (std::vector<std::string>{"lines", "adjustments", "payouts", "prices", "reports"}));
   EXPECT_EQ(document["tables"][1]["totals"]["center_share"]["amount"], to_text(v.statement.adjusted.center_share));
   EXPECT_EQ(document["tables"][2]["totals"]["amount"]["amount"], to_text(v.statement.payout));
   EXPECT_EQ(document["tables"][1]["rows"][0]["dispute"], nullptr);

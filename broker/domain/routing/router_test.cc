@@ -169,9 +169,13 @@ TEST(Router, WhatIsPaidInAnotherUnitIsNotSold) {
   world.add(0, "cpu");
   world.observe();
   const JobSpec spec = job();
-  const Decision decision = world.router.decide({.spec = &spec, .unit = kDu, .now = kNow}, world.prices, world.terms());
-  EXPECT_TRUE(decision.plans.empty());
-  EXPECT_EQ(decision.refused.at(0).reason, Refusal::no_contract);
+  const auto refusal = [&](Unit rows, Unit money) {
+    const Decision decision = world.router.decide({.spec = &spec, .unit = rows, .settled_in = money, .now = kNow}, world.prices, world.terms());
+    EXPECT_TRUE(decision.plans.empty());
+    return decision.refused.at(0).reason;
+  };
+  EXPECT_EQ(refusal(kCny, *parse_unit("USD")), Refusal::no_contract);
+  EXPECT_EQ(refusal(kDu, kCny), Refusal::no_price);
 }
 
 TEST(Router, WholeNodePoolsSellWholeNodes) {
