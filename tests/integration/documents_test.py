@@ -203,7 +203,7 @@ class DocumentsTest(unittest.TestCase):
         statement = sample("--lines", "50", "--center-name", HOSTILE, "--opening", "1234567890123456789")
         body = body_of(statement)
         book = Workbook(self.good(statement, "--format", "xlsx"))
-        self.assertEqual(list(book.sheets), ["Summary", "Captures", "Corrections", "Payouts", "Signed usage reports", "Evidence"])
+        self.assertEqual(list(book.sheets), ["Summary", "Captures", "Corrections", "Payouts", "Prices of the captures", "Signed usage reports", "Evidence"])
         self.assertIn(body["period"]["cut_off"], book.core)
         *gross, total = book.column("Captures", "Sold")
         self.assertEqual(sum(map(shown, gross)), shown(total))
