@@ -33,7 +33,11 @@ CREATE TABLE market.products (
     published_at  timestamptz NOT NULL
 );
 
--- Charges are what left the wallet: buying a package is one, using it is none. `unit` is the wallet's.
+-- What was paid beforehand, found by what it paid for.
+CREATE INDEX transfers_of_prepaid ON market.transfers (reference) WHERE code IN (17, 21, 25);
+
+-- The view of 106 with what was paid beforehand. Charges are what left the wallet: buying a package is one, using it is none; a
+-- reservation is charged when it is bought, and less by what an early end gives back. `unit` is the wallet's.
 CREATE OR REPLACE VIEW market.charges AS
 SELECT 'on_demand'::text AS kind, t.journal_seq, t.idx, t.at, t.debit AS wallet, j.account, j.unit, t.amount_micros,
        CASE t.code WHEN 3 THEN 'center' WHEN 4 THEN 'margin' ELSE 'tax' END AS part,
