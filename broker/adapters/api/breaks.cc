@@ -76,7 +76,7 @@ constexpr const char* kFound =
     "SELECT 4, i.reference::text, 'top_up', NULL, NULL, '', t.amount_micros, t.unit, 'entered by hand as ' || i.text || ', which no bank statement has shown', "
     "t.at, 0, 0, 0, 0, 0, 0, 0, 0 FROM identity.bank_entries i "
     "JOIN LATERAL (SELECT t.at, t.amount_micros, w.unit FROM market.transfers t JOIN market.ledger_accounts w ON w.id = t.credit "
-    "WHERE t.reference = i.reference AND NOT t.pending ORDER BY t.journal_seq LIMIT 1) t ON true "
+    "WHERE t.reference = i.reference AND t.code = 1 AND NOT t.pending ORDER BY t.journal_seq LIMIT 1) t ON true "
     "WHERE t.at < $2::timestamptz AND NOT EXISTS (SELECT 1 FROM bank.entries e WHERE e.bank_reference = i.text) "
     "UNION ALL "
     "SELECT 5, d.subject, 'day', d.center, NULL, '', 0, 'CNY', d.detail, d.since, 0, 0, 0, 0, 0, 0, 0, 0 "
@@ -145,14 +145,12 @@ Result<std::vector<BookedRun>> Breaks::booked(CenterId center, const std::vector
       return true;
     });
   };
-  TRY(const bool ended, ask("WHERE a.center = $1 AND a.id IN (SELECT u.attempt FROM market.usage_captures u WHERE u.final AND u.ended_at >= $2::timestamptz "
+  CHECK_OK(ask("WHERE a.center = $1 AND a.id IN (SELECT u.attempt FROM market.usage_captures u WHERE u.final AND u.ended_at >= $2::timestamptz "
                             "AND u.ended_at < $3::timestamptz)", sql(from), sql(until)));
-  static_cast<void>(ended);
   const std::span<const AttemptId> all(attempts);
   for (std::size_t at = 0; at < all.size(); at += kAttemptsAtOnce) {
     const auto piece = all.subspan(at, std::min(kAttemptsAtOnce, all.size() - at));
-    TRY(const bool named, ask("WHERE a.center = $1 AND a.id = ANY ($2::uuid[]) AND $3 = ''", array_of(piece), ""));
-    static_cast<void>(named);
+    CHECK_OK(ask("WHERE a.center = $1 AND a.id = ANY ($2::uuid[]) AND $3 = ''", array_of(piece), ""));
   }
   std::vector<BookedRun> out;
   for (auto& [id, run] : runs) out.push_back(std::move(run));
@@ -166,19 +164,18 @@ Status Breaks::explain(std::vector<Finding>& findings) {
     by_attempt[finding.attempt] = &finding;
     ids.push_back(finding.attempt);
   }
-  TRY(const bool asked, reader_.read<bool>([&](pqxx::transaction_base& work) -> Result<bool> {
+  CHECK_OK(reader_.read<bool>([&](pqxx::transaction_base& work) -> Result<bool> {
         for (const auto& row : work.exec_params("SELECT attempt, code, count(*) AS records FROM market.quarantined_records WHERE attempt = ANY ($1::uuid[]) "
                                                 "GROUP BY attempt, code ORDER BY attempt, code", array_of(std::span<const AttemptId>(ids))))
           by_attempt.at(id_column<AttemptIdKind>(row["attempt"]))->detail +=
               fmt::format("; {} of its records were set aside: {}", row["records"].as<std::int64_t>(), name(enum_column<QuarantineCode>(row["code"])));
         return true;
       }));
-  static_cast<void>(asked);
   return {};
 }
 
 Status Breaks::keep(const AccountingCheck& check, const reconciliation::Comparison& comparison) {
-  TRY(const bool kept, writer_.write<bool>([&](pqxx::work& work) -> Result<bool> {
+  CHECK_OK(writer_.write<bool>([&](pqxx::work& work) -> Result<bool> {
         work.exec_params("SELECT pg_advisory_xact_lock(hashtext('bourse reconciliation'), hashtext($1))", sql(check.center));
         work.exec_params("INSERT INTO reconciliation.checks (id, center, from_at, until_at, tolerance_ms, sha256, accounted, booked, agreed, \"by\", at) "
                          "VALUES ($1, $2, $3, $4, $5, decode($6, 'hex'), $7, $8, $9, $10, $11)",
@@ -190,7 +187,6 @@ Status Breaks::keep(const AccountingCheck& check, const reconciliation::Comparis
                          sql(check.at), sql(check.center), to_hyphenated(check.id), sql(check.from), sql(check.until));
         return true;
       }));
-  static_cast<void>(kept);
   return {};
 }
 
@@ -224,7 +220,7 @@ Result<std::vector<BreakWord>> Breaks::words(const BreakKey& key) {
 }
 
 Status Breaks::say(const BreakKey& about, const std::string& figures, const BreakWord& word, const std::string& key) {
-  TRY(const bool said, writer_.write<bool>([&](pqxx::work& work) -> Result<bool> {
+  CHECK_OK(writer_.write<bool>([&](pqxx::work& work) -> Result<bool> {
         work.exec_params("SELECT pg_advisory_xact_lock(hashtext('bourse break'), hashtext($1))", about.subject);
         work.exec_params("INSERT INTO reconciliation.words (source, subject, n, \"by\", at, owner, state, text, figures, key) "
                          "SELECT $1, $2, coalesce(max(n), 0) + 1, $3, $4, nullif($5, '')::uuid, $6, $7, $8, $9 FROM reconciliation.words "
@@ -233,7 +229,6 @@ Status Breaks::say(const BreakKey& about, const std::string& figures, const Brea
                          static_cast<int>(word.state), word.text, figures, key);
         return true;
       }));
-  static_cast<void>(said);
   return {};
 }
 

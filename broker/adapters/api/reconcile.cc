@@ -20,7 +20,7 @@ constexpr std::int32_t kDefaultToleranceS = 1, kMostToleranceS = 3600;
 constexpr std::size_t kMostFindings = 10'000;  // beyond, it is another center's file or another month's
 constexpr int kPageOfBreaks = 100, kMostBreaks = 1000;
 
-std::pair<std::string_view, BreakSource> constexpr kSources[] = {
+constexpr std::pair<std::string_view, BreakSource> kSources[] = {
     {"usage", BreakSource::usage}, {"bank", BreakSource::bank}, {"payout", BreakSource::payout}, {"top_up", BreakSource::top_up}, {"day", BreakSource::day}};
 
 Result<BreakSource> source_named(std::string_view text) {
