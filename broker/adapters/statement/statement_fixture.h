@@ -116,16 +116,22 @@ class StatementTest : public testing::Test {
     out.lines.push_back(line(first, a, 2, 33'333, true, &before));
     report(out, 0, 2, 1);
     report(out, 2, 3, 2);
+    add_movements(out, first, a);
+    out.opening = Amount::of_micros(5);
+    add_up(out);
+    return out;
+  }
+
+  // Totals and closing from lines, corrections and payouts.
+  static void add_up(Statement& out) {
+    out.totals = {};
     for (const Line& each : out.lines) {
       out.totals.gross += each.added.gross;
       out.totals.center += each.added.center;
       out.totals.margin += each.added.margin;
       out.totals.tax += each.added.tax;
     }
-    add_movements(out, first, a);
-    out.opening = Amount::of_micros(5);
     out.closing = out.opening + out.totals.center + out.adjusted.center_share - out.payout;
-    return out;
   }
 
   // A refund, a dispute that is split, a payout, and one that came back.
@@ -182,6 +188,19 @@ class StatementTest : public testing::Test {
     const bool ok = std::system(command.c_str()) == 0;
     std::remove(path.c_str());
     return ok;
+  }
+
+  // A changed statement, signed again, is refused by both programs, and ours names `named`.
+  template <class Change>
+  void expect_refused(const Statement& right, Change change, const std::string& named, const std::string& what) {
+    static const bool independent = has_independent_program();
+    const std::string all = resigned(right, change);
+    EXPECT_NE(all.find(named), std::string::npos) << what << " gave:\n" << all;
+    if (!independent) return;
+    json body = json::parse(body_json(right));
+    change(body);
+    const auto changed = parse_body(body.dump());
+    if (changed) EXPECT_FALSE(accepts(seal(*changed, ack_))) << what;
   }
 
   SeededRng rng_{20261121};
