@@ -95,6 +95,7 @@ Result<nlohmann::json> run_ledger(const BenchOptions& options) {
   double best = 0, best_baseline = 0;
   for (const std::size_t batch : kBatches) {
     TRY(const auto server, PrivateServer::start());
+    CHECK_OK(server.age());
     TransferSource source(options.seed);
     TRY(const Measured ours, measure(server.postgres().conninfo("bourse_writer"), clock, source, batch, options.duration));
     TRY(const double theirs, measure_baseline(server.postgres().conninfo(), kAccounts, batch, options));

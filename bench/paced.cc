@@ -97,6 +97,7 @@ nlohmann::json show(const Paced& paced) {
 
 Result<Paced> alone(const BenchOptions& options, const Clock& clock) {
   TRY(const auto server, PrivateServer::start());
+  CHECK_OK(server.age());
   TRY(auto journal, broker::PgJournal::open(server.postgres().conninfo("bourse_writer")));
   SystemRng rng;
   broker::Engine engine({.tick = {}}, *journal, clock, rng);
@@ -116,6 +117,7 @@ Result<nlohmann::json> run_paced(const BenchOptions& options) {
   say("alone: " + show(plain).dump());
 
   TRY(const auto server, PrivateServer::start());
+  CHECK_OK(server.age());
   TRY(auto journal, broker::PgJournal::open(server.postgres().conninfo("bourse_writer")));
   SystemRng rng;
   broker::Engine engine({.tick = {}}, *journal, clock, rng);

@@ -3,9 +3,15 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "broker/adapters/store/connection.h"
 #include "broker/adapters/store/migrations.h"
 
 namespace bourse::bench {
+namespace {
+
+constexpr int kSegments = 128;  // of 16 MB: as much as embedded::Postgres keeps (min_wal_size)
+
+}  // namespace
 
 PrivateServer::Folder::~Folder() {
   std::error_code ignored;
@@ -23,6 +29,13 @@ Result<PrivateServer> PrivateServer::start() {
   TRY(server.postgres_, embedded::Postgres::start(pattern + "/pg"));
   CHECK_OK(broker::store::migrate(server.postgres_->conninfo()));
   return server;
+}
+
+Status PrivateServer::age() const {
+  TRY(auto connection, broker::store::Connection::open(postgres_->conninfo()));
+  for (int segment = 0; segment < kSegments; ++segment)
+    CHECK_OK(connection.script("SELECT pg_logical_emit_message(true, 'bench', 'age'); SELECT pg_switch_wal()"));
+  return connection.script("CHECKPOINT");
 }
 
 }  // namespace bourse::bench

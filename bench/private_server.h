@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "cli/embedded/postgres.h"
 
@@ -14,6 +15,10 @@ class PrivateServer {
   static Result<PrivateServer> start();
   PrivateServer(PrivateServer&&) noexcept = default;
   ~PrivateServer();
+
+  // What months of work would have done: log segments lie ready to be used again, and no commit waits for a new one to be made.
+  // Errors: unavailable.
+  Status age() const;
 
   const embedded::Postgres& postgres() const { return *postgres_; }
 

@@ -74,7 +74,7 @@ Result<pid_t> launch(const std::string& directory) {
   std::vector<std::string> argv = {postgres, "-D", data_of(directory), "-k", directory};
   for (const char* setting :
        {"listen_addresses=", "port=5432", "fsync=on", "full_page_writes=on", "synchronous_commit=on", "wal_level=replica",
-        "max_connections=100", "shared_buffers=256MB", "max_wal_size=4GB", "min_wal_size=512MB", "checkpoint_timeout=15min",
+        "max_connections=100", "shared_buffers=256MB", "max_wal_size=4GB", "min_wal_size=2GB", "checkpoint_timeout=15min",
         "wal_buffers=32MB", "jit=off", "log_timezone=UTC", "timezone=UTC", "log_checkpoints=off"}) {
     argv.emplace_back("-c");
     argv.emplace_back(setting);

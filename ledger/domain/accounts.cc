@@ -38,10 +38,9 @@ Amount Account::available() const {
   return Amount{static_cast<std::int64_t>(std::clamp(micros, kLeast, kMost))};
 }
 
-void Ledger::reserve(std::size_t accounts, std::size_t transfers, std::size_t holds) {
+void Ledger::reserve(std::size_t accounts, std::size_t holds) {
   accounts_.reserve(accounts);
   account_index_.reserve(accounts);
-  decided_.reserve(transfers);
   holds_.reserve(holds);
 }
 

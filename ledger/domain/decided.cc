@@ -16,10 +16,10 @@ void DecidedTransfers::reserve(std::size_t entries) {
   BOURSE_ASSERT(entries <= kMost);
   const std::size_t size = std::bit_ceil(std::max(entries, kLeast));
   if (size <= entries_.size()) return;
-  std::vector<Entry> grown(size);
+  ZeroedArray<Entry> grown(size);
   for (std::uint32_t n = oldest_; n != newest_; ++n) grown[n & (size - 1)] = entries_[n & (entries_.size() - 1)];
   entries_ = std::move(grown);
-  slots_.assign(2 * size, Slot{});
+  slots_ = ZeroedArray<Slot>(2 * size);
   for (std::uint32_t n = oldest_; n != newest_; ++n) place(tag_of(entries_[n & (size - 1)].id), n);
 }
 

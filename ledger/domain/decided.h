@@ -4,10 +4,10 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "base/error.h"
 #include "base/id.h"
+#include "base/zeroed_array.h"
 
 namespace bourse::ledger {
 
@@ -23,7 +23,7 @@ class DecidedTransfers {
     static constexpr void fields(auto& self, auto&& visit) { visit(self.id, self.fingerprint, self.error); }
   };
 
-  // Takes and touches the memory for `entries` now.
+  // Takes address space for `entries`, so that nothing has to be moved while they come. Their memory comes when it is touched.
   void reserve(std::size_t entries);
 
   // Brings near what find and add will touch for `id`, and forget_oldest when it has reached the nth oldest.
@@ -56,8 +56,8 @@ class DecidedTransfers {
   void place(std::uint32_t tag, std::uint32_t number);
   void vacate(std::uint32_t number);
 
-  std::vector<Entry> entries_;  // a power of two; entry n lies at n modulo its size
-  std::vector<Slot> slots_;     // twice as many, so probing stays short
+  ZeroedArray<Entry> entries_;  // a power of two; entry n lies at n modulo its size
+  ZeroedArray<Slot> slots_;     // twice as many, so probing stays short
   std::uint32_t oldest_ = 0;
   std::uint32_t newest_ = 0;  // one past it
 };

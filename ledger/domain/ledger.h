@@ -101,10 +101,10 @@ struct Retention {
 
 class Ledger {
  public:
-  explicit Ledger(Retention retention = {}) : retention_(retention) {}
+  explicit Ledger(Retention retention = {}) : retention_(retention) { decided_.reserve(retention.decided_transfers); }
 
   // Takes memory for that many now, so that no batch has to wait while a table grows. After load, if there is one.
-  void reserve(std::size_t accounts, std::size_t transfers, std::size_t holds);
+  void reserve(std::size_t accounts, std::size_t holds);
 
   // Errors: account_exists (with other properties), invalid_argument (nil id, negative credit limit). Opening the same
   // account again gives an event that changes nothing.

@@ -17,7 +17,7 @@ constexpr Instant kNow{1'780'000'000'000};
 class Bank {
  public:
   Bank() {
-    ledger_.reserve(kAccounts + 1, 4'000'000 + kBatch, 1'100'000);
+    ledger_.reserve(kAccounts + 1, 1'100'000);
     for (std::size_t i = 0; i < kAccounts; ++i) {
       accounts_.push_back(LedgerAccountId::make(kNow, rng_));
       ledger_.apply(AccountOpened{.account = accounts_.back(),

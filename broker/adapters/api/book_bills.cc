@@ -18,8 +18,7 @@ constexpr Duration kBookingSlack = minutes(10);
 constexpr const char* kMoves =
     "SELECT x.slot, sum(x.m) FILTER (WHERE x.code = 1)::bigint AS money_in, sum(x.m) FILTER (WHERE x.code IN (3, 4, 5, 17, 21, 25))::bigint AS charged, "
     "sum(x.m) FILTER (WHERE x.code = 8)::bigint AS corrected, sum(x.m) FILTER (WHERE x.code NOT IN (1, 3, 4, 5, 8, 17, 21, 25))::bigint AS other "
-    "FROM (SELECT width_bucket(at, $2::timestamptz[]) AS slot, code, -amount_micros AS m FROM market.transfers WHERE NOT pending AND debit = $1::uuid "
-    "UNION ALL SELECT width_bucket(at, $2::timestamptz[]), code, amount_micros FROM market.transfers WHERE NOT pending AND credit = $1::uuid) x "
+    "FROM (SELECT width_bucket(at, $2::timestamptz[]) AS slot, code, moved AS m FROM market.moves_of($1::uuid)) x "
     "GROUP BY x.slot ORDER BY x.slot";
 
 struct Moves {
@@ -92,11 +91,9 @@ Result<Amount> fill_charges(pqxx::transaction_base& work, v1::Bill& out, const B
 // What isn't a charge: money in, corrections with their reasons, anything else by its code. Σ with the charges = the wallet's movement.
 Result<Amount> fill_items(pqxx::transaction_base& work, v1::Bill& out, const BilledAccount& account, Span span) {
   const auto rows = work.exec_params(
-      "WITH own AS (SELECT journal_seq, idx, at, code, reference, -amount_micros AS m FROM market.transfers "
-      "WHERE NOT pending AND debit = $1::uuid AND at >= $2::timestamptz AND at < $3::timestamptz AND code NOT IN (3, 4, 5, 17, 21, 25) "
-      "UNION ALL SELECT journal_seq, idx, at, code, reference, amount_micros FROM market.transfers "
-      "WHERE NOT pending AND credit = $1::uuid AND at >= $2::timestamptz AND at < $3::timestamptz AND code NOT IN (3, 4, 5, 17, 21, 25)), "
-      "items AS (SELECT journal_seq, code, reference, min(idx) AS idx, min(at) AS at, sum(m)::bigint AS amount FROM own "
+      "WITH own AS (SELECT * FROM market.moves_of($1::uuid) "
+      "WHERE at >= $2::timestamptz AND at < $3::timestamptz AND code NOT IN (3, 4, 5, 17, 21, 25)), "
+      "items AS (SELECT journal_seq, code, reference, min(idx) AS idx, min(at) AS at, sum(moved)::bigint AS amount FROM own "
       "GROUP BY journal_seq, code, reference, CASE WHEN code = 8 THEN -1 ELSE idx END) "
       "SELECT i.journal_seq, " BOURSE_MS("i.at") " AS at_ms, i.code, i.reference, i.amount, b.text AS bank, "
       "(SELECT string_agg(a.reason, '; ' ORDER BY a.idx) FROM market.adjustments a WHERE i.code = 8 AND a.journal_seq = i.journal_seq AND a.job = i.reference) AS reason "

@@ -44,10 +44,7 @@ Result<Cursor> cursor_of(const std::string& text) {
 // entry, and the other side isn't named.
 std::string shown_entries(bool own) {
   const std::string legs =
-      "WITH own AS (SELECT journal_seq, idx, at, code, reference, hold, credit AS counter, -amount_micros AS moved "
-      "FROM market.transfers WHERE NOT pending AND debit = $1::uuid AND at >= $2::timestamptz AND at < $3::timestamptz "
-      "UNION ALL SELECT journal_seq, idx, at, code, reference, hold, debit, amount_micros "
-      "FROM market.transfers WHERE NOT pending AND credit = $1::uuid AND at >= $2::timestamptz AND at < $3::timestamptz), ";
+      "WITH own AS (SELECT * FROM market.moves_of($1::uuid) WHERE at >= $2::timestamptz AND at < $3::timestamptz), ";
   if (!own) return legs + "shown AS (SELECT * FROM own) ";
   return legs +
          "shown AS (SELECT journal_seq, min(idx) AS idx, min(at) AS at, min(code) AS code, reference, hold, NULL::uuid AS counter, "
@@ -138,8 +135,7 @@ Result<v1::ListEntriesReply> read_entries(pqxx::transaction_base& work, const Ac
   const std::string id = sql(asked.id), from = sql(span.from), until = sql(span.until);
   const auto accounts = work.exec_params(
       "SELECT a.code, a.unit, a.debits_posted_micros, a.credits_posted_micros, a.debits_pending_micros, a.credits_pending_micros, "
-      "(SELECT coalesce(sum(amount_micros), 0)::bigint FROM market.transfers WHERE NOT pending AND credit = a.id AND at >= $2::timestamptz) - "
-      "(SELECT coalesce(sum(amount_micros), 0)::bigint FROM market.transfers WHERE NOT pending AND debit = a.id AND at >= $2::timestamptz) AS since "
+      "(SELECT coalesce(sum(moved), 0)::bigint FROM market.moves_of($1::uuid) WHERE at >= $2::timestamptz) AS since "
       "FROM market.ledger_accounts a WHERE a.id = $1::uuid", id, from);
   if (accounts.empty()) return fail(ErrorCode::not_found, "There is no such ledger account.");
   const auto& a = accounts[0];

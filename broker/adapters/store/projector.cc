@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "broker/adapters/store/connection.h"
 #include "broker/adapters/store/journal_reader.h"
+#include "broker/adapters/store/lag.h"
 #include "broker/adapters/store/projection.h"
 
 namespace bourse::broker {
@@ -32,7 +33,7 @@ struct Projector::Impl {
   std::condition_variable wake;   // for the thread
   std::condition_variable moved;  // for those who wait on it
   ProjectorStatus status;
-  std::optional<std::int64_t> behind_since_ms;
+  store::Lag lag;
   bool stopping = false;
   bool rebuild_asked = false;
   std::uint64_t rebuilds = 0;
@@ -53,10 +54,8 @@ struct Projector::Impl {
   void note(std::uint64_t position, std::uint64_t announced) {
     status.position = position;
     status.announced = std::max(status.announced, announced);
-    if (status.position >= status.announced)
-      behind_since_ms.reset();
-    else if (!behind_since_ms)
-      behind_since_ms = clock.monotonic().ms;
+    lag.announced(announced, clock.monotonic());
+    lag.projected(position);
   }
 
   // One chunk. True when there was one.
@@ -88,7 +87,8 @@ struct Projector::Impl {
       const std::lock_guard lock(mutex);
       status.stopped = false;
       status.error.clear();
-      note(0, status.announced);
+      status.position = 0;
+      lag.restarted(clock.monotonic());
       rebuild_asked = false;
       ++rebuilds;
     }
@@ -190,7 +190,7 @@ Status Projector::rebuild(Duration timeout) {
 ProjectorStatus Projector::status() const {
   const std::lock_guard lock(impl_->mutex);
   ProjectorStatus status = impl_->status;
-  if (impl_->behind_since_ms) status.lag = {impl_->clock.monotonic().ms - *impl_->behind_since_ms};
+  status.lag = impl_->lag.at(impl_->clock.monotonic());
   return status;
 }
 

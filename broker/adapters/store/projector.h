@@ -25,7 +25,7 @@ struct ProjectorStatus {
   std::uint64_t position = 0;   // newest projected journal row
   std::uint64_t announced = 0;  // newest committed row it was told of, or has seen
   std::uint64_t chunks = 0;     // since start
-  Duration lag;                 // how long it has been behind; 0 = it is not
+  Duration lag;                 // how long ago the oldest row that is not projected was committed; 0 = all are
   bool stopped = false;         // by an integrity error
   std::string error;            // the newest trouble; empty when all is well
 };
