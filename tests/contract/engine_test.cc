@@ -161,7 +161,7 @@ TEST(EngineOnPostgres, VerificationNamesWhatWasTamperedWith) {
       {"UPDATE market.periods SET gross_micros = gross_micros + 1, tax_micros = tax_micros + 1", "gross"},
       {"DELETE FROM market.rated_lines WHERE line = 0", "rated_lines"}};
   for (const auto& [sql, expected] : wounds) {
-    db.ask(sql);
+    db.tamper(sql);
     const LedgerVerification result = house.verify();
     EXPECT_FALSE(result.projections_match) << sql;
     EXPECT_TRUE(result.chain_ok && result.state_match && result.balanced) << sql;
@@ -177,17 +177,33 @@ TEST(EngineOnPostgres, VerificationNamesWhatWasTamperedWith) {
   EXPECT_THAT(broken.differences, Contains(HasSubstr("journal row 5")));
 }
 
-TEST(EngineOnPostgres, AClosedPeriodIsGuarded) {
+TEST(EngineOnPostgres, WhatIsBookedIsGuarded) {
   const test::Database db;
   House house(db);
   house.trade(0, 10);
   const CenterId center{bench::StubMarket::derived(7, 7, 0)};
-  ASSERT_TRUE(house.engine->execute({.key = "close", .now = house.clock.now(), .body = ClosePeriod{.center = center}}));
+  const auto sealed = [&](PeriodId period) { return SealStatement{.period = period, .statement = Hash256{.bytes = {1}}}; };
+  const auto closing = house.engine->execute({.key = "close", .now = house.clock.now(), .body = ClosePeriod{.center = center}});
+  ASSERT_TRUE(closing) << closing.error().message();
   ASSERT_TRUE(house.caught_up());
-  constexpr const char* kIntegrity = "23000";
-  EXPECT_EQ(db.sqlstate("UPDATE market.periods SET gross_micros = gross_micros + 1, tax_micros = tax_micros + 1 WHERE state = 2",
-                        "bourse_projector"), kIntegrity);
-  EXPECT_EQ(db.sqlstate("DELETE FROM market.periods WHERE state = 2", "bourse_projector"), kIntegrity);
+  const auto refuses = [&](const std::string& sql) {
+    EXPECT_EQ(db.sqlstate(sql, "bourse_projector"), "23000") << sql;
+    EXPECT_EQ(db.sqlstate("SET bourse.rebuild = 'on'; " + sql, "bourse_projector"), "23000") << sql;
+  };
+  refuses("UPDATE market.periods SET gross_micros = gross_micros + 1, tax_micros = tax_micros + 1 WHERE state = 2");
+  refuses("UPDATE market.periods SET state = 1 WHERE state = 2");
+  refuses("UPDATE market.periods SET cut_off = cut_off - interval '1 day' WHERE state = 2");
+  refuses("DELETE FROM market.periods WHERE state = 2");
+  ASSERT_TRUE(house.engine->execute({.key = "seal", .now = house.clock.now(), .body = sealed(PeriodId{closing->object})}));
+  ASSERT_TRUE(house.caught_up());
+  ASSERT_EQ(db.ask("SELECT count(*) FROM market.periods WHERE state = 3"), "1");
+  refuses("UPDATE market.periods SET statement = decode(repeat('00', 32), 'hex') WHERE state = 3");
+  refuses("UPDATE market.periods SET state = 2 WHERE state = 3");
+  for (const std::string table : {"transfers", "usage_captures", "rated_lines", "adjustments", "reservation_accruals"}) {
+    refuses("DELETE FROM market." + table);
+    refuses("UPDATE market." + table + " SET " + (table == "rated_lines" ? "line = line + 1" : "idx = idx + 1"));
+  }
+  refuses("INSERT INTO market.usage_captures SELECT (jsonb_populate_record(c, '{\"revision\": 99}')).* FROM market.usage_captures c");
   EXPECT_TRUE(house.verify().ok());
 }
 

@@ -51,7 +51,7 @@ TEST_F(Bills, AddUpToWhatTheWalletMoved) {
   const std::string month = trade_earlier(), now = today().substr(0, 7);
   run("rocks");
   projector_settled();
-  database_.ask("UPDATE market.usage_captures SET ended_at = ended_at - interval '40 days' WHERE booked_at > now() - interval '1 day'");
+  database_.tamper("UPDATE market.usage_captures SET ended_at = ended_at - interval '40 days' WHERE booked_at > now() - interval '1 day'");
   run("sand");
   const v1::ListBillsReply list = bills();
   ASSERT_GE(list.bills_size(), 2);

@@ -201,7 +201,7 @@ TEST_F(UsageBooks, AReadingBelongsToTheDayInWhichItsUsageEnded) {
                                   event(Happening::ended, end), reading(2, seconds(40), true)}).quarantined.empty());
   set_zone("Asia/Shanghai");
   projector_settled();
-  database_.ask("UPDATE market.usage_captures SET ended_at = CASE revision WHEN 1 THEN '2026-03-01T16:00:00Z'::timestamptz ELSE '2026-03-01T16:00:10Z'::timestamptz END");
+  database_.tamper("UPDATE market.usage_captures SET ended_at = CASE revision WHEN 1 THEN '2026-03-01T16:00:00Z'::timestamptz ELSE '2026-03-01T16:00:10Z'::timestamptz END");
   const v1::GetUsageReply days = usage("day,project", "2026-02-01", "2026-03-31");
   ASSERT_EQ(days.rows_size(), 2);
   EXPECT_EQ(days.rows(0).day(), "2026-03-01");  // ended at midnight exactly: in the day that was over

@@ -62,7 +62,7 @@ class BooksWorld : public MarketWorld {
     const std::string by = " - interval '" + std::to_string(days) + " days'";
     for (const std::string& set : {"transfers SET at = at" + by, "usage_captures SET started_at = started_at" + by + ", ended_at = ended_at" + by + ", booked_at = booked_at" + by,
                                    "billing_accounts SET opened_at = opened_at" + by, "adjustments SET at = at" + by})
-      database_.ask("UPDATE market." + set);
+      database_.tamper("UPDATE market." + set);
   }
   void projector_settled() {
     const auto position = engine_->stats().position;
