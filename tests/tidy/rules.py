@@ -134,6 +134,16 @@ def missing_readme(files):
         yield folder
 
 
+def unbuilt_tests(files, text_of):
+    """C++ tests in a folder that lists its sources by hand and doesn't list them: they would never run."""
+    for path in files:
+        if os.path.basename(path) != "CMakeLists.txt" or "bourse_test(" not in text_of(path):
+            continue
+        named = set(re.findall(r"[\w.]+_test\.cc", text_of(path)))
+        folder = os.path.dirname(path)
+        yield from (f for f in files if os.path.dirname(f) == folder and f.endswith("_test.cc") and os.path.basename(f) not in named)
+
+
 def check_file(path, text):
     """(rule, line, message) of all that is wrong with a file. A line may be allowed: `// tidy: allow clock, because…`."""
     code = source.blanked(text) if path.endswith(CPP) else text

@@ -28,12 +28,17 @@ def check_tree(root):
     """All problems as (path, line, rule, message)."""
     files = tree_files(root)
     problems = []
-    for path in files:
+
+    def text_of(path):
         with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
-            text = file.read()
+            return file.read()
+
+    for path in files:
+        text = text_of(path)
         problems += [(path, line, rule, message) for rule, line, message in rules.check_file(path, text)]
     problems += [(folder, 0, "readme", "a module folder without README.md: why does it exist, what goes here?")
                  for folder in rules.missing_readme(files)]
+    problems += [(path, 0, "unbuilt", "no list of sources names this test, so it never runs") for path in rules.unbuilt_tests(files, text_of)]
     return problems
 
 

@@ -144,6 +144,11 @@ class TidyTest(unittest.TestCase):
         with tree_of(CLEAN | {"gateway/sso/sso.cc": "int x;\n", "gateway/sso/CMakeLists.txt": "\n"}) as root:
             self.assertEqual([(p[0], p[2]) for p in tidy.check_tree(root)], [("gateway/sso", "readme")])
 
+    def test_a_test_that_no_list_names_is_found(self):
+        lists = {"tests/a/CMakeLists.txt": "bourse_test(a SOURCES one_test.cc)\n", "tests/a/one_test.cc": "int x;\n"}
+        self.assertEqual(self.problems(lists), [])
+        self.assertEqual([(p[0], p[2]) for p in self.problems(lists | {"tests/a/two_test.cc": "int x;\n"})], [("tests/a/two_test.cc", "unbuilt")])
+
     def test_what_is_not_ours_is_not_read(self):
         word = rules.FORBIDDEN_WORDS[0]
         skipped = {f"build/x.cc": word, "web/node_modules/x.ts": word, ".run/x.md": word, "base/x.pb.h": word}
