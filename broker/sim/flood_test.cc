@@ -22,6 +22,7 @@ constexpr std::uint64_t kJobs = 50;         // a center
 constexpr std::uint32_t kRevisions = 100;   // a job
 constexpr std::uint64_t kLiar = 7;          // the center that signs two reports with one number
 constexpr std::uint32_t kLie = 60;          // from which revision on
+constexpr int kTimes = 3;                   // every report is delivered at least so often
 constexpr std::size_t kWindow = 12;         // reports of a center under way at once
 constexpr Instant kDawn{1'800'000'000'000};
 
@@ -51,28 +52,40 @@ class Flood {
       for (const ApplyReport& report : reports) static_cast<void>(decide(report));
   }
 
-  // Each center's reports out of a window, at random and again and again, until all are acknowledged or it is quarantined.
+  // Each center's reports out of a window, at random and again and again, until all are acknowledged or it is quarantined; and
+  // each of them at least three times in all.
   void in_disorder() {
     std::vector<std::uint64_t> open;
-    for (std::uint64_t c = 0; c < kCenters; ++c) open.push_back(c);
+    std::vector<std::vector<int>> times;
+    for (std::uint64_t c = 0; c < kCenters; ++c) {
+      open.push_back(c);
+      times.emplace_back(reports_[c].size());
+    }
     while (!open.empty()) {
       const std::size_t turn = rng_.below(open.size());
       const std::uint64_t c = open[turn];
       const Center& center = *market_.center(flood_id<CenterId>(1, c));
       const std::uint64_t done = center.chain.seq;
       if (done == reports_[c].size() || center.state == CenterState::quarantined) {
+        for (std::size_t n = 0; n < times[c].size(); ++n)
+          while (times[c][n]++ < kTimes) send(reports_[c][n]);
         open.erase(open.begin() + static_cast<std::ptrdiff_t>(turn));
         continue;
       }
       const std::uint64_t first = done > kWindow ? done - kWindow : 0;  // some were acknowledged and are sent again
       const std::uint64_t last = std::min<std::uint64_t>(reports_[c].size(), done + kWindow);
-      const ApplyReport& report = reports_[c][rng_.below(2) == 0 ? done : first + rng_.below(last - first)];
-      const auto result = decide(report);
-      ++sent_;
-      refused_ += result ? 0 : 1;
-      repeated_ += result && result->repeated ? 1 : 0;
+      const std::uint64_t next = rng_.below(2) == 0 ? done : first + rng_.below(last - first);
+      ++times[c][next];
+      send(reports_[c][next]);
       if (rng_.below(20) == 0) static_cast<void>(decide(ClosePeriod{center.id, {}}));  // what follows is late for it
     }
+  }
+
+  void send(const ApplyReport& report) {
+    const auto result = decide(report);
+    ++sent_;
+    refused_ += result ? 0 : 1;
+    repeated_ += result && result->repeated ? 1 : 0;
   }
 
   void lie() {
@@ -198,7 +211,8 @@ TEST(Flood, DisorderCapturesWhatOrderDoes) {
     ++compared;
   }
   EXPECT_EQ(compared, (kCenters - 1) * kJobs);
-  EXPECT_GT(disorder.repeated_, kCenters * kRevisions / 10);
+  EXPECT_GE(disorder.sent_, kTimes * kCenters * kRevisions);
+  EXPECT_GT(disorder.repeated_, kCenters * kRevisions);
   EXPECT_GT(disorder.refused_, kCenters * kRevisions / 10);
   EXPECT_GT(disorder.late_, kCenters * kJobs * kRevisions / 20);
   for (const Center* center : disorder.market().centers()) {
