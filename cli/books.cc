@@ -74,6 +74,10 @@ Result<documents::Bill> bill_of(const json& b) {
     out.items.push_back({.at = instant_at(i, "at"), .kind = field(i, "kind"), .reference = field(i, "reference"), .reason = field(i, "reason"), .amount = amount_at(i, "amount")});
   out.charges = amount_at(b, "charges");
   out.closing = amount_at(b, "closing");
+  out.amount_due = amount_at(b, "amount_due");
+  out.outstanding = amount_at(b, "outstanding");
+  out.due = instant_at(b, "due");
+  if (const std::string state = field(b, "due_state"); !state.empty()) out.due_state = state;
   return out;
 }
 
@@ -91,11 +95,11 @@ Result<documents::Receipt> receipt_of(const json& r, const std::string& market) 
   return out;
 }
 
-Result<std::string> rendered(const documents::Document& document, const std::string& format) {
+Result<std::string> rendered(const documents::Document& document, const std::string& format, const std::string& table) {
   CHECK_OK(documents::check(document));
   if (format == "pdf") return documents::write_pdf(document);
   if (format == "xlsx") return documents::write_xlsx(document);
-  if (format == "csv") return documents::write_csv(document);
+  if (format == "csv") return documents::write_csv(document, table);
   return documents::write_json(document);
 }
 

@@ -19,8 +19,8 @@ documents::AccountBook read_account_book(Context& context, const std::string& ac
 Result<documents::Bill> bill_of(const nlohmann::json& reply);
 Result<documents::Receipt> receipt_of(const nlohmann::json& reply, const std::string& market);
 
-// pdf, xlsx, csv or json. Errors: those of the writers; integrity.
-Result<std::string> rendered(const documents::Document& document, const std::string& format);
+// pdf, xlsx, csv (one table: the first unless named) or json. Errors: those of the writers; integrity.
+Result<std::string> rendered(const documents::Document& document, const std::string& format, const std::string& table = {});
 documents::Language language_named(const std::string& name);
 // To a file, or to standard output for "-"; a pdf or xlsx file not to a terminal. Ends the program when it can't.
 void write_document(const std::string& format, const std::string& path, const std::string& bytes);

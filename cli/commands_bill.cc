@@ -19,10 +19,10 @@ struct BillArguments {
 std::string bill_path(const BillArguments& a) { return "/api/v1/accounts/" + url_encoded(a.account) + "/bills/" + url_encoded(a.month); }
 
 std::string show_bills(const json& reply) {
-  Table table({"month", "state", "before", "money in", "charges", "corrections", "after", "currency"});
+  Table table({"month", "state", "before", "money in", "charges", "corrections", "after", "currency", "due", "until (UTC)", "payment"});
   for (const json& b : reply.value("bills", json::array()))
     table.add({field(b, "month"), b.value("closed", false) ? "closed" : "open", field(b, "opening"), field(b, "money_in"), field(b, "charges"),
-               field(b, "corrections"), field(b, "closing"), field(b, "currency")});
+               field(b, "corrections"), field(b, "closing"), field(b, "currency"), field(b, "amount_due"), instant(b, "due"), field(b, "due_state")});
   return table.empty() ? "No months yet.\n" : table.text();
 }
 
@@ -33,7 +33,10 @@ std::string show_bill(const json& b) {
                              {"+ money in", field(b, "money_in")},
                              {"- charges", field(b, "charges")},
                              {"+ corrections", field(b, "corrections")},
-                             {"balance after", field(b, "closing")}});
+                             {"balance after", field(b, "closing")},
+                             {"amount due", field(b, "due").empty() ? "" : field(b, "amount_due") + ", before " + instant(b, "due") + " UTC"},
+                             {"not paid of it", field(b, "due").empty() ? "" : field(b, "outstanding")},
+                             {"payment", field(b, "due_state")}});
   Table lines({"kind", "project", "user", "center", "used in", "jobs", "amount"});
   for (const json& l : b.value("lines", json::array()))
     lines.add({field(l, "kind"), field(l, "project"), field(l, "user_name"), field(l, "center_name"), field(l, "used_in"), field(l, "jobs"), field(l, "amount")});

@@ -197,8 +197,11 @@ void add_job_commands(CLI::App& app, Context& context) {
     });
   });
 
-  CLI::App* trace = app.add_subcommand("trace", "The whole chain of any id: quote, hold, order, usage, capture, statement");
-  trace->add_option("id", *id, "A job, quote, hold, attempt, usage record or period")->required();
+  CLI::App* trace = app.add_subcommand("trace", "The whole chain of any id: quote, hold, order, usage, rated line, capture, statement, payout, payment file, export row");
+  trace->add_option("id", *id, "Any of the ids that a trace shows")->required();
+  trace->footer("Ids: a job, quote, hold, attempt, usage record, rated line (usg_….1), transfer (812.3, as journals show it), adjustment, dispute,\n"
+                "lot, reservation, period, payout or payment file; the SHA-256 of an order, report or statement; a statement as CENTER:NUMBER.\n"
+                "A period, payout, file or lot lists its jobs or payouts, 200 at most. What centers get is shown to finance and operators.");
   trace->callback([&context, id] { context.print(context.must(context.client().get("/api/v1/trace/" + url_encoded(*id))), show_trace); });
 }
 

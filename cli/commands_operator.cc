@@ -21,10 +21,11 @@ json json_file(Context& context, const std::string& path) {
 }
 
 std::string show_centers(const json& reply) {
-  Table table({"center", "name", "state", "online", "driver", "reports", "quarantined", "period", "owed", "last seen"});
+  Table table({"center", "name", "state", "online", "driver", "reports", "quarantined", "period", "owed", "last seen", "alarm"});
   for (const json& c : reply.value("centers", json::array()))
     table.add({field(c, "id"), field(c, "name"), field(c, "state"), c.value("online", false) ? "yes" : "no", field(c, "driver"),
-               field(c, "reports"), field(c, "quarantined"), field(c, "open_period"), money(c, "owed"), instant(c, "last_seen_at")});
+               field(c, "reports"), field(c, "quarantined"), field(c, "open_period"), money(c, "owed"), instant(c, "last_seen_at"),
+               number(c, "unpriced") == 0 ? "" : field(c, "unpriced") + " records without a price since " + instant(c, "unpriced_since")});
   return table.empty() ? "No center has joined yet. Enrol one: bourse center enrol --help\n" : table.text();
 }
 
@@ -157,22 +158,6 @@ void add_operator_commands(CLI::App& app, Context& context) {
   set->add_option("--valid-from", a->valid_from, "RFC 3339 (default: now)");
   set->add_option("--note", a->note, "Why, for whoever approves");
   set->callback([&context, a] { set_contract(context, *a); });
-
-  auto file = std::make_shared<std::string>();
-  CLI::App* prices = app.add_subcommand("prices", "The price book")->require_subcommand(1);
-  CLI::App* publish = prices->add_subcommand("publish", "Add price rows and discounts; what is published never changes");
-  publish->footer("A discount: {\"discounts\":[{\"name\":\"summer\",\"center\":\"ctr_…\",\"meter\":\"core_ms\",\"bps\":1500,\"valid_from\":\"…\",\"valid_until\":\"…\"}]}\n"
-                  "takes 15 % off the list price of the lines it matches; of several the most specific one holds.\n"
-                  "By the hours of the week: a row with \"zone\":\"Asia/Shanghai\",\"windows\":[{\"days\":[\"mon\",\"tue\"],\"from\":\"08:00\",\"until\":\"22:00\"}]\n"
-                  "beside one without for the rest; such rows have one price, without tiers, free quantity or minimum.");
-  publish->add_option("file", *file, R"(JSON: {"rows":[{"center":"ctr_…","pool":"cpu","meter":"core_ms","price":"0.12","per":"core-hour","unit":"CNY","valid_from":"…"}]})")->required();
-  publish->callback([&context, file] {
-    context.print(context.must(context.client().post("/api/v1/prices", json_file(context, *file))), [](const json& reply) {
-      if (auto text = waiting(reply)) return *text;
-      return std::to_string(reply.value("ids", json::array()).size()) + " price rows and " +
-             std::to_string(reply.value("discount_ids", json::array()).size()) + " discounts are published.\n";
-    });
-  });
 }
 
 }  // namespace bourse::cli

@@ -50,6 +50,14 @@ std::string rate_line(const json& l) {
   const json charged = l.value("charged", json::object());
   out["charged"] = field(charged, "amount");
   out["currency"] = field(charged, "currency");
+  ordered_json by_meter = ordered_json::object();
+  for (const json& one : l.value("by_meter", json::array())) {
+    // With weekly windows a meter has several rows.
+    const std::string meter = field(one, "meter");
+    const Amount before = by_meter.contains(meter) ? parse_amount(by_meter[meter].get<std::string>()).value_or(Amount{}) : Amount{};
+    by_meter[meter] = to_text(before + parse_amount(field(one, "amount")).value_or(Amount{}));
+  }
+  if (!by_meter.empty()) out["charged_by_meter"] = std::move(by_meter);
   return out.dump() + "\n";
 }
 
@@ -80,7 +88,7 @@ void add_usage_commands(CLI::App& app, Context& context) {
   out->add_option("--center", a->center, "Name or id");
   out->add_option("--account", a->account, "A billing account");
   out->add_option("--output", a->output, "File; '-' for standard output")->capture_default_str();
-  out->footer("What would a book have charged: bourse usage export --month 2026-10 | bourse rate --book BOOK.json --usage -");
+  out->footer("What would a book have charged: bourse usage export --month 2026-10 | bourse rate --book BOOK.json --as-of now --usage -");
   out->callback([&context, a] { export_usage(context, *a); });
   usage->callback([&context, a, usage] {
     if (!usage->get_subcommands().empty()) return;

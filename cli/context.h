@@ -55,7 +55,8 @@ class Context {
 // Each adds the commands of one noun or person to `app`.
 void add_people_commands(CLI::App& app, Context& context);    // login, logout, whoami, wallet
 void add_job_commands(CLI::App& app, Context& context);       // offers, quote, submit, jobs, job, logs, cancel, trace
-void add_operator_commands(CLI::App& app, Context& context);  // center, contract, prices
+void add_operator_commands(CLI::App& app, Context& context);  // center, contract
+void add_price_commands(CLI::App& app, Context& context);     // prices; below `center`: quarantine. After add_operator_commands
 void add_account_rule_commands(CLI::App& account, Context& context);  // below `account`
 void add_lot_account_commands(CLI::App& account, Context& context);   // grant and lots, below `account`
 void add_voucher_commands(CLI::App& app, Context& context);    // voucher

@@ -24,6 +24,24 @@ std::string kind_of(const std::string& kind, Language l) {
   return kind;
 }
 
+std::string due_words(const std::string& state, Language l) {
+  if (state == "nothing_due") return std::string(say(l, "nothing due", "无应付款"));
+  if (state == "due") return std::string(say(l, "due", "待付款"));
+  if (state == "overdue") return std::string(say(l, "OVERDUE", "已逾期"));
+  if (state == "paid") return std::string(say(l, "paid", "已付清"));
+  return std::string(say(l, "the month is not over", "本月未结"));
+}
+
+// What is to be paid and until when; it stands in every row of the CSV.
+void add_due(Document& out, const Bill& bill, Language l) {
+  const auto text = [&](std::string_view english, std::string_view chinese) { return std::string(say(l, english, chinese)); };
+  const Cell due = bill.due.unix_ms == 0 ? Cell{} : Cell{bill.due};
+  out.facts.push_back({"due_state", text("Payment", "付款状态"), due_words(bill.due_state, l), true});
+  out.facts.push_back({"due", text("Due before", "付款期限"), due, true});
+  out.facts.push_back({"amount_due", text("Amount due", "应付金额"), Money{bill.amount_due, bill.unit}, true});
+  out.facts.push_back({"outstanding", text("Not paid of it", "未付金额"), Money{bill.outstanding, bill.unit}, true});
+}
+
 Table charges_of(const Bill& bill, Language l) {
   const auto label = [&](std::string_view english, std::string_view chinese) { return std::string(say(l, english, chinese)); };
   Table table{.key = "lines", .title = label("Charges", "消费明细"),
@@ -62,6 +80,9 @@ Result<Document> document_of(const Bill& bill, Language l) {
   for (const BillItem& item : bill.items) (item.kind == "correction" ? corrected : in) += item.amount;
   const Amount closing = bill.opening + in + corrected - bill.charges;
   if (bill.closing != closing) return fail(ErrorCode::integrity, "closing says " + to_text(bill.closing) + ", computes to " + to_text(closing));
+  const Amount owed = bill.closed && closing.is_negative() ? Amount{} - closing : Amount{};
+  if (bill.amount_due != owed || bill.outstanding.is_negative() || bill.outstanding > owed)
+    return fail(ErrorCode::integrity, "amount_due says " + to_text(bill.amount_due) + ", owed at the end are " + to_text(owed));
   Document out{.language = l,
                .kind = "bill",
                .title = text("Monthly bill", "月度账单"),
@@ -85,6 +106,7 @@ Result<Document> document_of(const Bill& bill, Language l) {
                            {"closing", text("Balance after", "期末余额"), money(bill.closing)}},
                .tables = {charges_of(bill, l), items_of(bill, l, in + corrected)},
                .notes = {text("All times are UTC. This is a bill, not a tax invoice.", "时间均为协调世界时（UTC）。本账单不是税务发票。")}};
+  add_due(out, bill, l);
   if (!bill.closed) out.notes.push_back(text("The month is not over: this bill may still grow.", "本月尚未结束，账单金额可能变化。"));
   CHECK_OK(check(out));
   return out;

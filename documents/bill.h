@@ -40,9 +40,14 @@ struct Bill {
   std::vector<BillItem> items;
   Amount charges;                     // Σ lines
   Amount closing;                     // opening + Σ items − charges
+  // Of a closed month: what was owed at its end, what of that is not paid, until when it is to be, and how that stands: "open" (the
+  // month is not over), "nothing_due", "due", "overdue" or "paid".
+  Amount amount_due, outstanding;
+  Instant due;
+  std::string due_state = "open";
 };
 
-// Errors: integrity when `charges` or `closing` isn't what the lines say.
+// Errors: integrity when `charges`, `closing` or `amount_due` isn't what the lines say.
 Result<Document> document_of(const Bill& bill, Language language);
 
 // A job's receipt: what it was charged, line by line, and the evidence.

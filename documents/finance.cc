@@ -158,9 +158,15 @@ Result<Document> document_of(const AgedHolds& aged, Language l) {
   return out;
 }
 
-Result<Document> document_of(const RevenueAndTax& revenue, Language l) {
-  const Words words{l};
-  const auto money = [&](Amount amount) { return Money{amount, revenue.head.unit}; };
+namespace {
+
+struct RevenueSums {
+  Amount gross, centers, margin, tax, escrow;
+};
+
+// The table of periods with its line of sums.
+Result<Table> revenue_table(const std::vector<RevenueRow>& rows, Unit unit, const Words& words, RevenueSums& sums) {
+  const auto money = [&](Amount amount) { return Money{amount, unit}; };
   Table table{.key = "periods", .title = words("Periods", "结算周期"),
               .columns = {{"center", words("Center's id", "算力中心编号"), Kind::text, false}, {"center_name", words("Center", "算力中心"), Kind::text},
                           {"period", words("Period", "结算周期"), Kind::text, false}, {"number", words("No.", "期号"), Kind::integer},
@@ -168,24 +174,92 @@ Result<Document> document_of(const RevenueAndTax& revenue, Language l) {
                           {"gross", words("Sold", "销售额"), Kind::money}, {"center_share", words("Centers", "中心应得"), Kind::money},
                           {"margin", words("Margin", "平台服务费"), Kind::money}, {"tax", words("Tax", "税额"), Kind::money},
                           {"escrow", words("Escrow", "争议托管"), Kind::money}}};
-  for (const RevenueRow& row : revenue.rows) {
+  for (const RevenueRow& row : rows) {
     if (!Sum().add(row.center_share).add(row.margin).add(row.tax).add(row.escrow).is(row.gross))
       return fail(ErrorCode::integrity, fmt::format("period {} of {}: its parts don't sum to what was sold", row.number, row.center));
     table.rows.push_back({row.center, row.center_name, row.period, static_cast<std::int64_t>(row.number), row.from, row.to, money(row.gross),
                           money(row.center_share), money(row.margin), money(row.tax), money(row.escrow)});
   }
-  TRY(const Amount gross, sum_of(revenue.rows, &RevenueRow::gross));
-  TRY(const Amount centers, sum_of(revenue.rows, &RevenueRow::center_share));
-  TRY(const Amount margin, sum_of(revenue.rows, &RevenueRow::margin));
-  TRY(const Amount tax, sum_of(revenue.rows, &RevenueRow::tax));
-  TRY(const Amount escrow, sum_of(revenue.rows, &RevenueRow::escrow));
-  table.totals = {{}, words("Total", "合计"), {}, {}, {}, {}, money(gross), money(centers), money(margin), money(tax), money(escrow)};
+  TRY(sums.gross, sum_of(rows, &RevenueRow::gross));
+  TRY(sums.centers, sum_of(rows, &RevenueRow::center_share));
+  TRY(sums.margin, sum_of(rows, &RevenueRow::margin));
+  TRY(sums.tax, sum_of(rows, &RevenueRow::tax));
+  TRY(sums.escrow, sum_of(rows, &RevenueRow::escrow));
+  table.totals = {{}, words("Total", "合计"), {}, {}, {}, {}, money(sums.gross), money(sums.centers), money(sums.margin), money(sums.tax), money(sums.escrow)};
+  return table;
+}
+
+void summarise(Document& out, const RevenueSums& sums, Unit unit, const Words& words) {
+  const auto money = [&](Amount amount) { return Money{amount, unit}; };
+  out.summary = {{"gross", words("Sold, tax included, less refunds", "销售额（含税，已扣退款）"), money(sums.gross)},
+                 {"tax", words("− tax", "－ 税额"), money(sums.tax)},
+                 {"center_share", words("− centers' share", "－ 中心应得"), money(sums.centers)},
+                 {"escrow", words("− in escrow for disputes", "－ 争议托管"), money(sums.escrow)},
+                 {"margin", words("The market's revenue", "平台收入"), money(sums.margin)}};
+}
+
+}  // namespace
+
+Result<Document> document_of(const RevenueAndTax& revenue, Language l) {
+  const Words words{l};
+  RevenueSums sums;
+  TRY(Table table, revenue_table(revenue.rows, revenue.head.unit, words, sums));
   Document out = finance_document(revenue.head, l, "revenue-and-tax", words("Revenue and tax by period", "各期收入与税额表"));
-  out.summary = {{"gross", words("Sold, tax included, less refunds", "销售额（含税，已扣退款）"), money(gross)},
-                 {"tax", words("− tax", "－ 税额"), money(tax)},
-                 {"center_share", words("− centers' share", "－ 中心应得"), money(centers)},
-                 {"escrow", words("− in escrow for disputes", "－ 争议托管"), money(escrow)},
-                 {"margin", words("The market's revenue", "平台收入"), money(margin)}};
+  summarise(out, sums, revenue.head.unit, words);
+  out.tables = {std::move(table)};
+  CHECK_OK(check(out));
+  return out;
+}
+
+Result<Document> document_of(const UnbilledAccrual& accrual, Language l) {
+  const Words words{l};
+  const auto money = [&](Amount amount) { return Money{amount, accrual.head.unit}; };
+  RevenueSums sums;
+  TRY(Table periods, revenue_table(accrual.rows, accrual.head.unit, words, sums));
+  Table deferred{.key = "deferred", .title = words("Paid and not earned yet", "递延收入"),
+                 .columns = {{"center", words("Center's id", "算力中心编号"), Kind::text, false}, {"what", words("Of", "来源"), Kind::text},
+                             {"count", words("Number", "数量"), Kind::integer}, {"until", words("Until", "截止"), Kind::instant},
+                             {"paid", words("Paid", "已付"), Kind::money}, {"earned", words("Earned", "已确认"), Kind::money},
+                             {"deferred", words("Deferred", "递延"), Kind::money}}};
+  for (const DeferredRow& row : accrual.deferred) {
+    if (!Sum().add(row.earned).add(row.deferred).is(row.paid) || row.deferred.is_negative())
+      return fail(ErrorCode::integrity, "what is deferred is not what was paid less what is earned");
+    const std::string what = row.center.empty() ? words("Packages of 度", "度套餐") : words("Reservations at ", "预留：") + row.center_name;
+    deferred.rows.push_back({row.center.empty() ? Cell{} : Cell{row.center}, what, static_cast<std::int64_t>(row.count), row.until, money(row.paid), money(row.earned),
+                             money(row.deferred)});
+  }
+  TRY(const Amount paid, sum_of(accrual.deferred, &DeferredRow::paid));
+  TRY(const Amount earned, sum_of(accrual.deferred, &DeferredRow::earned));
+  TRY(const Amount left, sum_of(accrual.deferred, &DeferredRow::deferred));
+  deferred.totals = {{}, words("Total", "合计"), {}, {}, money(paid), money(earned), money(left)};
+  Document out = finance_document(accrual.head, l, "unbilled-accrual", words("Booked and not settled; paid and not earned", "未结算应计与递延收入表"));
+  summarise(out, sums, accrual.head.unit, words);
+  out.summary.push_back({"deferred", words("Deferred revenue", "递延收入"), money(left)});
+  out.tables = {std::move(periods), std::move(deferred)};
+  CHECK_OK(check(out));
+  return out;
+}
+
+Result<Document> document_of(const Rounding& rounding, Language l) {
+  const Words words{l};
+  const auto money = [&](Amount amount) { return Money{amount, rounding.head.unit}; };
+  Table table{.key = "accounts", .title = words("Rounding accounts", "尾差科目"),
+              .columns = {{"account", words("Ledger account", "科目编号"), Kind::text}, {"debits", words("Debits", "借方发生额"), Kind::money},
+                          {"credits", words("Credits", "贷方发生额"), Kind::money}, {"balance", words("Balance", "余额"), Kind::money}}};
+  Sum balance;
+  for (const RoundingAccount& one : rounding.accounts) {
+    if (one.debits.is_negative() || one.credits.is_negative()) return fail(ErrorCode::integrity, one.id + " has turnover below zero");
+    balance.add(one.debits).take(one.credits);
+    table.rows.push_back({one.id, money(one.debits), money(one.credits), money(one.debits - one.credits)});
+  }
+  TRY(const Amount left, balance.value());
+  TRY(const Amount debits, sum_of(rounding.accounts, &RoundingAccount::debits));
+  TRY(const Amount credits, sum_of(rounding.accounts, &RoundingAccount::credits));
+  table.totals = {words("Total", "合计"), money(debits), money(credits), money(left)};
+  Document out = finance_document(rounding.head, l, "rounding", words("What rounding left", "尾差表"));
+  out.summary = {{"rounding", words("Left by rounding", "尾差余额"), money(left)}};
+  out.notes.push_back(words("Every amount is rounded once, and what a split leaves goes to the center: this account stays at zero. Another balance is to be explained.",
+                            "每笔金额只舍入一次，拆分余数归算力中心：本科目应始终为零。余额不为零时须查明原因。"));
   out.tables = {std::move(table)};
   CHECK_OK(check(out));
   return out;

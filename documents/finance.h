@@ -67,4 +67,31 @@ struct RevenueAndTax {
 };
 Result<Document> document_of(const RevenueAndTax& revenue, Language language);
 
+// Paid beforehand and not earned yet: reservations of a center, or packages of 度.
+struct DeferredRow {
+  std::string center, center_name;  // empty: packages, which are good anywhere
+  std::uint64_t count = 0;
+  Amount paid, earned, deferred;    // deferred = paid − earned
+  Instant until;                    // when the last of them ends
+};
+// What is booked in periods that have no statement yet, and what is paid and not earned.
+struct UnbilledAccrual {
+  FinanceHead head;
+  std::vector<RevenueRow> rows;
+  std::vector<DeferredRow> deferred;
+};
+Result<Document> document_of(const UnbilledAccrual& accrual, Language language);
+
+// The ledger's rounding accounts of one unit. What rounding leaves goes to centers, so they stand at zero; the document says
+// whether they do.
+struct RoundingAccount {
+  std::string id;
+  Amount debits, credits;  // posted
+};
+struct Rounding {
+  FinanceHead head;
+  std::vector<RoundingAccount> accounts;
+};
+Result<Document> document_of(const Rounding& rounding, Language language);
+
 }  // namespace bourse::documents

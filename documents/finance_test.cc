@@ -121,5 +121,27 @@ TEST(Finance, RevenueIsWhatIsLeft) {
   }));
 }
 
+TEST(Finance, AnAccrualHasWhatIsDeferred) {
+  UnbilledAccrual accrual{.head = head(), .rows = revenue().rows,
+                          .deferred = {{"ctr_1", "北京", 2, Amount::whole(10), Amount::whole(3), Amount::whole(7), kNow}, {"", "", 1, Amount::whole(5), {}, Amount::whole(5), kNow}}};
+  renders(accrual);
+  renders(UnbilledAccrual{.head = head()});
+  const Rows rows = read_csv(write_csv(document_of(accrual, Language::en).value(), "deferred").value());
+  EXPECT_EQ(sum(rows, "deferred"), Amount::whole(12));
+  EXPECT_EQ(rows[2][column(rows, "what")], "Packages of 度");
+  EXPECT_TRUE(refused(accrual, [](UnbilledAccrual& a) { a.deferred[1].earned = Amount::of_micros(1); }));
+  EXPECT_TRUE(refused(accrual, [](UnbilledAccrual& a) { a.deferred[1] = {.paid = Amount::whole(1), .earned = Amount::whole(2), .deferred = Amount::whole(-1)}; }));
+  EXPECT_TRUE(refused(accrual, [](UnbilledAccrual& a) { a.rows[0].tax += Amount::of_micros(1); }));
+}
+
+TEST(Finance, RoundingIsShownWithItsBalance) {
+  Rounding rounding{.head = head(), .accounts = {{"lac_1", Amount::of_micros(7), Amount::of_micros(5)}}};
+  renders(rounding);
+  renders(Rounding{.head = head()});
+  const Rows rows = read_csv(write_csv(document_of(rounding, Language::en).value()).value());
+  EXPECT_EQ(rows[1][column(rows, "balance")], "0.000002");
+  EXPECT_TRUE(refused(rounding, [](Rounding& r) { r.accounts[0].debits = Amount::of_micros(-1); }));
+}
+
 }  // namespace
 }  // namespace bourse::documents

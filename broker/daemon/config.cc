@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -14,7 +15,7 @@ namespace {
 
 struct Setting {
   const char* key;  // "section.key", or a key at the top
-  std::variant<std::string Config::*, bool Config::*> member;
+  std::variant<std::string Config::*, bool Config::*, int Config::*> member;
   bool required;
   const char* purpose;
 };
@@ -36,6 +37,8 @@ constexpr Setting kSettings[] = {
     {"finance.debtor.name", &Config::debtor_name, false, "holder of our account, from which payouts are paid"},
     {"finance.debtor.account", &Config::debtor_account, false, "its IBAN or number; only its statements are imported"},
     {"finance.debtor.bank", &Config::debtor_bank, false, "its bank: BIC, or twelve digits of CNAPS"},
+    {"finance.bill_net_days", &Config::bill_net_days, false, "a monthly bill's debt is due so many days after the month; 0 to 366, default 30"},
+    {"prices.factors", &Config::factors, false, "folder of tables of 度 factors (*.json); default what this version was published with"},
     {"log.level", &Config::log_level, false, "trace, debug, info, warn or error"},
 };
 
@@ -59,6 +62,14 @@ Status set(Config& config, const Setting& setting, const std::string& value, con
     config.*member = value;
     return {};
   }
+  if (const auto* number = std::get_if<int Config::*>(&setting.member); number != nullptr) {
+    int parsed = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
+    if (error != std::errc() || end != value.data() + value.size() || parsed < 0 || parsed > 366)
+      return fail(ErrorCode::invalid_argument, fmt::format("{}{} must be a number from 0 to 366.", where, setting.key));
+    config.*(*number) = parsed;
+    return {};
+  }
   if (value != "true" && value != "false")
     return fail(ErrorCode::invalid_argument, fmt::format("{}{} must be true or false.", where, setting.key));
   config.*std::get<bool Config::*>(setting.member) = value == "true";
@@ -77,14 +88,18 @@ Status take(Config& config, const toml::table& table, const std::string& prefix,
     if (setting == nullptr)
       return fail(ErrorCode::invalid_argument, fmt::format("{}:{}: there is no setting {}.", origin, line, key));
     const std::string where = fmt::format("{}:{}: ", origin, line);
-    if (const auto flag = node.value_exact<bool>(); flag && text_of(*setting) == nullptr) {
+    if (const auto number = node.value_exact<std::int64_t>(); number && std::holds_alternative<int Config::*>(setting->member)) {
+      CHECK_OK(set(config, *setting, std::to_string(*number), where));
+      continue;
+    }
+    if (const auto flag = node.value_exact<bool>(); flag && std::holds_alternative<bool Config::*>(setting->member)) {
       CHECK_OK(set(config, *setting, *flag ? "true" : "false", where));
       continue;
     }
     const auto text = text_of(*setting) == nullptr ? std::nullopt : node.value_exact<std::string>();
     if (!text)
       return fail(ErrorCode::invalid_argument,
-                  fmt::format("{}{} must be {}.", where, key, text_of(*setting) == nullptr ? "true or false" : "a string"));
+                  fmt::format("{}{} must be {}.", where, key, text_of(*setting) != nullptr ? "a string" : std::holds_alternative<bool Config::*>(setting->member) ? "true or false" : "a number"));
     CHECK_OK(set(config, *setting, *text, where));
   }
   return {};

@@ -18,6 +18,8 @@ struct Config {
   std::string edge_connect = "127.0.0.1:8443";
   std::string edge_server_name = "link.bourse.internal";
   std::string log_level = "info";
+  std::string factors;     // folder of tables of 度 factors; empty = what this version was published with
+  int bill_net_days = 30;  // what a closed month owes is due so many days after its end
   bool two_people = true;  // acts that move or commit money wait for a second person's approval
   // Our account at the bank: payouts are paid from it, and only its statements are imported. Empty = neither is done.
   std::string debtor_name, debtor_account, debtor_bank;

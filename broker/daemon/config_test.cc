@@ -77,6 +77,20 @@ TEST(Config, FinanceAsksForTwoPeopleUnlessToldOtherwise) {
     EXPECT_FALSE(parse_config(good + "[finance]\n" + wrong + "\n", "broker.toml", nothing())) << wrong;
 }
 
+TEST(Config, BillsAreDueAndFactorsLieWhereItSays) {
+  const std::string good = kGood;
+  EXPECT_EQ(parse_config(good, "broker.toml", nothing())->bill_net_days, 30);
+  const auto set = parse_config(good + "[finance]\nbill_net_days = 14\n[prices]\nfactors = \"/etc/bourse/du\"\n", "broker.toml", nothing());
+  ASSERT_TRUE(set) << set.error().message();
+  EXPECT_EQ(set->bill_net_days, 14);
+  EXPECT_EQ(set->factors, "/etc/bourse/du");
+  for (const char* wrong : {"-1", "367", "\"14\"", "true", "1.5", "9999999999999"})
+    EXPECT_FALSE(parse_config(good + "[finance]\nbill_net_days = " + wrong + "\n", "broker.toml", nothing())) << wrong;
+  EXPECT_EQ(parse_config(good, "broker.toml", [](const std::string& variable) -> std::optional<std::string> {
+              return variable == "BOURSE_BROKER_FINANCE_BILL_NET_DAYS" ? std::optional<std::string>("7") : std::nullopt;
+            })->bill_net_days, 7);
+}
+
 TEST(Config, TheHelpNamesEverySetting) {
   for (const char* word : {"postgres.reader", "BOURSE_BROKER_KEYS_DIRECTORY", "bourse-broker ready", "Exit codes"})
     EXPECT_NE(config_help().find(word), std::string::npos) << word;

@@ -77,6 +77,8 @@ struct Daemon::Parts {
   std::unique_ptr<MarketService> market;
   std::unique_ptr<grpc::Server> market_server, link_server;
 
+  factors::FactorTables factor_tables;
+
   Status open_stores(const Config& config);
   void build(const Config& config);
   Status run(const Config& config, std::function<void(const Error&)> on_fatal);
@@ -94,6 +96,7 @@ Status Daemon::Parts::open_stores(const Config& config) {
     std::unique_lock lock(pause_mutex);
     pause.wait_for(lock, std::chrono::milliseconds(250));
   }
+  TRY(factor_tables, factors::load_factor_tables(config.factors));
   TRY(keys, load_or_create_keys(config.keys_directory, rng));
   TRY(authority, CertificateAuthority::open(config.keys_directory, config.root_directory, clock.now()));
   blobs = std::make_unique<PgBlobStore>(config.writer, 16);
@@ -122,7 +125,9 @@ void Daemon::Parts::build(const Config& config) {
                            .writer_conninfo = config.writer,
                            .reader_conninfo = config.reader,
                            .debtor = {.name = config.debtor_name, .account = config.debtor_account, .agent = config.debtor_bank},
-                           .two_people = config.two_people},
+                           .two_people = config.two_people,
+                           .bill_net_days = config.bill_net_days,
+                           .factor_tables = std::make_shared<const factors::FactorTables>(factor_tables)},
       MarketServiceParts{*engine, *blobs, *notary, *link, *authority, keys, *sealer, clock, rng, wait_projected});
 }
 

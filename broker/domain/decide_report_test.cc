@@ -343,5 +343,34 @@ TEST_F(Reports, AReportIsBounded) {
   EXPECT_EQ(report(north, std::vector<ReportRecord>(kMaxRecords)).quarantined.size(), kMaxRecords);
 }
 
+// A plan that lacks the price of what was used, as no rule here makes one: the record is parked, with its reason, and nothing is charged.
+TEST_F(Reports, UsageWithoutAPriceIsParkedAndCostsNothing) {
+  ok(IssueQuote{id_of<QuoteId>(1), account, user, spec(), minutes(10)});
+  QuoteIssued lacking = first<QuoteIssued>();
+  lacking.quote = id_of<QuoteId>(2);
+  for (Plan& plan : lacking.decision.plans) std::erase_if(plan.rows, [](const pricing::PriceRow& row) { return row.meter == pricing::Meter::mem_mib_s; });
+  const Event event = lacking;
+  encode(event, journal);
+  market.apply(event);
+  const JobId job = submit(spec(), id_of<QuoteId>(2));
+  start(job);
+  advance(minutes(10));
+  const Amount before = wallet().balance(), available = wallet().available();
+  const UsageRecord record = used(job, minutes(10), false);
+  EXPECT_EQ(aside(north, record), missing_price);
+  EXPECT_NE(first<RecordQuarantined>().detail.find("mem_mib_s"), std::string::npos) << first<RecordQuarantined>().detail;
+  EXPECT_EQ(first<RecordQuarantined>().job, job);
+  EXPECT_EQ(market.job(job)->attempt().usage_revision, 0U);
+  EXPECT_EQ(market.job(job)->attempt().charged, Amount{});
+  EXPECT_EQ(wallet().balance(), before);
+  EXPECT_EQ(wallet().available(), available) << "its hold stays";
+  EXPECT_EQ(market.period(market.center(north)->open_period)->captures, 0U);
+  // Meters that have prices are charged by the next reading that has nothing of the other.
+  UsageRecord priced = used(job, minutes(10), false);
+  priced.meters[pricing::Meter::mem_mib_s] = 0;
+  EXPECT_EQ(aside(north, priced), std::nullopt);
+  EXPECT_TRUE(market.job(job)->attempt().charged.is_positive());
+}
+
 }  // namespace
 }  // namespace bourse::broker

@@ -3,12 +3,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "cli/rate/fields.h"
+#include "broker/adapters/factors/fields.h"
 
 namespace bourse::cli {
 namespace {
 
 using nlohmann::json;
+using factors::id_named;
 
 // The fields in which two objects differ; either may be empty.
 std::vector<FieldChange> changes(const json& before, const json& after) {

@@ -3,13 +3,16 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "cli/rate/fields.h"
+#include "broker/adapters/factors/fields.h"
 #include "cli/rate/row_fields.h"
 
 namespace bourse::cli {
 namespace {
 
 using nlohmann::json;
+using factors::Fields;
+using factors::parsed_json;
+using factors::scope_of;
 
 // The book says "price row prc_…: what"; people know the row by its own name.
 std::unexpected<Error> named(const Error& error, const std::string& where, const std::string& name) {
@@ -21,6 +24,7 @@ Status keep(BookFile& file, auto entry, const json& object, const std::string& w
   if (!file.row_names.emplace(entry.id, name).second) return fail(ErrorCode::conflict, where + ": another row has the id " + name);
   if (auto fine = file.book.check(entry); !fine) return named(fine.error(), where, name);
   file.entries.emplace(name, object.dump());
+  if (!entry.scope.center.is_nil()) file.centers.insert(entry.scope.center);
   file.book.add(std::move(entry));
   return {};
 }
@@ -68,8 +72,23 @@ Result<UsageLine> read_usage(std::string_view text, std::string& id) {
   if (text.size() > kMaxUsageLine) return fail(ErrorCode::too_large, "the line is longer than 64 KiB");
   TRY(const json object, parsed_json(text, "the line"));
   Fields fields(object, "");
-  UsageLine line{.id = fields.text("id", true), .where = {}, .start = {}, .end = {}, .usage = {}};
+  UsageLine line;
+  line.id = fields.text("id", true);
   id = line.id;
+  line.center = fields.text("center");
+  line.center_name = fields.text("center_name");
+  if (fields.has("charged")) {
+    line.charged = fields.parsed<Amount>("charged", [](const std::string& t) { return parse_amount(t); }, std::nullopt);
+    line.charged_in = fields.text("currency", true);
+  }
+  if (fields.has("charged_by_meter")) {
+    Fields by_meter = fields.object("charged_by_meter");
+    for (const pricing::Meter meter : pricing::kMeters) {
+      const std::string name(pricing::name(meter));
+      if (by_meter.has(name.c_str())) line.charged_by_meter[name] = by_meter.parsed<Amount>(name.c_str(), [](const std::string& t) { return parse_amount(t); }, std::nullopt);
+    }
+    fields.absorb(by_meter);
+  }
   line.where = scope_of(fields);
   const auto instant = [](const std::string& t) { return parse_instant(t); };
   line.start = fields.parsed<Instant>("start", instant, std::nullopt);
@@ -90,8 +109,12 @@ Result<UsageLine> read_usage(std::string_view text, std::string& id) {
   return line;
 }
 
-Result<pricing::Rating> rate(const BookFile& book, const UsageLine& line, pricing::Months& months) {
-  TRY(const auto rows, book.book.lock(line.where, line.usage.allocation, line.start));
+Result<pricing::Rating> rate(const BookFile& book, const UsageLine& line, pricing::Months& months, std::optional<Instant> as_of) {
+  pricing::Scope where = line.where;
+  // A book may know centers by the names that the market shows beside their ids.
+  if (!line.center_name.empty() && !book.centers.contains(where.center))
+    if (const auto named = factors::id_named<CenterId>(line.center_name); book.centers.contains(named)) where.center = named;
+  TRY(const auto rows, book.book.lock(where, line.usage.allocation, as_of.value_or(line.start)));
   TRY(pricing::Rating rating, pricing::rate_interval(line.usage, line.start, line.end, rows, months, line.where.tenant));
   months.add(line.where.tenant, rating);
   return rating;

@@ -2,15 +2,22 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "cli/rate/fields.h"
+#include "broker/adapters/factors/fields.h"
 
 namespace bourse::cli {
 namespace {
 
 using nlohmann::json;
+using factors::Fields;
+using factors::FactorTables;
+using factors::find_factor;
+using factors::id_named;
+using factors::parse_meter;
+using factors::scope_of;
 using pricing::Over;
 
 constexpr std::array<std::string_view, 7> kDays = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
@@ -44,8 +51,19 @@ Result<std::uint16_t> parse_time(const std::string& text) {
   return fail(ErrorCode::invalid_argument, "a time is written 00:00 to 24:00");
 }
 
+// "3600 ticks": what no name says.
+std::optional<std::int64_t> counted_ticks(const std::string& text) {
+  constexpr std::string_view kEnd = " ticks";
+  if (!text.ends_with(kEnd)) return std::nullopt;
+  std::int64_t ticks = 0;
+  const char* last = text.data() + text.size() - kEnd.size();
+  const auto [end, error] = std::from_chars(text.data(), last, ticks);
+  return error == std::errc() && end == last && ticks >= 0 ? std::optional(ticks) : std::nullopt;
+}
+
 // A quantity in units of `per` as ticks, which it must be a whole number of.
 Result<std::int64_t> parse_ticks(const std::string& text, std::int64_t per) {
+  if (const auto ticks = counted_ticks(text)) return *ticks;
   TRY(const Decimal quantity, parse_decimal(text));
   __int128 ticks = static_cast<__int128>(quantity.coefficient) * per;
   std::int64_t scale = 1;
@@ -104,7 +122,12 @@ pricing::DuFactor read_factor(Fields& fields, const FactorTables& tables, pricin
   fields.absorb(part);
   if (!part.verdict()) return {};
   auto factor = find_factor(tables, table, chip, precision, meter);
-  if (!factor) return fields.wrong("factor", factor.error().detail), pricing::DuFactor{};
+  if (!factor) {
+    std::string why = factor.error().detail;
+    constexpr std::string_view kMissing = "is not there";
+    if (const std::size_t at = why.find(kMissing); at != std::string::npos) why.replace(at, kMissing.size(), "is not given (--factors FILE)");
+    return fields.wrong("factor", why), pricing::DuFactor{};
+  }
   return *std::move(factor);
 }
 
@@ -125,7 +148,10 @@ Result<pricing::PriceRow> read_row(const json& object, std::string where, Unit c
   row.meter = fields.parsed<pricing::Meter>("meter", parse_meter, std::nullopt);
   row.strategy = fields.parsed<pricing::Strategy>("strategy", parse_strategy, pricing::Strategy::per_meter);
   row.price = read_price(fields);
-  row.per = fields.parsed<std::int64_t>("per", [&](const std::string& t) { return pricing::ticks_per(row.meter, t); }, std::nullopt);
+  row.per = fields.parsed<std::int64_t>("per", [&](const std::string& t) -> Result<std::int64_t> {
+    const auto ticks = counted_ticks(t);
+    return ticks && *ticks > 0 ? Result<std::int64_t>(*ticks) : pricing::ticks_per(row.meter, t);
+  }, std::nullopt);
   if (fields.has("precision")) {
     const std::int64_t places = fields.count("precision");
     row.places = static_cast<std::uint8_t>(std::min<std::int64_t>(places, 255));

@@ -1,8 +1,11 @@
 // Tariffs in books: tiers, windows, allowances, discounts, 度, and what changed between two books.
 #include <gtest/gtest.h>
 
+#include "broker/adapters/factors/fields.h"
 #include "cli/rate/book_diff.h"
+#include "cli/rate/market_book.h"
 #include "cli/rate/rated_json.h"
+#include "cli/rate/summary.h"
 
 namespace bourse::cli {
 namespace {
@@ -14,7 +17,7 @@ const std::string kTable = R"({"version":"v1","published":"2026-01-01","norm":"n
   {"chip":"H100 SXM","precision":"fp16","tflops":"989","sparsity":"dense","factor":"3.1699","source":"s","date":"2026-01-01"}]})";
 
 FactorTables tables() {
-  FactorTable table = read_factor_table(kTable).value();
+  FactorTable table = factors::read_factor_table(kTable).value();
   FactorTables all;
   all.emplace(table.version, std::move(table));
   return all;
@@ -92,7 +95,7 @@ TEST(TariffFiles, AFactorWithoutItsSourceIsNone) {
   const auto broken = [](const char* what, const char* by) {
     std::string text = kTable;
     text.replace(text.find(what), std::string(what).size(), by);
-    const auto table = read_factor_table(text);
+    const auto table = factors::read_factor_table(text);
     return table ? "" : table.error().detail;
   };
   EXPECT_EQ(broken(R"(,"source":"s")", ""), "factors[0].source: it is missing");
@@ -161,6 +164,82 @@ TEST(BookDiff, SaysWhatChangedAndOnlyThat) {
   EXPECT_EQ(diff(a, book_of("")), "-p;");
   EXPECT_EQ(diff(book_of(""), a), "+p;");
   EXPECT_EQ(diff(a, book_of(row_with(""), "", "EUR")), R"(~ currency:"CNY">"EUR";)");
+}
+
+// The market's book as a file and back: the same rows, to the last digit.
+TEST(MarketBook, ComesBackAsItWas) {
+  const auto market = nlohmann::json::parse(R"([
+    {"id": "prc_1", "tenant": "", "center": "ctr_1", "pool": "cpu", "meter": "core_ms", "price": "0.50", "per": "core-hour", "per_ticks": 3600000, "unit": "CNY",
+     "valid_from": "2026-01-01T00:00:00Z", "minimum": "0.02", "tiers": [{"above_ticks": 7200000, "price": "0.4"}, {"above_ticks": 7200001, "price": "0.3"}],
+     "tier_mode": "volume", "free_ticks": 1, "factor": {"table": "", "chip": ""}},
+    {"id": "prc_2", "center": "ctr_1", "meter": "node_ms", "price": "0.1", "per": "", "per_ticks": 7, "unit": "CNY", "valid_from": "2026-01-01T00:00:00Z",
+     "valid_until": "2027-01-01T00:00:00Z", "windows": [{"days": ["mon", "sun"], "from": "22:00", "until": "06:00"}, {"from": "12:00", "until": "24:00"}], "zone": "Asia/Shanghai"},
+    {"id": "prc_3", "meter": "core_ms", "strategy": "scow:gpu", "precision": "3", "price": "1", "per": "core-hour", "per_ticks": 3600000, "unit": "CNY", "valid_from": "2026-01-01T00:00:00Z"},
+    {"id": "prc_4", "meter": "core_ms", "price": "1", "per": "core-hour", "per_ticks": 3600000, "unit": "DU", "valid_from": "2026-01-01T00:00:00Z"}])");
+  const auto off = nlohmann::json::parse(R"([{"id": "prc_5", "name": "summer", "center": "ctr_1", "meter": "gpu_ms", "bps": 1500, "valid_from": "2026-06-01T00:00:00Z"}])");
+  const auto file = book_of_market(market, off, kCny);
+  ASSERT_TRUE(file) << file.error().message();
+  const auto book = read_book(file->dump());
+  ASSERT_TRUE(book) << book.error().message();
+  EXPECT_EQ(book->book.rows().size(), 3U);
+  const auto row = [&](const char* name) { return book->book.rows().at(factors::id_named<PriceRowId>(name)); };
+  EXPECT_EQ(row("prc_1").tiers.steps[1].above, 7'200'001);
+  EXPECT_EQ(row("prc_1").free.ticks, 1);
+  EXPECT_EQ(row("prc_1").tiers.mode, pricing::TierMode::volume);
+  EXPECT_EQ(row("prc_2").per, 7);
+  EXPECT_EQ(row("prc_2").windows[0].days, 0b1000001);
+  EXPECT_EQ(row("prc_2").windows[1].until, 24 * 60);
+  EXPECT_EQ(row("prc_3").places, 3);
+  EXPECT_TRUE(row("prc_3").minimum.is_zero()) << "none, and not scow's usual one";
+
+  const auto body = publication_of(*book);
+  ASSERT_TRUE(body) << body.error().message();
+  EXPECT_FALSE(body->dump().empty());
+  // What the market would then show is what it showed: ids apart.
+  nlohmann::json shown = (*body)["rows"];
+  for (std::size_t i = 0; i < shown.size(); ++i) shown[i]["id"] = "prc_" + std::to_string(i + 1);
+  nlohmann::json discounts = (*body)["discounts"];
+  discounts[0]["id"] = "prc_5";
+  const auto again = book_of_market(shown, discounts, kCny);
+  ASSERT_TRUE(again) << again.error().message();
+  const auto reread = read_book(again->dump());
+  ASSERT_TRUE(reread) << reread.error().message() << again->dump();
+  for (const auto& [id, one] : book->book.rows()) EXPECT_EQ(reread->book.rows().at(id), one);
+  for (const auto& [id, one] : book->book.discounts()) EXPECT_EQ(reread->book.discounts().at(id), one);
+
+  auto monthly = nlohmann::json::parse(R"({"currency": "CNY", "rows": [{"id": "m", "meter": "core_ms", "price": "1", "per": "core-hour", "free": "2", "free_scope": "month",
+                                           "valid_from": "2026-01-01T00:00:00Z"}]})");
+  const auto unsold = publication_of(*read_book(monthly.dump()));
+  EXPECT_EQ(unsold.error().code, ErrorCode::invalid_argument);
+}
+
+TEST(UsageFile, PricesOfAnotherTimeAndWhatWasCharged) {
+  const auto book = read_book(R"({"currency": "CNY", "rows": [{"id": "new", "scope": {"center": "alpha"}, "meter": "core_ms", "price": "2", "per": "core-hour",
+                                  "valid_from": "2027-01-01T00:00:00Z"},
+                                 {"id": "n", "meter": "node_ms", "price": "0", "per": "node-hour", "valid_from": "2027-01-01T00:00:00Z"}]})");
+  ASSERT_TRUE(book) << book.error().message();
+  std::string id;
+  const auto line = read_usage(R"({"id": "u", "center": "ctr_1", "center_name": "alpha", "start": "2026-10-01T00:00:00Z", "end": "2026-10-01T01:00:00Z",
+                                   "alloc": {"cores": 3}, "charged": "5", "currency": "CNY", "charged_by_meter": {"core_ms": "4.5"}})", id);
+  ASSERT_TRUE(line) << line.error().message();
+  pricing::Months months;
+  EXPECT_EQ(rate(*book, *line, months).error().code, ErrorCode::no_price);
+  const auto rating = rate(*book, *line, months, parse_instant("2027-01-01T00:00:00Z").value());
+  ASSERT_TRUE(rating) << rating.error().message();
+  EXPECT_EQ(to_text(rating->total), "6.00");
+  Summary summary;
+  ASSERT_TRUE(summary.add(*line, *rating));
+  const auto told = summary.as_json(kCny, 0);
+  EXPECT_EQ(told["total"]["difference"], "1.00");
+  Amount amount, charged;
+  for (const auto& row : told["summary"]) {
+    amount += *parse_amount(row["amount"].get<std::string>());
+    charged += *parse_amount(row["charged"].get<std::string>());
+  }
+  EXPECT_EQ(to_text(amount), "6.00");
+  EXPECT_EQ(to_text(charged), "5.00") << "what no meter explains stands by itself";
+  EXPECT_EQ(read_usage(R"({"id": "u", "start": "2026-10-01T00:00:00Z", "end": "2026-10-01T01:00:00Z", "alloc": {}, "charged": 5})", id).error().code,
+            ErrorCode::invalid_argument);
 }
 
 }  // namespace

@@ -37,6 +37,9 @@ std::string filled(std::string text, const std::vector<std::pair<std::string, st
   return text;
 }
 
+// The tables of 度 factors that the market was last given; it isn't there when it was given none.
+std::string factors_of(const StateDirectory& state) { return state.config() + "/factors"; }
+
 std::string broker_toml(const StateDirectory& state, const MarketOptions& options,
                         const std::function<std::string(const std::string&)>& postgres) {
   return fmt::format(
@@ -44,13 +47,13 @@ std::string broker_toml(const StateDirectory& state, const MarketOptions& option
       "name = {}\n\n[listen]\nmarket = {}\nlink = {}\n\n"
       "[postgres]\nmigrator = {}\nwriter = {}\nprojector = {}\nreader = {}\n\n"
       "[keys]\ndirectory = {}\nroot_directory = {}\n\n[edge]\nconnect = \"127.0.0.1:{}\"\nserver_name = {}\n\n"
-      "[finance]\ntwo_people = {}\n\n"
+      "[finance]\ntwo_people = {}\n\n[prices]\nfactors = {}\n\n"
       "# No bank has this account: it stands in for yours while you try payouts and statements.\n"
       "[finance.debtor]\nname = \"A market on trial\"\naccount = \"TRIAL-ACCOUNT\"\nbank = \"000000000000\"\n",
       quoted(kBrokerName), quoted("unix:" + state.market_socket()), quoted("unix:" + state.link_socket()),
       quoted(postgres("postgres")), quoted(postgres("bourse_writer")), quoted(postgres("bourse_projector")),
       quoted(postgres("bourse_reader")), quoted(state.keys()), quoted(state.root_ca()), options.port,
-      quoted(kLinkServerName), options.two_people);
+      quoted(kLinkServerName), options.two_people, quoted(fs::exists(factors_of(state)) ? factors_of(state) : ""));
 }
 
 std::string gateway_toml(const StateDirectory& state, const MarketOptions& options, const std::string& issuers) {
@@ -112,6 +115,24 @@ Status adopt_issuers(const StateDirectory& state, const std::string& file) {
   std::ostringstream text;
   text << document << "\n";
   return write_file(issuers_file_of(state), text.str(), 0640, kGatewayUser);
+}
+
+Status adopt_factors(const StateDirectory& state, const std::string& directory) {
+  if (directory.empty()) return {};
+  const std::string own = factors_of(state);
+  std::error_code error;
+  fs::remove_all(own, error);
+  fs::create_directories(own, error);
+  fs::permissions(own, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec | fs::perms::others_read | fs::perms::others_exec, error);
+  if (error) return fail(ErrorCode::unavailable, own + ": " + error.message());
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    if (entry.path().extension() != ".json") continue;
+    const auto text = read_file(entry.path());
+    if (!text) return std::unexpected(text.error());
+    CHECK_OK(write_file(own + "/" + entry.path().filename().string(), *text, 0644));
+  }
+  if (error) return fail(ErrorCode::not_found, directory + ": " + error.message());
+  return {};
 }
 
 Status write_configuration(const StateDirectory& state, const MarketOptions& options,

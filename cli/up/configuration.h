@@ -15,6 +15,7 @@ struct MarketOptions {
   std::string state_directory;
   int port = 8443;                 // of the edge, on loopback
   std::string issuers_file;        // TOML with [[issuer]] tables; empty = keep those of the last start
+  std::string factors;             // folder of tables of 度 factors; empty = keep those of the last start, or the published one
   bool two_people = false;         // whether finance needs a second person; one person alone can try the market without
   std::string programs;            // folder of bourse-broker and bourse-gateway
   std::string public_url() const { return "https://127.0.0.1:" + std::to_string(port); }
@@ -26,6 +27,8 @@ inline constexpr const char* kLinkServerName = "link.bourse.internal";
 // Copies the identity providers into the state directory, each client secret into a file of the gateway's own.
 // Errors: invalid_argument (not TOML, a secret is missing), unavailable.
 Status adopt_issuers(const StateDirectory& state, const std::string& file);
+// Copies a folder's tables of 度 factors, in place of those of the last start; nothing for an empty name. The broker checks them.
+Status adopt_factors(const StateDirectory& state, const std::string& directory);
 
 // broker.toml, gateway.toml, nginx.conf. `postgres` gives the connection string of a role.
 Status write_configuration(const StateDirectory& state, const MarketOptions& options,

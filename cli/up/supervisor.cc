@@ -73,6 +73,7 @@ Status Supervisor::prepare_files() {
   CHECK_OK(prepare(state_));
   CHECK_OK(lock());
   CHECK_OK(adopt_issuers(state_, options_.issuers_file));
+  CHECK_OK(adopt_factors(state_, options_.factors));
   return make_certificates(state_, clock_, rng_);
 }
 

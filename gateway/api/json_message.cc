@@ -30,6 +30,7 @@ constexpr std::pair<std::string_view, std::string_view> kInstants[] = {
     {"deadline_ms", "deadline"},       {"expires_ms", "expires_at"},    {"ordered_ms", "ordered_at"},
     {"settled_ms", "settled_at"},      {"imported_ms", "imported_at"},  {"resolved_ms", "resolved_at"},
     {"covered_until_ms", "covered_until"}, {"warned_ms", "warned_at"}, {"runs_out_ms", "runs_out_at"},
+    {"due_ms", "due"},                 {"unpriced_since_ms", "unpriced_since"},
     {"from_ms", "from"},               {"until_ms", "until"},           {"requested_ms", "requested_at"},
     {"locked_ms", "locked_at"},        {"used_from_ms", "used_from"},   {"used_until_ms", "used_until"},
     {"issued_ms", "issued_at"},        {"since_ms", "since"},           {"bought_ms", "bought_at"},

@@ -42,31 +42,6 @@ def check_account(checks, person, out):
     return spent
 
 
-def books_of(centers):
-    """The market's prices as books of `bourse rate`: one in money, one in 度."""
-    for currency, rows in (("CNY", [row for center in centers for row in center.price_rows()]), ("DU", [row for center in centers for row in center.du_rows()])):
-        book = {"currency": currency, "rows": []}
-        for n, row in enumerate(rows):
-            book["rows"].append({"id": f"p{n}", "scope": {"center": row["center"], "pool": row["pool"]}, "meter": row["meter"], "price": row["price"],
-                                 "per": row["per"], "valid_from": row["valid_from"]})
-            if "factor" in row:
-                book["rows"][-1]["factor"] = {key: row["factor"][key] for key in ("table", "chip", "precision")}
-        yield currency, book
-
-
-def factors_file(centers, out):
-    """The factor that the centers' prices in 度 carry, as a table that `bourse rate` reads."""
-    factor = centers[0].du_rows()[0]["factor"]
-    table = {"version": factor["table"], "meter": "core_ms", "published": "2026-01-01", "norm": "of the demo only", "starts": "start of the job",
-             "stops": "end of the job", "includes": factor["includes"],
-             "factors": [{"chip": factor["chip"], "precision": factor["precision"], "factor": factor["value"], "tflops": "1", "sparsity": "none",
-                          "source": "the demo", "date": "2026-01-01"}]}
-    path = f"{out}/du-factors.json"
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(table, file)
-    return path
-
-
 def check_usage(checks, people, centers, captured, out):
     """The month rated again with the market's own prices, by the offline program."""
     fiona = people["fiona"]
@@ -75,15 +50,19 @@ def check_usage(checks, people, centers, captured, out):
     charged = sum(Decimal(row["charged"]["amount"]) for row in usage["rows"])
     checks.that(charged == captured, f"usage by day, project and center comes to what was captured: {text(charged)} CNY")
     lines = fiona.run("usage", "export", "--month", month).splitlines()
-    for currency, book in books_of(centers):
+    tables = f"{out}/du-factors.json"
+    fiona.run("prices", "factors", "--table", "demo", "--output", tables)
+    for currency in ("CNY", "DU"):
         path = f"{out}/book-{currency}.json"
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(book, file)
+        fiona.run("prices", "export", "--unit", currency, "--output", path)
+        factors = ["--factors", tables] if currency == "DU" else []
         asked = [line for line in lines if json.loads(line)["currency"] == currency]
-        argv = ["rate", "--book", path, "--usage", "-"] + (["--factors", factors_file(centers, out)] if currency == "DU" else [])
-        rated = [json.loads(line) for line in fiona.run("--output", "json", *argv, stdin="\n".join(asked) + "\n").splitlines()]
+        rated = [json.loads(line) for line in fiona.run("--output", "json", "rate", "--book", path, "--usage", "-", *factors, stdin="\n".join(asked) + "\n").splitlines()]
         same = len(rated) == len(asked) and all(Decimal(r["amount"]) == Decimal(json.loads(a)["charged"]) for r, a in zip(rated, asked))
         checks.that(same and rated, f"rating the {len(rated)} attempts in {currency} again with the market's own book makes no difference")
+        total = json.loads(fiona.run("--output", "json", "rate", "--book", path, "--usage", "-", "--as-of", "now", *factors, stdin="\n".join(lines) + "\n").splitlines()[-1])
+        checks.that(Decimal(total["total"]["difference"]) == 0 and all(Decimal(row["difference"]) == 0 for row in total["summary"]),
+                    f"nor does the whole month by center and meter: {total['total']['amount']} {currency}")
 
 
 def check_finance(checks, fiona, spent, out):

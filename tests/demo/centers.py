@@ -88,14 +88,35 @@ speed_milli = {self.speed_milli}
         self.stop_scheduler()
 
     def price_rows(self):
-        return [{"center": self.id, "pool": self.pool, "meter": meter, "price": price, "per": per, "unit": "CNY",
+        """As books of `bourse rate` and `prices publish` have them; centers are known by their names."""
+        return [{"id": f"{self.name}-{meter}", "scope": {"center": self.name, "pool": self.pool}, "meter": meter, "price": price, "per": per,
                  "valid_from": "2026-01-01T00:00:00Z"} for meter, (price, per) in self.prices.items()]
 
     def du_rows(self):
         """Beside its price in money: half a 度 a core-hour, which includes nodes and memory. Cards are not sold for 度 here."""
-        factor = {"table": "v1", "chip": "epyc-7763", "precision": "fp64", "value": "0.5", "includes": ["node_ms", "mem_mib_s"]}
-        return [{"center": self.id, "pool": self.pool, "meter": "core_ms", "price": "1", "per": "core-hour", "unit": "DU", "factor": factor,
-                 "valid_from": "2026-01-01T00:00:00Z"}]
+        return [{"id": f"{self.name}-du", "scope": {"center": self.name, "pool": self.pool}, "meter": "core_ms", "price": "1", "per": "core-hour",
+                 "factor": {"table": "demo", "chip": "EPYC 7763", "precision": "fp64"}, "valid_from": "2026-01-01T00:00:00Z"}]
+
+
+def write_books(centers, directory):
+    """The market's prices as files, one a currency: their paths by currency."""
+    paths = {}
+    for currency, rows in (("CNY", [row for center in centers for row in center.price_rows()]), ("DU", [row for center in centers for row in center.du_rows()])):
+        paths[currency] = f"{directory}/book-{currency}.json"
+        with open(paths[currency], "w", encoding="utf-8") as file:
+            json.dump({"currency": currency, "rows": rows}, file)
+    return paths
+
+
+def write_factors(directory):
+    """The demo sells cores in 度, which the published table doesn't know: a market may have tables of its own."""
+    os.makedirs(directory)
+    table = {"version": "demo", "published": "2026-01-01", "norm": "1 度 = two core-hours of the demo's own", "meter": "core_ms",
+             "includes": ["node_ms", "mem_mib_s"], "starts": "start of the job", "stops": "end of the job",
+             "factors": [{"chip": "EPYC 7763", "precision": "fp64", "factor": "0.5", "tflops": "1", "sparsity": "none", "source": "the demo", "date": "2026-01-01"}]}
+    with open(f"{directory}/demo.json", "w", encoding="utf-8") as file:
+        json.dump(table, file)
+    return directory
 
 
 class SlurmCenter(Center):

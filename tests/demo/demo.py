@@ -55,6 +55,7 @@ class Demo:
         self.story.chapter("Opening the market")
         self.market.start_identity_provider()
         self.story.say(f"an identity provider (OpenID Connect) answers at http://127.0.0.1:{self.market.idp_port}")
+        self.market.factors = centers.write_factors(f"{self.dir}/factors")
         self.story.say(self.market.up().strip())
         self.story.chapter("Signing in: OpenID Connect with PKCE, in a browser, for the command line")
         for person in self.people.values():
@@ -76,10 +77,8 @@ class Demo:
         for center in self.centers:
             center.wait_joined()
             self.story.say(f"{center.name}: {type(center).__name__}, pool {center.pool}, the platform keeps {center.margin_bps / 100:g} %")
-        prices = f"{self.dir}/prices.json"
-        with open(prices, "w", encoding="utf-8") as file:
-            json.dump({"rows": [row for center in self.centers for row in center.price_rows() + center.du_rows()]}, file)
-        otto.propose(self.people["olga"], "prices", "publish", prices)
+        for book in centers.write_books(self.centers, self.dir).values():
+            otto.propose(self.people["olga"], "prices", "publish", book)
         self.wait_offers()
 
     def wait_offers(self):

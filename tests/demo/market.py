@@ -28,6 +28,7 @@ class Market:
         self.url = f"https://127.0.0.1:{self.port}"
         self.ca = f"{self.state}/edge/root.pem"
         self.idp = None
+        self.factors = None  # folder of tables of 度 factors
 
     def bourse(self, *argv, check=True, timeout_s=120):
         return process.run([f"{self.programs}/bourse", *argv], timeout_s=timeout_s, check=check)
@@ -68,8 +69,9 @@ operators = "operator"
         return path
 
     def up(self):
+        factors = ["--factors", self.factors] if self.factors else []
         return self.bourse("up", "--state", self.state, "--port", str(self.port), "--issuers", self.write_issuers(),
-                           "--two-people").stdout
+                           "--two-people", *factors).stdout
 
     def down(self):
         self.bourse("down", "--state", self.state, check=False)

@@ -44,7 +44,7 @@ class FinanceTest(unittest.TestCase):
         cls.people["otto"].propose(cls.people["olga"], "contract", "set", "gamma", "--margin-bps", 500, "--tax-bps", 600)
         prices = f"{cls.dir}/prices.json"
         with open(prices, "w", encoding="utf-8") as file:
-            json.dump({"rows": cls.center.price_rows()}, file)
+            json.dump({"currency": "CNY", "rows": cls.center.price_rows()}, file)
         cls.people["otto"].propose(cls.people["olga"], "prices", "publish", prices)
         cls.center.start_connector()
         cls.center.wait_joined()
@@ -65,6 +65,40 @@ class FinanceTest(unittest.TestCase):
 
     def log_size(self, job):
         return len(self.people["alice"].run("logs", job["id"]))
+
+    def test_tomorrows_book_is_tried_on_the_months_usage_and_published(self):
+        otto, olga, fiona = (self.people[name] for name in ("otto", "olga", "fiona"))
+        bob = self.people["bob"]
+        self.fund("bob", "5.00")
+        job = bob.ask("submit", "-", "--name", "short", "--time", "1m", "--memory", "64MiB", stdin="#!/bin/sh\nsleep 1\n")
+        process.wait_until(lambda: bob.ask("job", "show", job["id"])["state"] == "ended", 60, "an ended job")
+        month = time.strftime("%Y-%m", time.gmtime())
+        usage = fiona.run("usage", "export", "--month", month)
+        charged = sum(Decimal(json.loads(line)["charged"]) for line in usage.splitlines())
+        self.assertGreater(charged, 0)
+        # The published book, in the form that is rated and published.
+        now = json.loads(fiona.run("prices", "export"))
+        mine = [row for row in now["rows"] if row["meter"] == "core_ms"][0]
+        self.assertEqual((mine["price"], mine["per"], mine["scope"]["center"]), ("60", "core-hour", self.center.id))
+        new = {**now, "rows": [{**row, "id": f"new-{n}", "price": str(Decimal(row["price"]) * 2), "valid_from": "2099-01-01T00:00:00Z"} for n, row in enumerate(now["rows"])]}
+        path = f"{self.dir}/new.json"
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(new, file)
+        last = json.loads(fiona.run("--output", "json", "rate", "--book", path, "--as-of", "2099-01-01", "--usage", "-", stdin=usage).splitlines()[-1])
+        total = last["total"]
+        self.assertEqual((Decimal(total["charged"]), total["parked"]), (charged, 0))
+        # Twice the price is twice the money, but for the rounding of each record.
+        self.assertLessEqual(abs(Decimal(total["difference"]) - charged), len(usage.splitlines()) * Decimal("0.000001"))
+        cores, = [row for row in last["summary"] if row["meter"] == "core_ms"]
+        self.assertEqual((cores["center_name"], cores["difference"]), ("gamma", total["difference"]))
+        current = f"{self.dir}/current.json"
+        fiona.run("prices", "export", "--output", current)
+        self.assertEqual(json.loads(fiona.run("--output", "json", "rate", "--book", current, "--summary", "--usage", "-", stdin=usage).splitlines()[-1])["total"]["difference"], "0.00")
+        self.assertEqual(otto.propose(olga, "prices", "publish", path, "--note", "dearer from 2099")["state"], "approved")
+        self.assertEqual(len(json.loads(fiona.run("prices", "export", "--at", "now"))["rows"]), len(now["rows"]))
+        self.assertIn("120", fiona.run("prices", "list", "--at", "2099-01-01", "--center", "gamma"))
+        self.assertIn("A100", fiona.run("prices", "factors"))
+        self.assertIn("Nothing was set aside", otto.run("center", "quarantine", "gamma"))
 
     def test_the_last_money_is_spent_once(self):
         """Two hundred submissions at once on money for ten: ten holds, and everybody else is told why."""

@@ -155,6 +155,50 @@ class RateTest(unittest.TestCase):
         other = self.rate(lines, book=book_of(PLAIN), compare=book_of(PLAIN, currency="EUR"))
         self.assertEqual((other.returncode, "CNY and EUR" in other.stderr), (BAD_INPUT, True))
 
+    def settled(self, lines, book, settlement, *options):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in (("book", book), ("settlement", settlement)):
+                pathlib.Path(folder, name).write_text(json.dumps(content), encoding="utf-8")
+            return subprocess.run([BOURSE, "rate", "--book", folder + "/book", "--settlement", folder + "/settlement", "--usage", "-", *options], input="\n".join(lines),
+                                  text=True, capture_output=True, timeout=30, check=False)
+
+    def test_both_of_scows_prices(self):
+        tenants = {"currency": "CNY", "rows": [{**BOOK["rows"][0], "id": "t1", "price": "0.03"}]}
+        done = self.settled([json.dumps(USAGE)], BOOK, tenants, "--output", "json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        record = json.loads(done.stdout)
+        self.assertEqual((record["amount"], record["settlement"]["amount"]), ("9.03", "6.77"))  # 225.73 × 0.03 = 6.7719
+        self.assertEqual(record["settlement"]["lines"][0]["row"], "t1")
+        shown = self.settled([json.dumps(USAGE)], BOOK, tenants).stdout
+        self.assertIn("6.77", shown)
+        self.assertIn("settlement", shown)
+        lacking = self.settled([json.dumps(USAGE)], BOOK, {"currency": "CNY", "rows": []}, "--output", "json")
+        self.assertEqual((lacking.returncode, json.loads(lacking.stdout)["settlement"]["error"]["code"]), (NO_PRICE, "no_price"))
+        other = self.settled([json.dumps(USAGE)], BOOK, {**tenants, "currency": "EUR"})
+        self.assertEqual((other.returncode, "CNY and EUR" in other.stderr), (BAD_INPUT, True))
+        both = self.settled([json.dumps(USAGE)], BOOK, tenants, "--compare", "/dev/null")
+        self.assertEqual((both.returncode, "give one of them" in both.stderr), (BAD_INPUT, True))
+
+    def test_a_book_of_a_date_to_come_against_what_was_charged(self):
+        def charged(name, center, amount, currency="CNY"):
+            return json.dumps({**json.loads(usage("2026-03-02T00:00:00Z", "2026-03-02T10:00:00Z", name)), "center": "ctr_" + center, "center_name": center,
+                               "charged": amount, "currency": currency, "charged_by_meter": {"core_ms": amount}})
+        book = book_of({**PLAIN, "price": "1.5", "valid_from": "2027-01-01T00:00:00Z"})
+        lines = [charged("a", "north", "10.00"), charged("b", "north", "9.00"), charged("c", "south", "8.00"), charged("d", "south", "4.00", "DU"), usage(
+            "2026-03-02T00:00:00Z", "2026-03-02T10:00:00Z", "silent")]
+        self.assertEqual(self.rate(lines, book=book).returncode, NO_PRICE)
+        *records, last = self.records(lines, "--as-of", "2027-01-01", book=book)
+        self.assertEqual([r["amount"] for r in records], ["15.00"] * 5)
+        self.assertEqual(last["total"], {"amount": "45.00", "charged": "27.00", "difference": "18.00", "currency": "CNY", "rated": 3, "parked": 0, "passed_over": 2})
+        sums = {(row["center_name"], row["meter"]): (row["amount"], row["charged"], row["difference"]) for row in last["summary"]}
+        self.assertEqual(sums[("north", "core_ms")], ("30.00", "19.00", "11.00"))
+        self.assertEqual(sums[("south", "core_ms")], ("15.00", "8.00", "7.00"))
+        self.assertIn("18.00", self.rate(lines, "--as-of", "2027-01-01", book=book).stdout)
+        self.assertEqual(self.rate(lines, "--as-of", "soon", book=book).returncode, BAD_INPUT)
+        named = book_of({**PLAIN, "scope": {"center": "north"}})
+        self.assertEqual([json.loads(line).get("amount") for line in self.rate(lines[:3], "--output", "json", book=named).stdout.splitlines()], ["10.00", "10.00", None],
+                         "a book may know centers by name")
+
     def test_what_changed_between_two_books(self):
         before = book_of(PLAIN, {**PLAIN, "id": "gone"})
         after = book_of({**PLAIN, "price": "2"}, {**PLAIN, "id": "new"})

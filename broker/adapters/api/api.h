@@ -1,10 +1,11 @@
 // The handlers of the market API, one per RPC: a request and who asks in, a reply or an error out. They block; the service
 // runs them on its pools. Grouped by area into people.cc, trading.cc, jobs.cc, operators.cc, finance.cc, ledger_views.cc, trace.cc,
-// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, reconcile.cc, corrections.cc, lots.cc, packages.cc, reservations.cc.
+// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, reconcile.cc, corrections.cc, lots.cc, packages.cc, reservations.cc, prices.cc, quarantine.cc.
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "base/sha256.h"
 #include "broker/adapters/api/bank_entries.h"
@@ -48,6 +49,9 @@ class Api {
   Result<v1::Center> set_center_state(const v1::SetCenterStateRequest& request);
   Result<v1::Contract> set_contract(const v1::SetContractRequest& request);
   Result<v1::PublishPricesReply> publish_prices(const v1::PublishPricesRequest& request);
+  Result<v1::ListPricesReply> list_prices(const v1::ListPricesRequest& request);
+  Result<v1::FactorTableList> list_factor_tables(const v1::ListFactorTablesRequest& request);
+  Result<v1::ListQuarantinedReply> list_quarantined(const v1::ListQuarantinedRequest& request);
   // finance
   Result<v1::Wallet> fund_account(const v1::FundAccountRequest& request);
   // accounts.cc
@@ -151,6 +155,13 @@ class Api {
   // Errors: not_found.
   Result<StoredBreak> break_of(const BreakKey& key);
   Result<v1::Break> break_view(const BreakKey& key);
+  // trace.cc: by what kind of name it is. Errors: not_found.
+  Result<std::vector<TraceRow>> traced(const Caller& caller, const std::string& id);
+  Result<std::vector<TraceRow>> traced_job(const Caller& caller, JobId job);
+  Result<std::vector<TraceRow>> traced_period(const Caller& caller, PeriodId period);
+  Result<std::vector<TraceRow>> traced_message(const Caller& caller, const Hash256& name);
+  Result<std::vector<TraceRow>> traced_transfer(const Caller& caller, std::uint64_t position, std::uint32_t index);
+  Result<std::vector<TraceRow>> traced_lot(const Caller& caller, LotId lot);
   // Errors: not_found, forbidden (it also speaks of what the caller may not see).
   Status check_message_seen(const Caller& caller, EvidenceKind kind, const std::string& message);
   Result<v1::Proposal> end_proposal(const v1::EndProposalRequest& request, ProposalEnd end);
@@ -221,6 +232,9 @@ Uuid derived_uuid(std::string_view purpose, std::string_view text);
 
 // The uuid of a text id of any kind that a job's chain knows.
 std::optional<Uuid> chain_id(const std::string& text);
+
+// The jobs that a signed message speaks of; nothing when that can't be told.
+std::optional<std::set<JobId>> jobs_in(EvidenceKind kind, const std::string& message);
 
 // Whether the job's owner, or somebody whose work is to look (operators, finance), asks.
 bool may_see(const Caller& caller, const Market& market, BillingAccountId account);

@@ -55,6 +55,30 @@ void fill_head(v1::Bill& out, const BilledAccount& account, const BilledMonth& m
   out.set_closing(to_text(month.closing()));
 }
 
+// What the month left owing, and how it stands. What came in later pays the oldest debt first.
+void fill_due(v1::Bill& out, const std::vector<BilledMonth>& months, std::size_t which, Instant now, int net_days) {
+  const BilledMonth& month = months.at(which);
+  if (!month.closed) {
+    out.set_due_state("open");
+    return;
+  }
+  const Amount due = month.closing().is_negative() ? Amount{} - month.closing() : Amount{};
+  Amount came;
+  for (std::size_t later = which + 1; later < months.size(); ++later) came += months[later].money_in + months[later].corrections + months[later].other;
+  const Amount balance = months.back().closing();
+  // No more than is owed now, whatever paid it.
+  const Amount left = std::max(Amount{}, std::min(due - came, Amount{} - balance));
+  out.set_amount_due(to_text(due));
+  out.set_outstanding(to_text(left));
+  if (due.is_zero()) {
+    out.set_due_state("nothing_due");
+    return;
+  }
+  const Instant until = month.span.until + hours(24 * net_days);
+  out.set_due_ms(until.unix_ms);
+  out.set_due_state(left.is_zero() ? "paid" : now < until ? "due" : "overdue");
+}
+
 // Charges by kind, project, user and center; what was used before the month stands apart, under the month it was used in.
 Result<Amount> fill_charges(pqxx::transaction_base& work, v1::Bill& out, const BilledAccount& account, Span span) {
   const auto rows = work.exec_params(
@@ -173,9 +197,14 @@ Result<v1::ListBillsReply> Api::list_bills(const v1::ListBillsRequest& request) 
   return queries_.database().read<v1::ListBillsReply>([&](pqxx::transaction_base& work) -> Result<v1::ListBillsReply> {
     work.exec("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
     CHECK_OK(check_projected(work, newest));
-    TRY(const std::vector<BilledMonth> months, billed_months(work, account, parts_.clock.now()));
+    const Instant now = parts_.clock.now();
+    TRY(const std::vector<BilledMonth> months, billed_months(work, account, now));
     v1::ListBillsReply reply;
-    for (auto month = months.rbegin(); month != months.rend(); ++month) fill_head(*reply.add_bills(), account, *month);
+    for (std::size_t i = months.size(); i-- > 0;) {
+      v1::Bill& bill = *reply.add_bills();
+      fill_head(bill, account, months[i]);
+      fill_due(bill, months, i, now, options_.bill_net_days);
+    }
     return reply;
   });
 }
@@ -189,11 +218,13 @@ Result<v1::Bill> Api::get_bill(const v1::GetBillRequest& request) {
   return queries_.database().read<v1::Bill>([&](pqxx::transaction_base& work) -> Result<v1::Bill> {
     work.exec("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
     CHECK_OK(check_projected(work, newest));
-    TRY(const std::vector<BilledMonth> months, billed_months(work, account, parts_.clock.now()));
+    const Instant now = parts_.clock.now();
+    TRY(const std::vector<BilledMonth> months, billed_months(work, account, now));
     const auto month = std::ranges::find(months, wanted, &BilledMonth::month);
     if (month == months.end()) return fail(ErrorCode::not_found, "The account has no bill of that month.");
     v1::Bill bill;
     fill_head(bill, account, *month);
+    fill_due(bill, months, static_cast<std::size_t>(month - months.begin()), now, options_.bill_net_days);
     TRY(const Amount charges, fill_charges(work, bill, account, month->span));
     TRY(const Amount items, fill_items(work, bill, account, month->span));
     // Two ways through the books must meet: a bill whose lines don't add up is none.

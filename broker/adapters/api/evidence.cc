@@ -25,28 +25,6 @@ std::string_view kind_name(EvidenceKind kind) {
   return "unknown";
 }
 
-// The jobs that a message speaks of; nothing when that can't be told.
-std::optional<std::set<JobId>> jobs_in(EvidenceKind kind, const std::string& message) {
-  std::set<JobId> jobs;
-  const auto add = [&](const std::string& bytes) {
-    const auto job = federation::id_of<JobId>(bytes, "job");
-    if (job) jobs.insert(*job);
-    return job.has_value();
-  };
-  if (kind == EvidenceKind::order) {
-    wire::DispatchOrder order;
-    return order.ParseFromString(message) && add(order.job()) ? std::optional(jobs) : std::nullopt;
-  }
-  wire::Envelope envelope;
-  wire::Report report;
-  if (kind != EvidenceKind::report || !envelope.ParseFromString(message) || !report.ParseFromString(envelope.payload())) return std::nullopt;
-  for (const wire::Record& record : report.records()) {
-    if (record.has_day()) return std::nullopt;  // of all jobs of a day
-    if (!add(record.has_event() ? record.event().job() : record.usage().job())) return std::nullopt;
-  }
-  return jobs;
-}
-
 void fill_sum(v1::DaySum& out, const evidence::DaySum& in) {
   out.set_attempts(in.attempts);
   out.set_finals(in.finals);
@@ -80,6 +58,27 @@ void fill_day(v1::CenterDay& out, evidence::Day day, const DayState& state) {
 }
 
 }  // namespace
+
+std::optional<std::set<JobId>> jobs_in(EvidenceKind kind, const std::string& message) {
+  std::set<JobId> jobs;
+  const auto add = [&](const std::string& bytes) {
+    const auto job = federation::id_of<JobId>(bytes, "job");
+    if (job) jobs.insert(*job);
+    return job.has_value();
+  };
+  if (kind == EvidenceKind::order) {
+    wire::DispatchOrder order;
+    return order.ParseFromString(message) && add(order.job()) ? std::optional(jobs) : std::nullopt;
+  }
+  wire::Envelope envelope;
+  wire::Report report;
+  if (kind != EvidenceKind::report || !envelope.ParseFromString(message) || !report.ParseFromString(envelope.payload())) return std::nullopt;
+  for (const wire::Record& record : report.records()) {
+    if (record.has_day()) return std::nullopt;  // of all jobs of a day
+    if (!add(record.has_event() ? record.event().job() : record.usage().job())) return std::nullopt;
+  }
+  return jobs;
+}
 
 // Whoever may see all that a message speaks of may have it; people who look after the market may have any.
 Status Api::check_message_seen(const Caller& caller, EvidenceKind kind, const std::string& message) {

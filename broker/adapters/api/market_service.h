@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "broker/adapters/ca/keys.h"
+#include "broker/adapters/factors/factor_table.h"
 #include "broker/adapters/link/link_server.h"
 #include "broker/app/blob_store.h"
 #include "broker/app/engine.h"
@@ -31,6 +32,9 @@ struct MarketServiceOptions {
   std::string reader_conninfo;    // may read projections
   Payee debtor;                   // our account at the bank; empty = no payment files, no imports
   bool two_people = true;         // acts that move or commit money wait for a second person
+  int bill_net_days = 30;         // what a closed month owes is due so long after its end
+  // The tables of 度 factors that prices are checked by; never nil. The default: what this version was published with.
+  std::shared_ptr<const factors::FactorTables> factor_tables = factors::published_tables();
   Duration quote_validity = minutes(15);
   Duration position_wait = seconds(2);      // how long a list waits for the caller's own writes
   Duration settle_wait = seconds(60);       // how long Settle waits for the seal

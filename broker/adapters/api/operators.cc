@@ -1,4 +1,4 @@
-// Operators: centers, contracts, prices.
+// Operators: centers, contracts.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -129,15 +129,20 @@ Result<v1::ListCentersReply> Api::list_centers(const v1::ListCentersRequest& req
         for (const Center* center : market.centers()) out.push_back(center->id);
         return out;
       }));
-  std::vector<std::pair<CenterId, std::uint64_t>> quarantined;
+  std::vector<StoredQuarantine> quarantined;
   if (with_money) {
     TRY(quarantined, queries_.quarantined_by_center());
   }
   v1::ListCentersReply reply;
   for (const CenterId id : ids) {
     TRY(*reply.add_centers(), center_view(id, with_money));
-    for (const auto& [center, count] : quarantined)
-      if (center == id) reply.mutable_centers()->rbegin()->set_quarantined(count);
+    for (const StoredQuarantine& one : quarantined) {
+      if (one.center != id) continue;
+      v1::Center& center = *reply.mutable_centers()->rbegin();
+      center.set_quarantined(one.records);
+      center.set_unpriced(one.unpriced);
+      center.set_unpriced_since_ms(one.unpriced_since.unix_ms);
+    }
   }
   return reply;
 }
@@ -205,45 +210,6 @@ Result<v1::Contract> Api::set_contract(const v1::SetContractRequest& request) {
   fill(out, kept.value_or(contract));
   if (acted.proposal) *out.mutable_proposal() = *acted.proposal;
   return out;
-}
-
-Result<v1::PublishPricesReply> Api::publish_prices(const v1::PublishPricesRequest& request) {
-  TRY(const Caller caller, caller_of(request.principal()));
-  CHECK_OK(require(caller, {Role::operator_}));
-  TRY(const std::string key, scoped_key(caller, request.key()));
-  if (request.rows().empty() && request.discounts().empty()) return fail(ErrorCode::invalid_argument, "rows and discounts are empty.");
-  if (request.rows_size() + request.discounts_size() > kMaxPriceRows)
-    return fail(ErrorCode::too_large, fmt::format("At most {} rows and discounts at once.", kMaxPriceRows));
-  const Instant now = parts_.clock.now();
-  PublishPrices command;
-  v1::PublishPricesReply reply;
-  const auto read_all = [&](const char* list, const auto& from, auto read, auto take) -> Status {
-    for (int i = 0; i < from.size(); ++i) {
-      CenterId center;
-      if (!from[i].center().empty()) {
-        TRY(center, center_of(from[i].center()));
-      }
-      auto entry = read(from[i], center);
-      if (!entry) return fail(entry.error().code, fmt::format("{}[{}]: {}", list, i, entry.error().detail));
-      // Ids follow from the key, so that a repeat names the same rows.
-      entry->id = PriceRowId{derived_uuid(list == std::string_view("rows") ? "price" : "discount", fmt::format("{}#{}", key, i))};
-      if (entry->valid_from.unix_ms == 0) entry->valid_from = now;
-      take(std::move(*entry));
-    }
-    return {};
-  };
-  CHECK_OK(read_all("rows", request.rows(), read_price, [&](pricing::PriceRow row) {
-    reply.add_ids(to_text(row.id));
-    command.rows.push_back(std::move(row));
-  }));
-  CHECK_OK(read_all("discounts", request.discounts(), read_discount, [&](pricing::Discount discount) {
-    reply.add_discount_ids(to_text(discount.id));
-    command.discounts.push_back(std::move(discount));
-  }));
-  CHECK_OK(check_text("note", request.note(), kMaxReason, true));
-  TRY(const Acted acted, act(caller, request.key(), fingerprint("PublishPrices", request), std::move(command), request.note()));
-  if (acted.proposal) *reply.mutable_proposal() = *acted.proposal;
-  return reply;
 }
 
 }  // namespace bourse::broker::api

@@ -31,7 +31,7 @@ Result<Product> read_product(const v1::Product& in, Instant now) {
 Status read_factor(const v1::PriceRow& in, pricing::PriceRow& row) {
   if (!in.has_factor()) return {};
   const v1::DuFactor& from = in.factor();
-  const auto value = parse_decimal(from.value());
+  const auto value = from.value().empty() ? Result<Decimal>(Decimal{}) : parse_decimal(from.value());  // none: the published one
   if (!value) return fail(value.error().code, fmt::format("factor.value: {}", value.error().detail));
   row.factor = {.table = from.table(), .chip = from.chip(), .precision = from.precision(), .value = *value};
   for (const std::string& name : from.includes()) {

@@ -215,12 +215,18 @@ Result<std::optional<Period>> Queries::period(PeriodId id) {
   });
 }
 
-Result<std::vector<std::pair<CenterId, std::uint64_t>>> Queries::quarantined_by_center() {
-  using Counts = std::vector<std::pair<CenterId, std::uint64_t>>;
+Result<std::vector<StoredQuarantine>> Queries::quarantined_by_center() {
+  using Counts = std::vector<StoredQuarantine>;
   return database_.read<Counts>([&](pqxx::transaction_base& work) -> Result<Counts> {
     Counts counts;
-    for (const auto& row : work.exec("SELECT id, quarantined_records FROM market.centers"))
-      counts.emplace_back(id_column<CenterIdKind>(row[0]), row[1].as<std::uint64_t>());
+    for (const auto& row : work.exec(
+             "SELECT c.id, c.quarantined_records, u.records, " BOURSE_MS("u.since") " AS since_ms FROM market.centers c, "
+             "LATERAL (SELECT count(*) AS records, min(q.at) AS since FROM market.quarantined_records q WHERE q.center = c.id AND q.code = 14 AND NOT EXISTS "
+             "(SELECT 1 FROM market.usage_captures n WHERE n.job = q.job AND n.attempt = q.attempt AND n.journal_seq > q.journal_seq)) u"))
+      counts.push_back({.center = id_column<CenterIdKind>(row["id"]),
+                        .records = static_cast<std::uint64_t>(int64_column(row["quarantined_records"])),
+                        .unpriced = static_cast<std::uint64_t>(int64_column(row["records"])),
+                        .unpriced_since = instant_column(row["since_ms"])});
     return counts;
   });
 }

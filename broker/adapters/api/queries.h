@@ -87,10 +87,34 @@ struct StoredVouchers {
   std::int32_t count = 0, redeemed = 0;
 };
 
+// How many of a center's records were set aside; how many of them for want of a price, with nothing of their attempts charged since.
+struct StoredQuarantine {
+  CenterId center;
+  std::uint64_t records = 0, unpriced = 0;
+  Instant unpriced_since;
+};
+
 struct TraceRow {
   std::string kind, id, text;
   Instant at;
   std::uint64_t position = 0;
+};
+
+// How much of a chain is shown: an account's people see what they paid, not what centers get nor what others bought.
+enum class TraceView : std::uint8_t { account, staff };
+
+// `row`, and what it belongs to: at most one of the first four. `account` is that of the wallet it moved, if any.
+struct TracedTransfer {
+  TraceRow row;
+  JobId job;
+  PayoutId payout;
+  ReservationId reservation;
+  LotId lot;
+  BillingAccountId account;
+};
+struct TracedLot {
+  BillingAccountId account;
+  std::vector<TraceRow> rows;
 };
 
 struct StoredEvidence {
@@ -117,7 +141,7 @@ class Queries {
   Result<std::vector<StoredWallet>> wallets();
   Result<std::vector<Period>> periods(std::optional<CenterId> center);
   Result<std::optional<Period>> period(PeriodId id);
-  Result<std::vector<std::pair<CenterId, std::uint64_t>>> quarantined_by_center();
+  Result<std::vector<StoredQuarantine>> quarantined_by_center();
   Result<std::vector<ledger::Account>> ledger_accounts();
 
   Result<std::optional<StoredProposal>> proposal(ProposalId id);
@@ -132,7 +156,7 @@ class Queries {
   // As the journal has them, with what became of them: of these accounts (empty: all), or the one.
   Result<std::vector<Reservation>> reservations(const std::vector<BillingAccountId>& accounts, std::optional<ReservationId> older_than, int limit);
   Result<std::optional<Reservation>> reservation(ReservationId id);
-  Result<std::vector<TraceRow>> trace_reservation(ReservationId id);
+  Result<std::vector<TraceRow>> trace_reservation(ReservationId id, TraceView view);
   Result<std::vector<StoredVouchers>> vouchers(std::optional<VoucherBatchId> older_than, int limit);
   // Names of people, and the texts of bank entries; those that aren't known are absent.
   Result<std::map<UserId, std::string>> user_names(const std::vector<UserId>& users);
@@ -146,9 +170,15 @@ class Queries {
 
   // The job that an id belongs to: a job, quote, hold, attempt, usage record or transfer reference; nil if none.
   Result<JobId> job_of(Uuid any);
-  Result<std::vector<TraceRow>> trace_job(JobId job);
-  Result<std::vector<TraceRow>> trace_period(PeriodId period);
+  Result<std::vector<TraceRow>> trace_job(JobId job, TraceView view);
+  // With its jobs, those of `accounts` alone unless it is empty. For an account's people nothing where they have no job in it.
+  Result<std::vector<TraceRow>> trace_period(PeriodId period, TraceView view, const std::vector<BillingAccountId>& accounts);
   Result<std::vector<TraceRow>> trace_payout(PayoutId payout);
+  Result<std::vector<TraceRow>> trace_payment_file(Uuid file);
+  Result<std::optional<TracedLot>> trace_lot(LotId lot);
+  Result<std::optional<TracedTransfer>> trace_transfer(std::uint64_t position, std::uint32_t index);
+  // The period of a statement: by its SHA-256, or by "center:number".
+  Result<std::optional<PeriodId>> period_named(const std::string& name);
 
   // Streams accounts, then every posted transfer in journal order, in one snapshot. The visitor's error ends it.
   Status visit_ledger(const std::function<Status(const std::vector<BookAccount>&)>& accounts,

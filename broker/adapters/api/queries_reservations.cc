@@ -67,7 +67,7 @@ Result<std::optional<Reservation>> Queries::reservation(ReservationId id) {
   });
 }
 
-Result<std::vector<TraceRow>> Queries::trace_reservation(ReservationId id) {
+Result<std::vector<TraceRow>> Queries::trace_reservation(ReservationId id, TraceView view) {
   using Steps = std::vector<TraceRow>;
   return database_.read<Steps>([&](pqxx::transaction_base& work) -> Result<Steps> {
     Steps out;
@@ -91,9 +91,11 @@ Result<std::vector<TraceRow>> Queries::trace_reservation(ReservationId id) {
              "ORDER BY a.journal_seq, a.idx", sql(id))) {
       const Hash256 statement = hash_column(row["statement"]);
       add(row, "accrual", to_text(id_column<PeriodIdKind>(row["period"])),
-          fmt::format("{}: {} earned: center {}, margin {}, tax {}; period {}{}",
-                      row["days"].is_null() ? "ended early, fee" : fmt::format("{} days over", row["days"].as<int>()), money(row, "gross_micros"),
-                      to_text(amount_column(row["center_share_micros"])), to_text(amount_column(row["margin_micros"])), to_text(amount_column(row["tax_micros"])),
+          fmt::format("{}: {} earned{}; period {}{}", row["days"].is_null() ? "ended early, fee" : fmt::format("{} days over", row["days"].as<int>()),
+                      money(row, "gross_micros"),
+                      view == TraceView::staff ? fmt::format(": center {}, margin {}, tax {}", to_text(amount_column(row["center_share_micros"])),
+                                                             to_text(amount_column(row["margin_micros"])), to_text(amount_column(row["tax_micros"])))
+                                               : fmt::format(", tax {} in it", to_text(amount_column(row["tax_micros"]))),
                       row["number"].as<int>(), statement.is_zero() ? "" : ", statement sha256 " + to_hex(statement)));
     }
     for (const auto& row : work.exec_params("SELECT n.renew, n.journal_seq, " BOURSE_MS("n.at") " AS ms FROM market.reservation_renewals n "

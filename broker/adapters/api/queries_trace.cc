@@ -7,14 +7,14 @@
 #include "broker/adapters/api/columns.h"
 #include "broker/adapters/api/convert.h"
 #include "broker/adapters/api/queries.h"
+#include "broker/adapters/api/trace_steps.h"
 
 namespace bourse::broker::api {
 namespace {
 
-using Rows = std::vector<TraceRow>;
-
-std::string micros(const pqxx::field& field) { return to_text(amount_column(field)); }
-std::uint64_t position_column(const pqxx::field& field) { return static_cast<std::uint64_t>(int64_column(field)); }
+using steps::micros;
+using steps::position_column;
+using steps::Rows;
 
 void add_quote(pqxx::transaction_base& work, const std::string& job, Rows& out) {
   for (const auto& row : work.exec_params(
@@ -105,81 +105,6 @@ void add_renewals(pqxx::transaction_base& work, const std::string& job, Rows& ou
   }
 }
 
-void add_captures(pqxx::transaction_base& work, const std::string& job, Rows& out) {
-  for (const auto& row : work.exec_params(
-           "SELECT u.record, u.revision, u.final, u.charged_core_ms, u.charged_gpu_ms, u.gross_micros, u.center_share_micros, "
-           "u.margin_micros, u.tax_micros, u.report, u.journal_seq, " BOURSE_MS("u.booked_at") " AS ms, p.number, p.unit, u.unit AS rated_in, "
-           "(SELECT -sum(m.amount_micros) FROM market.lot_moves m WHERE m.journal_seq = u.journal_seq AND m.idx = u.idx AND m.attempt = u.attempt)::bigint AS rated "
-           "FROM market.usage_captures u JOIN market.jobs j ON j.id = u.job JOIN market.periods p ON p.id = u.period "
-           "WHERE u.job = $1 ORDER BY u.journal_seq, u.idx", job)) {
-    const std::string id = to_text(id_column<UsageRecordIdKind>(row["record"]));
-    const Instant at = instant_column(row["ms"]);
-    const std::uint64_t position = position_column(row["journal_seq"]);
-    out.push_back({"usage", id,
-                   fmt::format("revision {}{}: {} core-ms, {} gpu-ms; signed report sha256 {}", row["revision"].as<int>(),
-                               row["final"].as<bool>() ? ", final" : "", int64_column(row["charged_core_ms"]),
-                               int64_column(row["charged_gpu_ms"]), to_hex(hash_column(row["report"]))),
-                   at, position});
-    out.push_back({"capture", id,
-                   fmt::format("{}{} {}: center {}, margin {}, tax {}; period {}",
-                               row["rated_in"].is_null() || row["rated"].is_null() ? "" : fmt::format("{} {} of packages, ", micros(row["rated"]), row["rated_in"].c_str()),
-                               micros(row["gross_micros"]), row["unit"].c_str(),
-                               micros(row["center_share_micros"]), micros(row["margin_micros"]), micros(row["tax_micros"]),
-                               row["number"].as<int>()),
-                   at, position});
-  }
-}
-
-void add_adjustments(pqxx::transaction_base& work, const std::string& job, Rows& out) {
-  for (const auto& row : work.exec_params(
-           "SELECT a.id, a.kind, a.dispute, a.amount_micros, a.user_micros, a.center_micros, a.reason, a.journal_seq, "
-           BOURSE_MS("a.at") " AS ms, p.number, p.unit FROM market.adjustments a JOIN market.periods p ON p.id = a.period "
-           "WHERE a.job = $1 ORDER BY a.journal_seq, a.idx", job)) {
-    const auto kind = enum_column<AdjustmentKind>(row["kind"]);
-    const std::string unit = row["unit"].c_str();
-    out.push_back({kind == AdjustmentKind::refund ? "refund" : "dispute", to_text(id_column<AdjustmentIdKind>(row["id"])),
-                   fmt::format("{} of {} {}: {} to the user, {} to the center; in period {}: {}", name(kind),
-                               micros(row["amount_micros"]), unit, micros(row["user_micros"]), micros(row["center_micros"]),
-                               row["number"].as<int>(), row["reason"].c_str()),
-                   instant_column(row["ms"]), position_column(row["journal_seq"])});
-  }
-}
-
-void add_payouts(pqxx::transaction_base& work, const std::string& period, Rows& out) {
-  for (const auto& row : work.exec_params(
-           "SELECT o.id, o.amount_micros, o.unit, o.payee_account, o.journal_seq, " BOURSE_MS("o.ordered_at") " AS ms, "
-           "s.state, s.bank_reference, s.reason, s.journal_seq AS settled_seq, " BOURSE_MS("s.at") " AS settled_ms "
-           "FROM market.payout_periods pp JOIN market.payouts o ON o.id = pp.payout "
-           "LEFT JOIN market.payout_settlements s ON s.payout = o.id WHERE pp.period = $1 ORDER BY o.journal_seq, o.idx", period)) {
-    const std::string id = to_text(id_column<PayoutIdKind>(row["id"]));
-    out.push_back({"payout", id, fmt::format("{} {} to {}, in transit", micros(row["amount_micros"]), row["unit"].c_str(),
-                                             row["payee_account"].c_str()),
-                   instant_column(row["ms"]), position_column(row["journal_seq"])});
-    if (row["state"].is_null()) continue;
-    const bool paid = enum_column<PayoutState>(row["state"]) == PayoutState::paid;
-    out.push_back({paid ? "paid" : "returned", id,
-                   paid ? fmt::format("the bank's entry {}", row["bank_reference"].c_str()) : std::string(row["reason"].c_str()),
-                   instant_column(row["settled_ms"]), position_column(row["settled_seq"])});
-  }
-}
-
-void add_period(pqxx::transaction_base& work, const std::string& period, Rows& out) {
-  for (const auto& row : work.exec_params(
-           "SELECT p.id, p.number, p.unit, p.captures, p.gross_micros, p.statement, c.name, " BOURSE_MS("p.opened_at")
-           " AS opened_ms, " BOURSE_MS("p.cut_off") " AS cut_off_ms, " BOURSE_MS("p.sealed_at") " AS sealed_ms "
-           "FROM market.periods p JOIN market.centers c ON c.id = p.center WHERE p.id = $1", period)) {
-    const std::string id = to_text(id_column<PeriodIdKind>(row["id"]));
-    out.push_back({"period", id, fmt::format("period {} of {} opened", row["number"].as<int>(), row["name"].c_str()),
-                   instant_column(row["opened_ms"]), 0});
-    if (!row["cut_off_ms"].is_null())
-      out.push_back({"cut-off", id, fmt::format("closed with {} captures, gross {} {}", int64_column(row["captures"]),
-                                                micros(row["gross_micros"]), row["unit"].c_str()), instant_column(row["cut_off_ms"]), 0});
-    if (!row["sealed_ms"].is_null())
-      out.push_back({"statement", id, "sealed, sha256 " + to_hex(hash_column(row["statement"])), instant_column(row["sealed_ms"]), 0});
-  }
-  add_payouts(work, period, out);
-}
-
 }  // namespace
 
 Result<JobId> Queries::job_of(Uuid any) {
@@ -197,7 +122,7 @@ Result<JobId> Queries::job_of(Uuid any) {
   });
 }
 
-Result<Rows> Queries::trace_job(JobId job) {
+Result<Rows> Queries::trace_job(JobId job, TraceView view) {
   return database_.read<Rows>([&](pqxx::transaction_base& work) -> Result<Rows> {
     const std::string id = sql(job);
     Rows rows;
@@ -206,10 +131,11 @@ Result<Rows> Queries::trace_job(JobId job) {
     add_hold(work, id, rows);
     add_attempts(work, id, rows);
     add_renewals(work, id, rows);
-    add_captures(work, id, rows);
-    add_adjustments(work, id, rows);
+    steps::add_captures(work, id, view, rows);
+    steps::add_adjustments(work, id, view, rows);
     // The order of the chain where one journal row holds several steps; then the order in which they were read.
-    static constexpr std::string_view kChain[] = {"quote", "job", "hold", "order", "event", "usage", "capture", "release", "closed", "refund", "dispute"};
+    static constexpr std::string_view kChain[] = {"quote", "job", "hold", "order", "event", "usage", "rated", "capture", "transfer", "export",
+                                                  "release", "closed", "refund", "dispute"};
     std::vector<std::pair<std::tuple<std::uint64_t, std::ptrdiff_t, std::size_t>, TraceRow>> order;
     for (TraceRow& row : rows)
       order.emplace_back(std::tuple(row.position, std::ranges::find(kChain, row.kind) - std::begin(kChain), order.size()), std::move(row));
@@ -217,24 +143,7 @@ Result<Rows> Queries::trace_job(JobId job) {
     rows.clear();
     for (auto& [place, row] : order) rows.push_back(std::move(row));
     for (const auto& row : work.exec_params("SELECT DISTINCT period FROM market.usage_captures WHERE job = $1 ORDER BY period", id))
-      add_period(work, row[0].c_str(), rows);
-    return rows;
-  });
-}
-
-Result<Rows> Queries::trace_period(PeriodId period) {
-  return database_.read<Rows>([&](pqxx::transaction_base& work) -> Result<Rows> {
-    Rows rows;
-    add_period(work, sql(period), rows);
-    return rows;
-  });
-}
-
-Result<Rows> Queries::trace_payout(PayoutId payout) {
-  return database_.read<Rows>([&](pqxx::transaction_base& work) -> Result<Rows> {
-    Rows rows;
-    for (const auto& row : work.exec_params("SELECT period FROM market.payout_periods WHERE payout = $1 ORDER BY period", sql(payout)))
-      add_period(work, row[0].c_str(), rows);
+      steps::add_period(work, row[0].c_str(), view, rows);
     return rows;
   });
 }

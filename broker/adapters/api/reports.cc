@@ -14,14 +14,14 @@ namespace {
 
 constexpr int kMostHolds = 10'000;
 
-// What was booked in the month, a row a center and unit: captures, corrections and what reservations earned, by the time of their journal row (UTC), as the
+// What was booked in the month, a row a center and unit: captures, corrections, what reservations earned, and packages that expired, by the time of their journal row (UTC), as the
 // ledger's accounts have it. The outer bounds let the index by the command's own time find it.
 constexpr const char* kRevenue =
     "WITH booked AS ("
     "SELECT a.center, b.unit, t.at, c.gross_micros AS gross, c.center_share_micros AS center_share, c.margin_micros AS margin, c.tax_micros AS tax, 0::bigint AS escrow "
     "FROM market.usage_captures c JOIN market.jobs j ON j.id = c.job JOIN market.billing_accounts b ON b.id = j.account JOIN market.attempts a ON a.id = c.attempt, "
     "LATERAL (SELECT at FROM market.transfers WHERE journal_seq = c.journal_seq LIMIT 1) t "
-    "WHERE c.gross_micros > 0 AND c.booked_at >= $1::timestamptz - interval '1 hour' AND c.booked_at < $2::timestamptz + interval '1 hour' "
+    "WHERE (c.gross_micros > 0 OR c.center_share_micros <> 0 OR c.margin_micros <> 0) AND c.booked_at >= $1::timestamptz - interval '1 hour' AND c.booked_at < $2::timestamptz + interval '1 hour' "
     "UNION ALL SELECT d.center, b.unit, t.at, -d.user_micros, d.center_micros, d.margin_micros, d.tax_micros, d.escrow_micros "
     "FROM market.adjustments d JOIN market.billing_accounts b ON b.id = d.account, "
     "LATERAL (SELECT at FROM market.transfers WHERE journal_seq = d.journal_seq LIMIT 1) t "
@@ -29,7 +29,11 @@ constexpr const char* kRevenue =
     "UNION ALL SELECT e.center, r.unit, t.at, e.gross_micros, e.center_share_micros, e.margin_micros, e.tax_micros, 0::bigint "
     "FROM market.reservation_accruals e JOIN market.reservations r ON r.id = e.reservation, "
     "LATERAL (SELECT at FROM market.transfers WHERE journal_seq = e.journal_seq LIMIT 1) t "
-    "WHERE e.gross_micros > 0 AND e.at >= $1::timestamptz - interval '1 hour' AND e.at < $2::timestamptz + interval '1 hour') "
+    "WHERE e.gross_micros > 0 AND e.at >= $1::timestamptz - interval '1 hour' AND e.at < $2::timestamptz + interval '1 hour' "
+    // Of packages that expired, what was paid for the rest is the platform's alone.
+    "UNION ALL SELECT NULL::uuid, d.unit, t.at, t.amount_micros, 0::bigint, t.amount_micros, 0::bigint, 0::bigint "
+    "FROM market.transfers t JOIN market.ledger_accounts d ON d.id = t.credit AND d.code = 4 "
+    "WHERE NOT t.pending AND t.code = 19 AND t.at >= $1::timestamptz AND t.at < $2::timestamptz) "
     "SELECT r.center, n.name, r.unit, sum(gross)::bigint AS gross, sum(center_share)::bigint AS center_share, sum(margin)::bigint AS margin, "
     "sum(tax)::bigint AS tax, sum(escrow)::bigint AS escrow, count(*) AS bookings FROM booked r LEFT JOIN market.centers n ON n.id = r.center "
     "WHERE r.at >= $1::timestamptz AND r.at < $2::timestamptz GROUP BY r.center, n.name, r.unit ORDER BY n.name, r.unit";
@@ -38,8 +42,8 @@ void fill_revenue(pqxx::transaction_base& work, v1::Report& out, const std::stri
   for (const auto& row : work.exec_params(kRevenue, from, until)) {
     v1::RevenueRow& to = *out.add_revenue();
     const Unit unit = unit_column(row["unit"]);
-    to.set_center(to_text(id_column<CenterIdKind>(row["center"])));
-    to.set_center_name(row["name"].is_null() ? "" : row["name"].c_str());
+    if (!row["center"].is_null()) to.set_center(to_text(id_column<CenterIdKind>(row["center"])));
+    to.set_center_name(row["center"].is_null() ? "(expired packages)" : row["name"].is_null() ? "" : row["name"].c_str());
     fill(*to.mutable_gross(), amount_column(row["gross"]), unit);
     fill(*to.mutable_center_share(), amount_column(row["center_share"]), unit);
     fill(*to.mutable_margin(), amount_column(row["margin"]), unit);
@@ -131,7 +135,7 @@ void fill_accrual(v1::Report& out, const Market& market) {
     }
 }
 
-// Paid for reservations and not earned yet.
+// Paid for reservations and packages and not earned yet.
 void fill_deferred(v1::Report& out, const Market& market) {
   struct Sum {
     std::uint64_t count = 0;
@@ -152,6 +156,23 @@ void fill_deferred(v1::Report& out, const Market& market) {
     to.set_center(to_text(id));
     to.set_center_name(center);
     to.set_reservations(sum.count);
+    fill(*to.mutable_paid(), sum.paid, unit);
+    fill(*to.mutable_earned(), sum.earned, unit);
+    fill(*to.mutable_deferred(), sum.paid - sum.earned, unit);
+    to.set_until_ms(sum.until.unix_ms);
+  }
+  std::map<Unit, Sum> packages;
+  for (const Lot* lot : market.all_lots()) {
+    if (lot->kind != LotKind::package || lot->price_left.is_zero()) continue;
+    Sum& sum = packages[market.account(lot->account)->unit];
+    ++sum.count;
+    sum.paid += lot->price;
+    sum.earned += lot->price - lot->price_left;
+    sum.until = std::max(sum.until, lot->expires_at);
+  }
+  for (const auto& [unit, sum] : packages) {
+    v1::DeferredRow& to = *out.add_deferred();
+    to.set_packages(sum.count);
     fill(*to.mutable_paid(), sum.paid, unit);
     fill(*to.mutable_earned(), sum.earned, unit);
     fill(*to.mutable_deferred(), sum.paid - sum.earned, unit);

@@ -28,6 +28,13 @@ class Bills : public BooksWorld {
     EXPECT_EQ(amount(reply.closing()), amount(reply.opening()) + items - lines);
     return reply;
   }
+  v1::Bill bill_head(const std::string& month) {
+    const v1::ListBillsReply list = bills();
+    for (const v1::Bill& one : list.bills())
+      if (one.month() == month) return one;
+    ADD_FAILURE() << "no bill of " << month;
+    return {};
+  }
   // Two jobs and a refund, forty days ago: their month is closed.
   std::string trade_earlier() {
     const std::string job = run("rocks");
@@ -156,6 +163,46 @@ TEST_F(Bills, AreInvoicedOnce) {
   EXPECT_EQ(list.invoices(0).red_number(), "26113");
 }
 
+// A post-paid account's month is due net days after its end; money pays the oldest debt first.
+TEST_F(Bills, WhatAMonthOwesIsDue) {
+  v1::SetCreditLimitRequest credit;
+  credit.set_account(ada_.accounts(0));
+  credit.mutable_limit()->set_amount("50");
+  credit.mutable_limit()->set_unit("CNY");
+  v1::Wallet wallet;
+  ASSERT_EQ(ask(&Stub::SetCreditLimit, credit, finance_, &wallet), "") << detail_;
+  run("p");
+  EXPECT_EQ(bills().bills(0).due_state(), "open");
+  // As if next to nothing had been paid before, and all of it been earlier.
+  projector_settled();
+  const Amount used = Amount::whole(100) - balance();
+  database_.tamper("UPDATE market.transfers SET amount_micros = 1 WHERE code = 1");
+  days_ago(40);
+  const std::string month = today(40).substr(0, 7);
+  v1::Bill bill = bill_head(month);
+  const Amount owed = used - Amount::of_micros(1);
+  EXPECT_EQ(amount(bill.amount_due()), owed);
+  EXPECT_EQ(amount(bill.outstanding()), owed);
+  const std::int64_t month_end = bill.until_ms();
+  EXPECT_EQ(bill.due_ms(), (Instant{month_end} + hours(24 * 30)).unix_ms);
+  EXPECT_EQ(bill.due_state(), clock_.now().unix_ms < bill.due_ms() ? "due" : "overdue");
+  days_ago(60);
+  bill = bill_head(today(100).substr(0, 7));
+  EXPECT_EQ(bill.due_state(), "overdue");
+  EXPECT_EQ(amount(bill.outstanding()), owed);
+  fund(ada_, "0.001");
+  projector_settled();
+  bill = bill_head(today(100).substr(0, 7));
+  EXPECT_EQ(amount(bill.outstanding()), owed - Amount::of_micros(1'000));
+  EXPECT_EQ(bill.due_state(), "overdue");
+  fund(ada_, "10");
+  projector_settled();
+  bill = bill_head(today(100).substr(0, 7));
+  EXPECT_EQ(bill.due_state(), "paid");
+  EXPECT_EQ(amount(bill.amount_due()), owed) << "what was due stays on the bill";
+  EXPECT_EQ(amount(bill.outstanding()), Amount{});
+}
+
 TEST_F(Bills, NoInvoiceOverWhatIsOpenOrWronglyAddressed) {
   trade_earlier();
   v1::Invoice out;
@@ -205,7 +252,7 @@ TEST_F(Bills, ReportsAreWhatTheLedgerHolds) {
   EXPECT_EQ(holds.holds(0).job(), waits);
   EXPECT_EQ(holds.ages(0).age(), "less than a day");
   EXPECT_EQ(holds.ages(0).held().amount(), see(ada_, waits).held().amount());
-  report("rounding");
+  for (const v1::LedgerAccount& account : report("rounding").accounts()) EXPECT_EQ(amount(account.debits_posted()) + amount(account.credits_posted()), Amount{});
   v1::GetReportRequest request;
   v1::Report reply;
   EXPECT_EQ(ask(&Stub::GetReport, request, finance_, &reply), "invalid_argument");

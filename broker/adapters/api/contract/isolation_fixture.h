@@ -154,6 +154,7 @@ class Isolation : public MarketWorld {
             rpc("SetCenterState", &Stub::SetCenterState, state),
             rpc("SetContract", &Stub::SetContract, contract),
             rpc("PublishPrices", &Stub::PublishPrices, prices),
+            rpc("ListQuarantined", &Stub::ListQuarantined, v1::ListQuarantinedRequest{}),
             rpc("FundAccount", &Stub::FundAccount, funding),
             rpc("ListBillingAccounts", &Stub::ListBillingAccounts, v1::ListWalletsRequest{}),
             rpc("Settle", &Stub::Settle, settle),

@@ -14,6 +14,8 @@ TEST_F(Isolation, NobodyIsRefusedEverywhere) {
   all.push_back(rpc("ListOffers", &Stub::ListOffers, v1::ListOffersRequest{}));
   all.push_back(rpc("ListWallets", &Stub::ListWallets, v1::ListWalletsRequest{}));
   all.push_back(rpc("ListProducts", &Stub::ListProducts, v1::ListProductsRequest{}));
+  all.push_back(rpc("ListPrices", &Stub::ListPrices, v1::ListPricesRequest{}));
+  all.push_back(rpc("ListFactorTables", &Stub::ListFactorTables, v1::ListFactorTablesRequest{}));
   all.push_back(rpc("ListCenters", &Stub::ListCenters, v1::ListCentersRequest{}));
   v1::Principal forged;
   forged.set_user("usr_");

@@ -121,6 +121,7 @@ void MarketWorld::start() {
                                                                   .reader_conninfo = database_.as("bourse_reader"),
                                                                   .debtor = {.name = "The Market", .account = "DE89370400440532013000", .agent = "COBADEFFXXX"},
                                                                   .two_people = two_people_,
+                                                                  .factor_tables = factor_tables_,
                                                                   .command_threads = 4,
                                                                   .query_threads = 4},
                                              MarketServiceParts{*engine_, *blobs_, *notary_, *link_, *authority_, broker_keys_, *sealer_, clock_, rng_, wait});

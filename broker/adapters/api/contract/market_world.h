@@ -84,6 +84,7 @@ class MarketWorld : public ::testing::Test {
   SystemRng rng_;
   int keys_made_ = 0;
   bool two_people_ = false;  // as of the next start()
+  std::shared_ptr<const factors::FactorTables> factor_tables_ = factors::published_tables();  // too
   broker::BrokerKeys broker_keys_;
   std::optional<broker::CertificateAuthority> authority_;
   std::unique_ptr<broker::PgBlobStore> blobs_;

@@ -12,6 +12,11 @@ using Stub = v1::Market::Stub;
 class PackagesOverTheApi : public MarketWorld {
  protected:
   void SetUp() override {
+    const auto table = factors::read_factor_table(R"({"version": "v1", "published": "2026-01-01", "norm": "of this test", "meter": "core_ms",
+      "includes": ["node_ms", "mem_mib_s", "gpu_ms"], "starts": "with the job", "stops": "with it",
+      "factors": [{"chip": "epyc", "precision": "fp64", "factor": "0.5", "tflops": "1", "sparsity": "none", "source": "this test", "date": "2026-01-01"}]})");
+    ASSERT_TRUE(table) << table.error().message();
+    factor_tables_ = std::make_shared<const factors::FactorTables>(factors::FactorTables{{"v1", *table}});
     MarketWorld::SetUp();
     alpha_ = enrol("alpha");
     open_for_business(alpha_);
@@ -210,6 +215,115 @@ TEST_F(PackagesOverTheApi, TheBillHasThePurchaseAndUsageHasTheMoney) {
   ASSERT_EQ(ratable.lines_size(), 1);
   EXPECT_EQ(ratable.lines(0).charged().unit(), "DU");
   EXPECT_EQ(ratable.lines(0).charged().amount(), see(ada_, id).charged().amount());
+}
+
+// The market sells by the factors that are published, and by no other.
+TEST_F(PackagesOverTheApi, APriceInDuNamesAPublishedFactor) {
+  const auto published = [this](const char* table, const char* chip, const char* value, const char* meter = "core_ms") {
+    v1::PublishPricesRequest request;
+    *request.mutable_principal() = operator_;
+    request.set_key(key());
+    v1::PriceRow& row = *request.add_rows();
+    row.set_meter(meter);
+    row.set_price("1");
+    row.set_per(meter == std::string("core_ms") ? "core-hour" : "gpu-hour");
+    row.set_unit("DU");
+    row.mutable_factor()->set_table(table);
+    row.mutable_factor()->set_chip(chip);
+    row.mutable_factor()->set_precision("fp64");
+    row.mutable_factor()->set_value(value);
+    if (*value != '\0')
+      for (const char* included : {"node_ms", "mem_mib_s", "gpu_ms"}) row.mutable_factor()->add_includes(included);
+    v1::PublishPricesReply reply;
+    return call(&Stub::PublishPrices, request, &reply);
+  };
+  EXPECT_EQ(published("v1", "epyc", "").code, "");
+  EXPECT_EQ(published("v1", "epyc", "0.5").code, "");
+  EXPECT_EQ(published("v1", "epyc", "0.6").code, "invalid_argument");
+  EXPECT_NE(published("v1", "epyc-9", "").detail.find("it has epyc in fp64"), std::string::npos);
+  EXPECT_NE(published("v2", "epyc", "").detail.find("there is v1"), std::string::npos);
+  EXPECT_EQ(published("v1", "epyc", "", "gpu_ms").code, "invalid_argument");
+  v1::ListFactorTablesRequest request;
+  *request.mutable_principal() = ada_;
+  v1::FactorTableList tables;
+  ASSERT_TRUE(call(&Stub::ListFactorTables, request, &tables).ok());
+  ASSERT_EQ(tables.tables_size(), 1);
+  EXPECT_EQ(tables.tables(0).factors(0).source(), "this test");
+  EXPECT_EQ(tables.tables(0).includes_size(), 3);
+  const auto in_program = factors::published_tables();
+  EXPECT_GT(in_program->at("v1").factors.size(), 5U);
+  EXPECT_TRUE(in_program->at("v1").factors.contains({"A100", "fp16"}));
+}
+
+// What was paid and is not used when a package's time is over is the platform's: in the ledger, and in finance's report.
+TEST_F(PackagesOverTheApi, ReportsAreTheLedgersMovements) {
+  v1::ProductList products;
+  ASSERT_TRUE(publish("10", "33.33", &products, finance_).ok());
+  v1::Lot lot;
+  ASSERT_TRUE(buy(ada_, products.products(0).id(), &lot).ok());
+  ASSERT_TRUE(buy(ada_, products.products(0).id(), &lot).ok());
+  run_job(alpha_, submit(ada_, in_du()).id(), seconds(29));
+  run_job(alpha_, submit(ada_, spec()).id(), seconds(17));  // odd fractions
+  const auto report = [this](const std::string& kind, const std::string& month = {}) {
+    v1::GetReportRequest request;
+    *request.mutable_principal() = finance_;
+    request.set_kind(kind);
+    request.set_month(month);
+    v1::Report out;
+    const Answer got = call(&Stub::GetReport, request, &out);
+    EXPECT_TRUE(got.ok()) << kind << " " << got.detail;
+    return out;
+  };
+  const auto moved = [this](int code, const std::string& month) {
+    projector_->wait_for(engine_->stats().position, seconds(20));
+    const std::string sum = database_.ask(
+        "SELECT coalesce(sum(CASE WHEN c.code = " + std::to_string(code) + " THEN t.amount_micros ELSE -t.amount_micros END), 0)::bigint FROM market.transfers t "
+        "JOIN market.ledger_accounts c ON c.id = t.credit JOIN market.ledger_accounts d ON d.id = t.debit WHERE NOT t.pending AND c.unit = 'CNY' "
+        "AND (c.code = " + std::to_string(code) + ") <> (d.code = " + std::to_string(code) + ") AND to_char(t.at AT TIME ZONE 'UTC', 'YYYY-MM') = '" + month + "'");
+    return Amount::of_micros(std::stoll(sum));
+  };
+  const auto check = [&](const std::string& month) {
+    Amount margin, tax, centers;
+    const v1::Report revenue = report("revenue", month);
+    for (const v1::RevenueRow& row : revenue.revenue()) {
+      margin += *parse_amount(row.margin().amount());
+      tax += *parse_amount(row.tax().amount());
+      centers += *parse_amount(row.center_share().amount());
+      EXPECT_EQ(*parse_amount(row.gross().amount()), *parse_amount(row.center_share().amount()) + *parse_amount(row.margin().amount()) +
+                                                         *parse_amount(row.tax().amount()) + *parse_amount(row.escrow().amount()));
+    }
+    EXPECT_EQ(margin, moved(4, month)) << month;
+    EXPECT_EQ(tax, moved(5, month)) << month;
+    EXPECT_EQ(centers, moved(3, month)) << month;
+    return revenue;
+  };
+  const auto deferred = [&] {
+    Amount sum;
+    const v1::Report accrual = report("accrual");
+    for (const v1::DeferredRow& row : accrual.deferred()) {
+      sum += *parse_amount(row.deferred().amount());
+      EXPECT_EQ(row.packages(), 2U);
+    }
+    EXPECT_EQ(to_text(sum), wallet().du().deferred());
+    return sum;
+  };
+  const std::string month = to_text(clock_.now()).substr(0, 7);
+  check(month);
+  EXPECT_EQ(deferred(), moved(6, month));
+  const Amount rest = deferred();
+  EXPECT_TRUE(rest.is_positive());
+  // Long after, the packages' time is over.
+  ASSERT_TRUE(engine_->execute({.key = {}, .fingerprint = 0, .now = clock_.now() + hours(24 * 91), .body = broker::Tick{}}));
+  projector_->wait_for(engine_->stats().position, seconds(20));
+  const v1::Report expired = check(database_.ask("SELECT to_char(max(at) AT TIME ZONE 'UTC', 'YYYY-MM') FROM market.transfers WHERE code = 19"));
+  Amount gone;
+  for (const v1::RevenueRow& row : expired.revenue())
+    if (row.center().empty()) gone += *parse_amount(row.margin().amount());
+  EXPECT_EQ(gone, rest);
+  EXPECT_EQ(deferred(), Amount{});
+  EXPECT_EQ(moved(11, month), Amount{}) << "rounding leaves nothing to anybody but centers";
+  for (const v1::LedgerAccount& account : report("rounding").accounts()) EXPECT_EQ(*parse_amount(account.debits_posted()) + *parse_amount(account.credits_posted()), Amount{});
+  EXPECT_EQ(verified(), "");
 }
 
 TEST_F(PackagesOverTheApi, OwnersAndFinanceBuyAndTwoPeoplePublish) {

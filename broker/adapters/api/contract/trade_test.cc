@@ -137,7 +137,7 @@ TEST_F(Trade, FromSignInToSettlement) {
   EXPECT_EQ(verified.lines, 1u);
 
   for (const std::string& id : {job.id(), quoted.quote(), job.hold(), job.attempt(), receipt.evidence(0).usage_record()})
-    EXPECT_EQ(chain_of(id), "quote job hold order event event event usage capture release closed period cut-off statement ") << id;
+    EXPECT_EQ(chain_of(id), "quote job hold order event event event usage rated rated rated capture transfer export release closed period statement ") << id;
 }
 
 TEST_F(Trade, TheLedgerVerifiesAndAnotherProgramAddsItUp) {

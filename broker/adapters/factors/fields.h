@@ -1,4 +1,4 @@
-// One JSON object of a file, read field by field and strictly; the first thing wrong in it is kept. Internal to cli/rate.
+// One JSON object of a file, read field by field and strictly; the first thing wrong in it is kept. For price books too (cli/rate).
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "pricing/price_book.h"
 
-namespace bourse::cli {
+namespace bourse::factors {
 
 // The files name things as they please; the book knows ids. Equal names are equal ids.
 Uuid uuid_named(const std::string& name);  // nil for none
@@ -70,4 +70,4 @@ Result<nlohmann::json> parsed_json(std::string_view text, std::string_view what)
 Result<pricing::Meter> parse_meter(const std::string& text);
 pricing::Scope scope_of(Fields& fields);
 
-}  // namespace bourse::cli
+}  // namespace bourse::factors

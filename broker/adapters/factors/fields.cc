@@ -1,4 +1,4 @@
-#include "cli/rate/fields.h"
+#include "broker/adapters/factors/fields.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 
 #include "base/sha256.h"
 
-namespace bourse::cli {
+namespace bourse::factors {
 
 using nlohmann::json;
 
@@ -86,4 +86,4 @@ pricing::Scope scope_of(Fields& fields) {
           .qos = fields.text("qos")};
 }
 
-}  // namespace bourse::cli
+}  // namespace bourse::factors
