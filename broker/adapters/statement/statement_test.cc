@@ -4,6 +4,9 @@
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+#include <string>
 
 #include "base/sha256.h"
 #include "bourse/federation/v1/federation.pb.h"
@@ -135,6 +138,28 @@ TEST_F(StatementTest, EvenSignedAnewAWrongFieldIsNamed) {
   // One tick more in millions may round to the same amount, so this one is doubled.
   EXPECT_NE(resigned([](json& b) { json& per = b["lines"][0]["rated"][0]["per"]; per = per.get<std::int64_t>() * 2; })
                 .find("lines[0].rated[0].amount"), std::string::npos);
+}
+
+// And no field but those that nothing else in the file depends on.
+TEST_F(StatementTest, EvenSignedAnewOnlyWhatTheMarketAloneSaysCanDiffer) {
+  const json flat = json::parse(body_json(sample())).flatten();
+  std::set<std::string> unnoticed;
+  for (const auto& [pointer, value] : flat.items()) {
+    const std::string all = resigned([&, where = json::json_pointer(pointer)](json& body) {
+      json& at = body[where];
+      if (at.is_boolean()) at = !at.get<bool>();
+      else if (at.is_number_integer()) at = at.get<std::int64_t>() * 2 + 1;
+      if (!at.is_string()) return;
+      const std::string text = at.get<std::string>();
+      const auto amount = parse_amount(text);
+      at = amount ? to_text(*amount + *amount + Amount::of_micros(7)) : text + "0";
+    });
+    if (all.empty() && value.is_primitive() && !value.is_null()) unnoticed.insert(std::regex_replace(pointer, std::regex("/[0-9]+"), "/*"));
+  }
+  EXPECT_EQ(unnoticed, (std::set<std::string>{"/adjustments/*/reason", "/center/name", "/lines/*/caps/core_ms", "/lines/*/caps/gpu_ms",
+                                              "/lines/*/caps/mem_mib_s", "/lines/*/caps/node_ms", "/lines/*/rated/*/per",
+                                              "/lines/*/rated/*/price", "/period/number"}))
+      << "caps bind only what is above them, and a price of 0 may be per anything";
 }
 
 TEST_F(StatementTest, EvenSignedAnewForeignEvidenceIsNamed) {
