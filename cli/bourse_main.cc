@@ -65,6 +65,8 @@ int main(int argc, char** argv) {
   cli::add_voucher_commands(app, context);
   cli::add_reservation_commands(app, context);
   cli::add_package_commands(app, context);
+  cli::add_center_admin_commands(app, context);
+  cli::add_money_in_commands(app, context);
   cli::add_up_commands(app);
 
   constexpr int kBadUsage = 2;

@@ -12,7 +12,7 @@ namespace {
 
 struct AccountArguments {
   std::string account, user, reason, zone, amount, note, key, when_empty, pause_limit, until;
-  std::string total, per_day, per_month, per_job;
+  std::string total, per_day, per_month, per_job, name, unit = "CNY", issuer;
 };
 
 std::string path_of(const AccountArguments& a, const std::string& rest) {
@@ -88,6 +88,41 @@ void add_policy_commands(CLI::App& account, Context& context) {
   whitelist->callback([a, set_credit] { set_credit({{"until", day_or_instant(a->until)}, {"reason", a->reason}}); });
 }
 
+void add_member_commands(CLI::App& account, Context& context) {
+  auto a = std::make_shared<AccountArguments>();
+  CLI::App* open = account.add_subcommand("open", "Open another billing account of your own, in any currency");
+  open->add_option("--name", a->name, "What people read")->required();
+  open->add_option("--currency", a->unit, "Such as USD")->capture_default_str();
+  open->add_option("--idempotency-key", a->key, "Repeat with the same key after an unknown outcome (default: a new one)");
+  open->footer("Only centers that are settled in its currency sell to it. A person owns at most 100 accounts.");
+  open->callback([&context, a] {
+    const Unit unit = context.must("--currency", parse_unit(a->unit));
+    context.print(context.must(context.client().post("/api/v1/accounts", {{"name", a->name}, {"unit", unit.text()}}, a->key)), [](const json& w) {
+      return field(w, "account") + " (" + field(w, "name") + ") is kept in " + field(w, "currency") + "; who pays into it writes " + field(w, "claim_code") + " on the transfer.\n";
+    });
+  });
+  CLI::App* member = account.add_subcommand("member", "Who shares an account (its owner)")->require_subcommand(1);
+  CLI::App* add = member->add_subcommand("add", "Let a person spend its money; 'bourse account limit' says how much");
+  add->add_option("account", a->account, "The billing account (acc_…)")->required();
+  add->add_option("user", a->user, "The person (usr_…, as 'bourse whoami' shows), or with --issuer the subject there")->required();
+  add->add_option("--issuer", a->issuer, "The person's identity provider");
+  add->footer("The person must have signed in once, in the account's tenant.\nExample: bourse account member add acc_… carla --issuer https://id.example.edu");
+  add->callback([&context, a] {
+    context.print(context.must(context.client().post(path_of(*a, "accounts/#/members"), {{"user", a->user}, {"issuer", a->issuer}})),
+                  [](const json& m) { return show_members({{"members", json::array({m})}}); });
+  });
+  CLI::App* remove = member->add_subcommand("remove", "No new jobs of his on it; what he runs goes on and is paid");
+  remove->add_option("account", a->account, "The billing account (acc_…)")->required();
+  remove->add_option("user", a->user, "The member (usr_…)")->required();
+  remove->callback([&context, a] {
+    context.print(context.must(context.client().post(path_of(*a, "accounts/#/members/") + url_encoded(a->user) + "/remove", json::object())),
+                  [a](const json&) { return harmless(a->user) + " shares " + harmless(a->account) + " no longer.\n"; });
+  });
+  CLI::App* list = member->add_subcommand("list", "Who shares it, what each spent and may spend (its owner, and finance)");
+  list->add_option("account", a->account, "The billing account (acc_…)")->required();
+  list->callback([&context, a] { context.print(context.must(context.client().get(path_of(*a, "accounts/#/members"))), show_members); });
+}
+
 }  // namespace
 
 void add_account_rule_commands(CLI::App& account, Context& context) {
@@ -96,6 +131,8 @@ void add_account_rule_commands(CLI::App& account, Context& context) {
   CLI::App* members = account.add_subcommand("members", "Who shares it, what each spent and may spend (its owner, and finance)");
   members->add_option("account", a->account, "The billing account (acc_…)")->required();
   members->callback([&context, a] { context.print(context.must(context.client().get(path_of(*a, "accounts/#/members"))), show_members); });
+
+  add_member_commands(account, context);
 
   CLI::App* limit = account.add_subcommand("limit", "What a member may commit; what is left out has no limit");
   limit->add_option("account", a->account, "The billing account (acc_…)")->required();

@@ -37,13 +37,14 @@ json center_named(Context& context, const std::string& name) {
   context.end_with({ErrorCode::not_found, "no center is called " + name});
 }
 
-void enrol(Context& context, const std::string& request, const std::string& output) {
+void enrol(Context& context, const std::string& request, const std::string& output, const std::string& unit) {
   const json file = json_file(context, request);
   json body = json::object();
   for (const char* name : {"name", "identity_key", "billing_key", "csr_pem", "identity_proof", "billing_proof"}) {
     if (field(file, name).empty()) context.end_with({ErrorCode::invalid_argument, request + " has no " + name + ": is it from 'bourse-connector init'?"});
     body[name] = file[name];
   }
+  body["unit"] = unit;
   const json bundle = context.must(context.client().post("/api/v1/centers", body));
   std::ofstream out(output, std::ios::binary | std::ios::trunc);
   out << bundle.dump(2) << "\n";
@@ -70,7 +71,9 @@ void add_center_commands(CLI::App& app, Context& context) {
   CLI::App* join = center->add_subcommand("enrol", "Let a center in: certificate and bundle for its connector");
   join->add_option("--request", files->first, "request.json that 'bourse-connector init' made at the center")->required()->check(CLI::ExistingFile);
   join->add_option("--output", files->second, "Where the bundle goes")->required();
-  join->callback([&context, files] { enrol(context, files->first, files->second); });
+  auto unit = std::make_shared<std::string>("CNY");
+  join->add_option("--currency", *unit, "What it is settled in, for good")->capture_default_str();
+  join->callback([&context, files, unit] { enrol(context, files->first, files->second, *unit); });
   auto which = std::make_shared<std::pair<std::string, std::string>>();
   const std::pair<const char*, const char*> changes[] = {{"pause", "paused"}, {"resume", "active"}};
   for (const auto& [verb, state] : changes) {
@@ -82,7 +85,7 @@ void add_center_commands(CLI::App& app, Context& context) {
 }
 
 struct ContractArguments {
-  std::string center, unit = "CNY", valid_from, note, schedule, zone, settlement;
+  std::string center, unit = "CNY", valid_from, note, schedule, zone, settlement, sale_prices = "platform", settlement_prices = "platform";
   std::vector<std::string> reservable;
   int margin_bps = 0, tax_bps = 0, cycle_days = 0, net_days = 0;
   bool may_subsidise = false;
@@ -120,6 +123,8 @@ void set_contract(Context& context, const ContractArguments& a) {
   contract["net_days"] = a.net_days;
   if (!a.settlement.empty()) contract["settlement"] = json_file(context, a.settlement).value("rows", json::array());
   contract["may_subsidise"] = a.may_subsidise;
+  contract["sale_prices"] = a.sale_prices;
+  contract["settlement_prices"] = a.settlement_prices;
   for (const std::string& text : a.reservable) contract["reservable"].push_back(context.must("--reservable", reservable_of(text)));
   if (!a.valid_from.empty()) contract["valid_from"] = to_text(context.must("--valid-from", parse_instant(a.valid_from)));
   context.print(context.must(context.client().post("/api/v1/contracts", {{"contract", contract}, {"note", a.note}})), [](const json& c) {
@@ -152,6 +157,9 @@ void add_operator_commands(CLI::App& app, Context& context) {
   set->add_option("--reservable", a->reservable, "What may be reserved of a pool, such as gpu:node:4 or gpu:card:16:month=900:year=9000, where the center\n"
                                                 "gets 900.00 a card and month (else its share of what the user pays)");
   set->add_flag("--may-subsidise", a->may_subsidise, "The platform pays what the user's price leaves missing");
+  const auto setters = CLI::IsMember({"platform", "center", "either"});
+  set->add_option("--sale-prices-by", a->sale_prices, "Who sets what users pay at this center: platform, center (its admins, and nobody else) or either")->check(setters)->capture_default_str();
+  set->add_option("--settlement-prices-by", a->settlement_prices, "Who sets what the center gets: with center or either its admins may, by 'contract settlement-prices'")->check(setters)->capture_default_str();
   set->add_option("--tax-bps", a->tax_bps, "Tax included in the price, in hundredths of a percent")->check(CLI::Range(0, 10'000))->capture_default_str();
   set->add_option("--cycle-days", a->cycle_days, "Settle automatically so often; 0 = only by hand")->check(CLI::Range(0, 366))->capture_default_str();
   set->add_option("--unit", a->unit, "Currency")->capture_default_str();

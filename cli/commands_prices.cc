@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kLargestBook = 8 << 20;
 
 struct PriceArguments {
-  std::string center, at, unit = "CNY", output = "-", file, note, table, code;
+  std::string center, at, unit = "CNY", output = "-", file, note, table, code, for_center;
   std::vector<std::string> factors;
 };
 
@@ -100,6 +100,7 @@ json publication_in(Context& context, const std::string& path) {
 void publish(Context& context, const PriceArguments& a) {
   json body = publication_in(context, a.file);
   if (!a.note.empty()) body["note"] = a.note;
+  if (!a.for_center.empty()) body["for_center"] = a.for_center;
   context.print(context.must(context.client().post("/api/v1/prices", body)), [](const json& reply) {
     if (auto text = waiting(reply)) return *text;
     return std::to_string(reply.value("ids", json::array()).size()) + " price rows and " + std::to_string(reply.value("discount_ids", json::array()).size()) +
@@ -171,6 +172,7 @@ void add_price_commands(CLI::App& app, Context& context) {
   out->callback([&context, a] { export_prices(context, *a); });
 
   CLI::App* publishing = prices->add_subcommand("publish", "Add price rows and discounts; what is published never changes");
+  publishing->add_option("--for-center", a->for_center, "For a center's admin: in whose name. Rows that name no center are then of it");
   publishing->add_option("file", a->file, "A book: JSON, as 'bourse rate' reads it (bourse rate --help)")->required();
   publishing->add_option("--note", a->note, "Why, for whoever approves");
   publishing->footer("Rows get ids of their own; a row's center is named by its name or id. Prices in 度 take their factors from the published table\n"

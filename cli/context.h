@@ -58,6 +58,8 @@ void add_job_commands(CLI::App& app, Context& context);       // offers, quote, 
 void add_operator_commands(CLI::App& app, Context& context);  // center, contract
 void add_price_commands(CLI::App& app, Context& context);     // prices; below `center`: quarantine. After add_operator_commands
 void add_account_rule_commands(CLI::App& account, Context& context);  // below `account`
+void add_center_admin_commands(CLI::App& app, Context& context);  // below `center`: admin; below `contract`: settlement-prices. After add_operator_commands
+void add_money_in_commands(CLI::App& app, Context& context);   // top-up; below `account`, `voucher` and `package`: reverse
 void add_lot_account_commands(CLI::App& account, Context& context);   // grant and lots, below `account`
 void add_voucher_commands(CLI::App& app, Context& context);    // voucher
 void add_reservation_commands(CLI::App& app, Context& context);  // reservation

@@ -20,6 +20,8 @@ std::string kind_of(const std::string& kind, Language l) {
   if (kind == "package") return std::string(say(l, "packages of 度", "度套餐"));
   if (kind == "reserved") return std::string(say(l, "reserved", "预留"));
   if (kind == "top_up") return std::string(say(l, "top-up", "充值"));
+  if (kind == "top_up_reversed") return std::string(say(l, "top-up taken back", "充值撤销"));
+  if (kind == "grant_reversed") return std::string(say(l, "credit taken back", "赠金撤销"));
   if (kind == "correction") return std::string(say(l, "correction", "更正"));
   return kind;
 }

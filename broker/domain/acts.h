@@ -10,6 +10,7 @@
 
 #include "broker/domain/center.h"
 #include "broker/domain/lots.h"
+#include "broker/domain/money_in.h"
 #include "broker/domain/settlement.h"
 #include "pricing/price_book.h"
 
@@ -28,14 +29,16 @@ struct FundAccount {
 };
 struct SetContract {
   Contract contract;
+  CenterId by;  // the center in whose name its settlement prices are set; nil = the platform sets the contract
   static constexpr bool kGrows = true;
-  static constexpr void fields(auto& self, auto&& visit) { visit(self.contract); }
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.contract, self.by); }
 };
 struct PublishPrices {
   std::vector<pricing::PriceRow> rows;
   std::vector<pricing::Discount> discounts;
+  CenterId by;  // the center in whose name; nil = the platform
   static constexpr bool kGrows = true;
-  static constexpr void fields(auto& self, auto&& visit) { visit(self.rows, self.discounts); }
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.rows, self.discounts, self.by); }
 };
 // Where the center's payouts go from now on; those in transit are not touched.
 struct SetPayee {
@@ -112,8 +115,9 @@ struct IssueVouchers {
 
 struct PublishReservedPrices {
   std::vector<ReservedPrice> prices;
+  CenterId by;  // the center in whose name; nil = the platform
   static constexpr bool kGrows = true;
-  static constexpr void fields(auto& self, auto&& visit) { visit(self.prices); }
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.prices, self.by); }
 };
 
 // Puts 度 on sale. A product never changes; the same one again changes nothing.
@@ -123,8 +127,25 @@ struct PublishProducts {
   static constexpr void fields(auto& self, auto&& visit) { visit(self.products); }
 };
 
+// Finance: takes `amount` of wrong money in back, once. What a top-up was, the caller knows from the projections; the engine compares it
+// with what it still remembers.
+struct ReverseMoneyIn {
+  Uuid what;  // the top-up's transfer, or the lot
+  MoneyInKind kind{};
+  BillingAccountId account;
+  Amount amount;   // of a package in DU
+  Amount whole;    // of a top-up: all of it
+  Uuid reference;  // of a top-up: its business id
+  std::string reason;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.what, self.kind, self.account, self.amount, self.whole, self.reference, self.reason);
+  }
+};
+
 using Act = std::variant<FundAccount, SetContract, PublishPrices, SetPayee, OrderPayout, Refund, ResolveDispute,
-                         SetCreditLimit, GrantLot, IssueVouchers, PublishReservedPrices, PublishProducts>;
+                         SetCreditLimit, GrantLot, IssueVouchers, PublishReservedPrices, PublishProducts,
+                         ReverseMoneyIn>;
 std::string_view name(const Act& act);  // "fund_account"
 
 // An act that waits for its second person.

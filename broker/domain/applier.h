@@ -23,6 +23,7 @@ struct Applier {
   void operator()(const MemberLimitsSet& event) const;
   void operator()(const BillingAccountOpened& event) const;
   void operator()(const MemberAdded& event) const;
+  void operator()(const MemberRemoved& event) const;
   void operator()(const CenterEnrolled& event) const;
   void operator()(const CenterStateChanged& event) const;
   void operator()(const ContractSet& event) const;
@@ -56,6 +57,7 @@ struct Applier {
   void operator()(const ReservationEnded& event) const;
   void operator()(const RenewalSet& event) const;
   void operator()(const ProductsPublished& event) const;
+  void operator()(const MoneyInReversed& event) const;
 
   void operator()(const QuoteIssued& event) const;
   void operator()(const QuoteDropped& event) const;

@@ -54,6 +54,13 @@ void Applier::operator()(const LotExpired& event) const {
   ++draw({event.lot, event.amount, event.money}).taken_back;
 }
 
+void Applier::operator()(const MoneyInReversed& event) const {
+  const MoneyInReversal& reversal = event.reversal;
+  const auto [it, fresh] = market.reversals_.try_emplace(reversal.what, reversal);
+  BOURSE_ASSERT(fresh);
+  if (reversal.kind != MoneyInKind::top_up) draw({LotId{reversal.what}, reversal.amount, reversal.money});
+}
+
 void Applier::operator()(const VouchersIssued& event) const {
   const auto [it, fresh] = market.voucher_batches_.try_emplace(event.batch.id, event.batch);
   BOURSE_ASSERT(fresh);
@@ -149,6 +156,11 @@ std::vector<const Product*> Market::products() const {
   std::vector<const Product*> all;
   for (const auto& [id, product] : products_) all.push_back(&product);
   return all;
+}
+
+const MoneyInReversal* Market::reversal(Uuid of) const {
+  const auto it = reversals_.find(of);
+  return it == reversals_.end() ? nullptr : &it->second;
 }
 
 const VoucherBatch* Market::vouchers(VoucherBatchId id) const {

@@ -50,6 +50,14 @@ void Applier::operator()(const MemberAdded& event) const {
   market.accounts_of_[event.user].insert(event.account);
 }
 
+void Applier::operator()(const MemberRemoved& event) const {
+  const auto removed = std::erase(account(event.account).members, event.user);
+  BOURSE_ASSERT(removed == 1);
+  const auto of = market.accounts_of_.find(event.user);
+  of->second.erase(event.account);
+  if (of->second.empty()) market.accounts_of_.erase(of);
+}
+
 MemberSpending& Applier::spending(BillingAccountId account, UserId user) const {
   return market.spending_.try_emplace({account, user}, MemberSpending{.account = account, .user = user}).first->second;
 }

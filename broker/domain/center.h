@@ -23,6 +23,10 @@ using PublicKey = std::array<std::uint8_t, 32>;  // Ed25519
 enum class CenterState : std::uint8_t { active = 1, paused = 2, quarantined = 3 };
 std::string_view name(CenterState state);  // "active"
 
+// Who may set a kind of price of a center.
+enum class PriceSetter : std::uint8_t { platform = 0, center = 1, either = 2 };
+std::string_view name(PriceSetter setter);  // "platform"
+
 // Settlement terms, dated; the newest one valid at acceptance is locked with the plan.
 struct Contract {
   ContractId id;
@@ -40,12 +44,17 @@ struct Contract {
   // Whether the platform pays where settlement comes to more than the sale's net price; else such pools aren't sold.
   bool may_subsidise = false;
   std::vector<Reservable> reservable;  // what may be reserved, one a pool and kind
+  PriceSetter sale_prices{};        // who sets what users pay here: price rows, discounts and reserved prices of this center
+  PriceSetter settlement_prices{};  // who sets `settlement`: the center does by a next contract that differs in nothing else
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.center, self.unit, self.terms, self.valid_from, self.cycle, self.schedule, self.zone,
-          self.net_days, self.settlement, self.may_subsidise, self.reservable);
+          self.net_days, self.settlement, self.may_subsidise, self.reservable, self.sale_prices, self.settlement_prices);
   }
 };
+
+// The one that holds at `at`; null before the first. `contracts` by valid_from.
+const Contract* contract_at(const std::vector<Contract>& contracts, Instant at);
 
 enum class PeriodState : std::uint8_t { open = 1, closing = 2, closed = 3, paid = 4 };
 std::string_view name(PeriodState state);  // "closing"

@@ -27,6 +27,12 @@ struct AddMember {
   BillingAccountId account;
   UserId user;
 };
+// Anybody but the owner.
+struct RemoveMember {
+  BillingAccountId account;
+  UserId user;
+  UserId by;
+};
 // Raw ledger work: opens accounts, then posts, each transfer with an id of its own. No key: the ids are.
 struct PostTransfers {
   std::vector<ledger::AccountOpened> open;
@@ -38,6 +44,7 @@ struct EnrolCenter {
   ConnectorId connector;
   PublicKey identity_key{};
   PublicKey billing_key{};
+  Unit unit = kCny;  // what it is settled in, for good
 };
 struct ChangeCenterState {
   CenterId center;
@@ -248,7 +255,7 @@ using CommandBody = std::variant<OpenBillingAccount, AddMember, FundAccount, Pos
                                  SetAccountPolicy, SetMemberLimits, ExportPayouts, RequestInvoice, MoveInvoice,
                                  GrantLot, IssueVouchers, RedeemVoucher,
                                  PublishReservedPrices, BuyReservation, EndReservation, SetRenewal,
-                                 PublishProducts, BuyPackage>;
+                                 PublishProducts, BuyPackage, RemoveMember, ReverseMoneyIn>;
 
 struct Command {
   // The caller's idempotency key, already scoped by principal ("usr_…/key"); empty for commands that need none
@@ -267,6 +274,7 @@ inline constexpr std::size_t kMaxPriceRows = 10'000;  // of one PublishPrices, d
 inline constexpr std::size_t kMaxPools = 1'000;       // of one center
 inline constexpr Duration kMaxQuoteValidity = hours(24);
 inline constexpr Duration kProposalValidity = hours(24 * 30);
+inline constexpr std::size_t kMaxOwnedAccounts = 100;  // billing accounts of one owner
 inline constexpr std::size_t kMaxProposals = 1'000;  // open at once
 
 // The answer. `position` is the journal sequence that made it durable.

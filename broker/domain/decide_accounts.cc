@@ -42,6 +42,11 @@ Result<CommandResult> Decider::on(const OpenBillingAccount& command) {
     if (!same) return fail(ErrorCode::account_exists, to_text(command.account));
     return made(command.account.uuid);
   }
+  const auto owned = std::ranges::count_if(market_.accounts_of(command.owner), [&](const BillingAccount* account) {
+    return account->members.front() == command.owner;
+  });
+  if (static_cast<std::size_t>(owned) >= kMaxOwnedAccounts)
+    return fail(ErrorCode::too_large, "A person owns at most 100 billing accounts.");
   const LedgerAccountId wallet =
       Market::platform_account(ledger::AccountCode::wallet, command.unit, command.account.uuid);
   TRY(auto opened, market_.ledger_.open({.account = wallet,
@@ -65,6 +70,15 @@ Result<CommandResult> Decider::on(const AddMember& command) {
   if (account->members.size() >= kMaxMembers)
     return fail(ErrorCode::too_large, "the account has 10,000 members already");
   emit(MemberAdded{command.account, command.user});
+  return made(command.account.uuid);
+}
+
+Result<CommandResult> Decider::on(const RemoveMember& command) {
+  const BillingAccount* account = market_.account(command.account);
+  if (account == nullptr) return fail(ErrorCode::not_found, "billing account " + to_text(command.account));
+  if (!contains(account->members, command.user)) return fail(ErrorCode::not_found, "The account has no such member.");
+  if (account->members.front() == command.user) return fail(ErrorCode::failed_precondition, "The owner of an account can't be removed.");
+  emit(MemberRemoved{command.account, command.user, command.by, now_});
   return made(command.account.uuid);
 }
 
@@ -104,6 +118,8 @@ Status Decider::check(const FundAccount& act) const {
     return fail(ErrorCode::not_found, "billing account " + to_text(act.account));
   if (act.transfer.is_nil()) return fail(ErrorCode::invalid_argument, "transfer must be given");
   if (!act.amount.is_positive()) return fail(ErrorCode::amount_not_positive);
+  if (market_.reversal(act.transfer.uuid) != nullptr)
+    return fail(ErrorCode::failed_precondition, "That entry was credited and reversed; credit it again under a reference of its own.");
   return {};
 }
 

@@ -51,6 +51,44 @@ TEST_F(Accounts, MembersShareTheWallet) {
   EXPECT_EQ(error(AddMember{account, {}}), ErrorCode::invalid_argument);
 }
 
+TEST_F(Accounts, WhoLeavesSpendsNoMoreAndHisJobsGoOn) {
+  open_market();
+  ok(AddMember{account, stranger});
+  const JobId job = id_of<JobId>(++serial_);
+  ok(SubmitJob{job, id_of<AttemptId>(++serial_), id_of<HoldId>(++serial_), account, stranger, {}, spec()});
+  start(job);
+  ok(RemoveMember{account, stranger, user});
+  EXPECT_EQ(first<MemberRemoved>().by, user);
+  EXPECT_TRUE(market.accounts_of(stranger).empty());
+  EXPECT_EQ(error(SubmitJob{id_of<JobId>(++serial_), id_of<AttemptId>(++serial_), id_of<HoldId>(++serial_), account, stranger, {}, spec()}), ErrorCode::not_found);
+  EXPECT_EQ(error(CancelJob{job, stranger, "mine"}), ErrorCode::not_found);
+  advance(hours(1));
+  report(north, {happens(job, Happening::ended), used(job, hours(1))});
+  EXPECT_EQ(to_text(market.spending(account, stranger)->total), "1.44");
+  EXPECT_EQ(market.job(job)->state, JobState::ended);
+  // Back again, he has spent what he had.
+  ok(SetMemberLimits{account, user, {.total = *parse_amount("1000")}});
+  ok(AddMember{account, stranger});
+  ok(SetMemberLimits{account, stranger, {.total = *parse_amount("2.00")}});
+  EXPECT_EQ(error(SubmitJob{id_of<JobId>(++serial_), id_of<AttemptId>(++serial_), id_of<HoldId>(++serial_), account, stranger, {}, spec()}), ErrorCode::member_limit);
+}
+
+TEST_F(Accounts, TheOwnerStays) {
+  ok(physics());
+  EXPECT_EQ(error(RemoveMember{account, user, user}), ErrorCode::failed_precondition);
+  EXPECT_EQ(error(RemoveMember{account, stranger, user}), ErrorCode::not_found);
+  EXPECT_EQ(error(RemoveMember{id_of<BillingAccountId>(9), user, user}), ErrorCode::not_found);
+}
+
+TEST_F(Accounts, AreBoundedForAPerson) {
+  for (std::uint64_t i = 1; i <= kMaxOwnedAccounts; ++i) ok(OpenBillingAccount{id_of<BillingAccountId>(i), tenant, "one", i % 2 == 0 ? kCny : *parse_unit("USD"), user});
+  const OpenBillingAccount more{id_of<BillingAccountId>(1'000), tenant, "one", kCny, user};
+  EXPECT_EQ(error(more), ErrorCode::too_large);
+  ok(OpenBillingAccount{id_of<BillingAccountId>(1'001), tenant, "one", kCny, stranger});
+  ok(AddMember{id_of<BillingAccountId>(1'001), user});  // not his own
+  ok(OpenBillingAccount{id_of<BillingAccountId>(1), tenant, "one", *parse_unit("USD"), user});
+}
+
 TEST_F(Accounts, FundingPostsFromTheBank) {
   ok(physics());
   const FundAccount funding{account, *parse_amount("12.34"), id_of<TransferId>(7), Uuid{1, 7}};

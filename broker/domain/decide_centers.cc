@@ -83,6 +83,11 @@ Status check_sellable(const pricing::PriceRow& row) {
 
 // Of a contract, what the center gets by rows of its own.
 Status check_settlement(const Contract& contract) {
+  for (const PriceSetter setter : {contract.sale_prices, contract.settlement_prices}) {
+    if (setter > PriceSetter::either) return invalid("who sets prices must be the platform, the center or either");
+    // Else the center alone would say how much the platform adds.
+    if (setter != PriceSetter::platform && contract.may_subsidise) return invalid("a contract that may subsidise can't leave prices to the center");
+  }
   if (contract.settlement.empty() && contract.may_subsidise)
     return invalid("only a contract with settlement prices may subsidise");
   if (contract.settlement.size() > kMaxSettlementRows)
@@ -120,6 +125,8 @@ Status check_reservable(const Contract& contract) {
 
 Result<CommandResult> Decider::on(const EnrolCenter& command) {
   if (command.center.is_nil() || command.connector.is_nil()) return invalid("center and connector must be given");
+  CHECK_OK(parse_unit(command.unit.text()));
+  if (command.unit == kDu) return invalid("a center is settled in money");
   if (!is_slug(command.name)) return invalid("name must be 1 to 63 of a-z, 0-9 and -");
   if (command.identity_key == command.billing_key) return invalid("identity and billing key must differ");
   if (command.identity_key == PublicKey{} || command.billing_key == PublicKey{}) return invalid("a key is missing");
@@ -134,7 +141,7 @@ Result<CommandResult> Decider::on(const EnrolCenter& command) {
   }
   emit(
       CenterEnrolled{command.center, command.name, command.connector, command.identity_key, command.billing_key, now_});
-  emit(PeriodOpened{derive_period(command.center, 1, now_), command.center, kCny, 1, now_, {}});
+  emit(PeriodOpened{derive_period(command.center, 1, now_), command.center, command.unit, 1, now_, {}});
   return made(command.center.uuid);
 }
 
@@ -171,7 +178,8 @@ Status Decider::check(const SetContract& act) const {
   if (contains(center->contracts, contract.id, &Contract::id))
     return fail(ErrorCode::failed_precondition, "contract " + to_text(contract.id) + " is known and can't be changed");
   CHECK_OK(check_reservable(contract));
-  return check_settlement(contract);
+  CHECK_OK(check_settlement(contract));
+  return act.by.is_nil() ? Status{} : check_settlement_by(act);
 }
 
 Result<CommandResult> Decider::on(const SetContract& act) {
@@ -190,6 +198,7 @@ Status Decider::check(const PublishPrices& act) const {
     CHECK_OK(market_.prices_.check(row));
     CHECK_OK(check_sellable(row));
     if (!row.scope.center.is_nil() && market_.center(row.scope.center) == nullptr) return no_center(row.scope.center);
+    CHECK_OK(check_setter(act.by, row.scope.center, row.valid_from, "price row " + to_text(row.id)));
     const auto [it, fresh] = seen.try_emplace(row.id, &row);
     if (!fresh && *it->second != row) return invalid("two price rows have the id " + to_text(row.id));
   }
@@ -199,6 +208,7 @@ Status Decider::check(const PublishPrices& act) const {
     CHECK_OK(check_words(discount.id, discount.scope));
     CHECK_OK(market_.prices_.check(discount));
     if (!discount.scope.center.is_nil() && market_.center(discount.scope.center) == nullptr) return no_center(discount.scope.center);
+    CHECK_OK(check_setter(act.by, discount.scope.center, discount.valid_from, "discount " + to_text(discount.id)));
     const auto [it, fresh] = off.try_emplace(discount.id, &discount);
     if (seen.contains(discount.id) || (!fresh && *it->second != discount))
       return invalid("two prices have the id " + to_text(discount.id));

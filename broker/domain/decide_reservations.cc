@@ -15,11 +15,6 @@ constexpr std::int32_t kAllBps = 10'000;
 
 std::unexpected<Error> invalid_reservation(std::string what) { return fail(ErrorCode::invalid_argument, std::move(what)); }
 
-const Contract* contract_at(const Center& center, Instant at) {
-  const auto after = std::ranges::upper_bound(center.contracts, at, {}, &Contract::valid_from);
-  return after == center.contracts.begin() ? nullptr : &*std::prev(after);
-}
-
 // A tenant's price before one for all, then the newest, then the newest id.
 const ReservedPrice* reserved_price(const Market& market, const BuyReservation& wanted, TenantId tenant, Instant now) {
   const ReservedPrice* best = nullptr;
@@ -67,7 +62,7 @@ Result<Reservation> Market::offer(const BuyReservation& wanted, Instant now) con
   if (wanted.what != Reserved::node && wanted.what != Reserved::card) return invalid_reservation("what is reserved is a node or a card");
   if (wanted.term != Term::month && wanted.term != Term::year) return invalid_reservation("the term is a month or a year");
   if (wanted.quantity < 1 || wanted.quantity > kMaxReserved) return invalid_reservation("the quantity must be 1 to 1000000");
-  const Contract* contract = contract_at(*seller, now);
+  const Contract* contract = contract_at(seller->contracts, now);
   const auto reservable = contract == nullptr ? nullptr : [&]() -> const Reservable* {
     const auto at = std::ranges::find_if(contract->reservable, [&](const Reservable& r) { return r.pool == wanted.pool && r.what == wanted.what; });
     return at == contract->reservable.end() ? nullptr : &*at;
@@ -117,6 +112,7 @@ Status Decider::check(const PublishReservedPrices& act) const {
     if (price.early_end_bps < 0 || price.early_end_bps > kAllBps) return wrong("the early end's fee is 0 to 10000 basis points");
     if (price.valid_from.unix_ms <= 0 || (price.valid_until != Instant{} && price.valid_until <= price.valid_from)) return wrong("it is never valid");
     CHECK_OK(parse_unit(price.unit.text()));
+    CHECK_OK(check_setter(act.by, price.center, price.valid_from, "reserved price " + to_text(price.id)));
     const auto known = market_.reserved_prices_.find(price.id);
     if (known != market_.reserved_prices_.end() && known->second != price)
       return fail(ErrorCode::conflict, "reserved price " + to_text(price.id) + " exists with other content; prices never change");

@@ -68,10 +68,9 @@ Decision Decider::decide_on(const routing::Request& request) {
   const auto terms = [this](CenterId id, Instant at) -> std::optional<routing::TermsAt> {
     const Center* center = market_.center(id);
     if (center == nullptr) return std::nullopt;
-    const auto after = std::ranges::upper_bound(center->contracts, at, {}, &Contract::valid_from);
-    if (after == center->contracts.begin()) return std::nullopt;
-    const Contract& valid = *std::prev(after);
-    return routing::TermsAt{valid.id, valid.terms, valid.unit, &valid.settlement, valid.may_subsidise};
+    const Contract* valid = contract_at(center->contracts, at);
+    if (valid == nullptr) return std::nullopt;
+    return routing::TermsAt{valid->id, valid->terms, valid->unit, &valid->settlement, valid->may_subsidise};
   };
   return market_.router_.decide(request, market_.prices_, terms);
 }

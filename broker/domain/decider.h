@@ -74,6 +74,7 @@ class Decider {
   // decide_accounts.cc
   Result<CommandResult> on(const OpenBillingAccount& command);
   Result<CommandResult> on(const AddMember& command);
+  Result<CommandResult> on(const RemoveMember& command);
   Result<CommandResult> on(const SetAccountPolicy& command);
   Result<CommandResult> on(const SetMemberLimits& command);
   Result<CommandResult> on(const SetCreditLimit& command);
@@ -110,6 +111,15 @@ class Decider {
   Amount own_money(const BillingAccount& account) const;
   // What a hold of so many 度 counts against its user's limits: the price of the dearest package that may pay.
   Amount worth_of(const BillingAccount& account, Amount du) const;
+  // decide_money_in.cc
+  Status check(const ReverseMoneyIn& act) const;
+  Result<CommandResult> on(const ReverseMoneyIn& act);
+  Status check_top_up(const ReverseMoneyIn& act, const BillingAccount& account) const;
+  Status check_lot(const ReverseMoneyIn& act, const BillingAccount& account) const;
+  // decide_prices.cc
+  // May `by` (nil = the platform) set a price of `center` (nil = of every center) that holds from then on? Errors: forbidden.
+  Status check_setter(CenterId by, CenterId center, Instant from, const std::string& what) const;
+  Status check_settlement_by(const SetContract& act) const;
   // decide_centers.cc
   Result<CommandResult> on(const EnrolCenter& command);
   Result<CommandResult> on(const ChangeCenterState& command);

@@ -19,6 +19,7 @@
 #include "broker/domain/events_settlement.h"
 #include "broker/domain/invoice.h"
 #include "broker/domain/job.h"
+#include "broker/domain/money_in.h"
 #include "broker/domain/spending.h"
 #include "ledger/domain/events.h"
 
@@ -55,6 +56,15 @@ struct MemberAdded {
   BillingAccountId account;
   UserId user;
   static constexpr void fields(auto& self, auto&& visit) { visit(self.account, self.user); }
+};
+
+// What he runs goes on, and still counts against his limits.
+struct MemberRemoved {
+  BillingAccountId account;
+  UserId user;
+  UserId by;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.account, self.user, self.by, self.at); }
 };
 
 struct CenterEnrolled {
@@ -345,7 +355,7 @@ using Event =
                  HoldRenewed, RenewalRefused, PauseRequested, LotIssued, LotExpired, VouchersIssued, VoucherRedeemed,
                  VouchersExpired, DayAnswered,
                  ReservedPricesPublished, ReservationBought, ReservationAccrued, ReservationEnded, RenewalSet, ProductsPublished,
-                 CreditRuleSet>;
+                 CreditRuleSet, MemberRemoved, MoneyInReversed>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <functional>
 #include <map>
+#include <set>
 
 #include "broker/domain/market_fixture.h"
 
@@ -68,6 +70,8 @@ class Model {
     }
     charge.coins = ordered;
   }
+  void reverse(LotId id, Coins coins) { std::ranges::find(lots_, id, &Lot::id)->left -= coins; }
+  void reverse_top_up(Coins coins) { own_ -= coins; }
   const std::vector<Lot>& lots() const { return lots_; }
   Coins own() const { return own_; }
 
@@ -87,13 +91,15 @@ class Bench : public MarketFixture {
   }
 
   void step() {
-    switch (*rc::gen::inRange(0, 8)) {
+    switch (*rc::gen::inRange(0, 10)) {
       case 0: return grant();
       case 1: return top_up();
       case 2: return begin_job();
       case 3: return read_meters(false);
       case 4: return read_meters(true);
       case 5: return give_back();
+      case 6: return reverse_lot();
+      case 7: return reverse_top_up();
       default: return pass_time();
     }
   }
@@ -146,7 +152,34 @@ class Bench : public MarketFixture {
   void top_up() {
     const Coins coins = *rc::gen::inRange<Coins>(1, 2'000);
     fund(amount_of(coins));
+    top_ups_.emplace_back(serial_, coins);
     model_.fund(coins);
+  }
+  // All or a part of one that came in, once: exactly when that much of it is there.
+  void reverse(ReverseMoneyIn act, Coins there, Coins whole, const std::function<void(Coins)>& take) {
+    const Coins coins = *rc::gen::inRange<Coins>(1, whole + 1);
+    act.amount = amount_of(coins);
+    const bool first = reversed_.insert(act.what).second;
+    const auto done = decide(act);
+    RC_ASSERT(done.has_value() == (first && coins <= there));
+    if (done) take(coins);
+    else if (first) reversed_.erase(act.what);
+    RC_ASSERT(error(act) == (done || !first ? ErrorCode::failed_precondition : ErrorCode::insufficient_funds));
+  }
+  void reverse_lot() {
+    if (model_.lots().empty()) return;
+    const auto& lot = model_.lots()[*rc::gen::inRange<std::size_t>(0, model_.lots().size())];
+    reverse({.what = lot.id.uuid, .kind = MoneyInKind::grant, .account = account, .amount = {}, .whole = {}, .reference = {}, .reason = "a slip"},
+            std::min(lot.left, model_.balance() - held()), market.lot(lot.id)->amount.micros / 1'000, [&](Coins coins) {
+              taken_back_ += amount_of(coins);
+              model_.reverse(lot.id, coins);
+            });
+  }
+  void reverse_top_up() {
+    if (top_ups_.empty()) return;
+    const auto [id, whole] = top_ups_[*rc::gen::inRange<std::size_t>(0, top_ups_.size())];
+    reverse({.what = id_of<TransferId>(id).uuid, .kind = MoneyInKind::top_up, .account = account, .amount = {}, .whole = amount_of(whole), .reference = Uuid{1, id}, .reason = "a slip"},
+            std::min(model_.own(), model_.spendable(now, held())), whole, [&](Coins coins) { model_.reverse_top_up(coins); });
   }
   void begin_job() {
     const JobId job = id_of<JobId>(++serial_);
@@ -203,6 +236,8 @@ class Bench : public MarketFixture {
 
   Model model_;
   std::vector<Run> runs_;
+  std::vector<std::pair<std::uint64_t, Coins>> top_ups_;  // what their ids are of
+  std::set<Uuid> reversed_;
   Amount taken_back_;
 };
 

@@ -68,6 +68,10 @@ std::pair<std::int64_t, std::int32_t> Market::calendar(const BillingAccount& acc
 const Center* Market::center(CenterId id) const {
   return find_or_null(centers_, id);
 }
+const Contract* contract_at(const std::vector<Contract>& contracts, Instant at) {
+  const auto after = std::ranges::upper_bound(contracts, at, {}, &Contract::valid_from);
+  return after == contracts.begin() ? nullptr : &*std::prev(after);
+}
 const Period* Market::period(PeriodId id) const {
   return find_or_null(periods_, id);
 }

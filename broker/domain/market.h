@@ -146,6 +146,7 @@ class Market {
   std::vector<LotPart> paid_by_lots(const BillingAccount& account, Unit unit, Amount amount) const;
   const Product* product(ProductId id) const;
   std::vector<const Product*> products() const;  // by id
+  const MoneyInReversal* reversal(Uuid of) const;  // of a top-up's transfer or a lot; null = none
   const VoucherBatch* vouchers(VoucherBatchId id) const;  // while codes of it may be redeemed
   const Reservation* reservation(ReservationId id) const;  // while it is active
   std::vector<const Reservation*> reservations() const;    // active ones, by id
@@ -274,6 +275,7 @@ class Market {
   absl::flat_hash_map<LedgerAccountId, LotOrder> lots_of_;           // by wallet
   LotOrder lot_expiry_;
   absl::btree_map<ProductId, Product> products_;
+  absl::btree_map<Uuid, MoneyInReversal> reversals_;                // by what was reversed
   absl::btree_map<VoucherBatchId, VoucherBatch> voucher_batches_;   // with all their codes
   absl::btree_map<Hash256, VoucherBatchId> vouchers_;               // the codes that may be redeemed
   absl::btree_set<std::pair<Instant, VoucherBatchId>> voucher_expiry_;

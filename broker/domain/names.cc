@@ -77,9 +77,12 @@ constexpr auto kDisputeStates = std::to_array<std::string_view>({"open", "accept
 constexpr auto kProposalEnds = std::to_array<std::string_view>({"approved", "rejected", "withdrawn", "expired"});
 constexpr auto kActs = std::to_array<std::string_view>({"fund_account", "set_contract", "publish_prices", "set_payee",
                                                         "order_payout", "refund", "resolve_dispute", "set_credit_limit",
-                                                        "grant_lot", "issue_vouchers", "publish_reserved_prices", "publish_products"});
+                                                        "grant_lot", "issue_vouchers", "publish_reserved_prices", "publish_products",
+                                                        "reverse_money_in"});
 static_assert(kActs.size() == std::variant_size_v<Act>);
 constexpr auto kLotKinds = std::to_array<std::string_view>({"grant", "voucher", "package"});
+constexpr auto kMoneyInKinds = std::to_array<std::string_view>({"top_up", "grant", "voucher", "package"});
+constexpr auto kPriceSetters = std::to_array<std::string_view>({"platform", "center", "either"});
 constexpr auto kPeriodStates = std::to_array<std::string_view>({"open", "closing", "closed", "paid"});
 
 template <class Enum, class T, std::size_t N>
@@ -136,6 +139,12 @@ std::string_view name(InvoiceState state) {
 }
 std::string_view name(LotKind kind) {
   return word(kLotKinds, kind, 1);
+}
+std::string_view name(MoneyInKind kind) {
+  return word(kMoneyInKinds, kind, 1);
+}
+std::string_view name(PriceSetter setter) {
+  return word(kPriceSetters, setter, 0);
 }
 std::string_view name(ProposalEnd end) {
   return word(kProposalEnds, end, 1);

@@ -8,7 +8,7 @@
 namespace bourse::broker {
 namespace {
 
-constexpr std::uint32_t kVersion = 4;  // another one's snapshot is passed over: the journal is replayed instead
+constexpr std::uint32_t kVersion = 5;  // another one's snapshot is passed over: the journal is replayed instead
 
 Status damaged(std::string_view what) {
   return fail(ErrorCode::integrity, "market snapshot: " + std::string(what));
@@ -88,6 +88,7 @@ void Market::save(std::vector<std::byte>& state) const {
   save_sorted(out, invoices_);
   save_sorted(out, products_);
   save_sorted(out, lots_);
+  save_sorted(out, reversals_);
   save_sorted(out, voucher_batches_);
   out.write(static_cast<std::uint64_t>(vouchers_.size()));
   for (const auto& [code, batch] : vouchers_) out.write(OpenVoucher{code, batch});
@@ -207,6 +208,10 @@ Status Market::load_lots(codec::Reader& in) {
     index(lot);
     const LotId id = lot.id;
     return lots_.try_emplace(id, std::move(lot)).second;
+  }));
+  CHECK_OK(load_each<MoneyInReversal>(in, "reversals", [&](MoneyInReversal one) {
+    const Uuid what = one.what;
+    return accounts_.contains(one.account) && reversals_.try_emplace(what, std::move(one)).second;
   }));
   CHECK_OK(load_each<VoucherBatch>(in, "voucher batches", [&](VoucherBatch batch) {
     index(batch);

@@ -33,7 +33,7 @@ constexpr std::pair<std::string_view, std::string_view> kInstants[] = {
     {"due_ms", "due"},                 {"unpriced_since_ms", "unpriced_since"},
     {"from_ms", "from"},               {"until_ms", "until"},           {"requested_ms", "requested_at"},
     {"locked_ms", "locked_at"},        {"used_from_ms", "used_from"},   {"used_until_ms", "used_until"},
-    {"issued_ms", "issued_at"},        {"since_ms", "since"},           {"bought_ms", "bought_at"},
+    {"added_ms", "added_at"},          {"issued_ms", "issued_at"},        {"since_ms", "since"},           {"bought_ms", "bought_at"},
     {"redeem_by_ms", "redeem_by"},     {"next_expiry_ms", "next_expiry"},
 };
 

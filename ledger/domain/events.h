@@ -56,6 +56,10 @@ enum class TransferCode : std::uint16_t {
   accrual_margin = 23,        // deferred revenue → platform revenue
   accrual_tax = 24,           // deferred revenue → tax payable
   reservation_returned = 25,  // deferred revenue → wallet: ended early
+  // Money in that was wrong, with the reference of what came in.
+  top_up_reversed = 26,   // wallet → bank clearing
+  grant_reversed = 27,    // wallet → grants
+  package_reversed = 28,  // in DU wallet → deferred revenue, and deferred revenue → wallet
 };
 
 // Accounts whose posted credits less posted debits less pending debits may not fall below −credit_limit (wallets).

@@ -121,6 +121,10 @@ class Ledger {
   template <class Emit>
   void post(std::span<const TransferRequest> batch, std::vector<TransferOutcome>& outcomes, Emit&& emit);
 
+  // What posting it would answer without doing anything: `existed`, or refused before, conflict included. Nothing: it would be
+  // decided anew, since its id is unknown, or forgotten.
+  std::optional<TransferOutcome> decided(const TransferRequest& request) const;
+
   // Errors: account_not_found, same_account, unit_mismatch, amount_not_positive, amount_overflow, insufficient_funds,
   // conflict (the id is taken, even by an equal hold), invalid_argument (nil id).
   Result<HoldPlaced> place(const HoldPlaced& request) const;

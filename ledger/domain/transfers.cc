@@ -85,6 +85,11 @@ std::optional<Ledger::Decision> Ledger::decided_before(const TransferRequest& re
   return Decision{.outcome = {.kind = existed}};
 }
 
+std::optional<TransferOutcome> Ledger::decided(const TransferRequest& request) const {
+  const auto before = decided_before(request, fingerprint(request));
+  return before ? std::optional(before->outcome) : std::nullopt;
+}
+
 std::optional<ErrorCode> Ledger::check(const TransferRequest& request, Sides sides) {
   const auto [debit, credit] = sides;
   if (request.debit == request.credit) return ErrorCode::same_account;

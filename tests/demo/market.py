@@ -64,6 +64,7 @@ algorithm = "RS256"
 [issuer.roles]
 researchers = "user"
 finance-office = "finance"
+center-office = "center-admin"
 operators = "operator"
 """)
         return path

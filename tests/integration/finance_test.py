@@ -16,11 +16,11 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 
 from demo.centers import LocalCenter  # noqa: E402
-from demo.market import Market  # noqa: E402
+from demo.market import CommandError, Market  # noqa: E402
 from lib import process, workdir  # noqa: E402
 
 PEOPLE = {"alice": ("alice-pass", ["researchers"]), "bob": ("bob-pass", ["researchers"]), "fiona": ("fiona-pass", ["finance-office"]),
-          "frank": ("frank-pass", ["finance-office"]), "otto": ("otto-pass", ["operators"]), "olga": ("olga-pass", ["operators"])}
+          "frank": ("frank-pass", ["finance-office"]), "carla": ("carla-pass", ["center-office", "researchers"]), "otto": ("otto-pass", ["operators"]), "olga": ("olga-pass", ["operators"])}
 SCRIPT = "#!/bin/bash\nwhile :; do date +%s; sleep 0.2; done\n"
 
 
@@ -167,6 +167,65 @@ class FinanceTest(unittest.TestCase):
         wallet = self.wallet("alice")
         self.assertEqual(wallet["held"], "0.00")
         self.assertEqual(Decimal(wallet["balance"]) + Decimal(done["charged"]["amount"]), Decimal("11.50"))
+
+    def refused(self, name, *argv, stdin=""):
+        """What the command says when it ends with an error."""
+        with self.assertRaises(CommandError) as caught:
+            self.people[name].run(*argv, stdin=stdin)
+        return caught.exception.problem
+
+    def test_a_shared_account_has_a_member_with_a_limit(self):
+        carla, bob = self.people["carla"], self.people["bob"]
+        account = carla.ask("account", "open", "--name", "shared", "--currency", "CNY")["account"]
+        self.people["fiona"].propose(self.people["frank"], "account", "fund", account, "30.00", "--bank-reference", "for the group")
+        user = bob.ask("whoami")["user"]
+        job = ["submit", "-", "--account", account, "--name", "shared", "--time", "2m", "--memory", "64MiB"]
+        script = "#!/bin/sh\nsleep 60\n"
+        self.assertIn("not_found", self.refused("bob", *job, stdin=script))
+        self.assertIn(user, carla.run("account", "member", "add", account, user))
+        carla.run("account", "limit", account, user, "--total", "3.00")
+        held = bob.ask(*job, stdin=script)
+        self.assertEqual(held["held"]["amount"], "2.00")
+        self.assertIn("member_limit", self.refused("bob", *job, stdin=script))
+        self.assertEqual(len(carla.ask("account", "member", "list", account)["members"]), 2)
+        carla.run("account", "member", "remove", account, user)
+        self.assertIn("not_found", self.refused("bob", *job, stdin=script))
+        self.assertEqual(carla.ask("job", "show", held["id"])["account"], account)  # it goes on
+        carla.run("cancel", held["id"])
+
+    def test_a_center_sets_its_own_price(self):
+        carla, otto, olga = self.people["carla"], self.people["otto"], self.people["olga"]
+        self.assertIn("not_found", self.refused("carla", "statement", "list", "--center", "gamma"))
+        otto.run("center", "admin", "add", "gamma", carla.ask("whoami")["user"])
+        self.assertIn("Carla", carla.run("center", "admin", "list", "gamma"))
+        carla.run("statement", "list", "--center", "gamma")
+        otto.propose(olga, "contract", "set", "gamma", "--margin-bps", 500, "--tax-bps", 600, "--sale-prices-by", "center")
+        prices = f"{self.dir}/own-prices.json"
+        with open(prices, "w", encoding="utf-8") as file:
+            json.dump({"rows": [{"meter": "gpu_ms", "price": "7", "per": "gpu-hour", "unit": "CNY"}]}, file)
+        carla.propose(olga, "prices", "publish", prices, "--for-center", "gamma")
+        self.assertIn("leaves sale prices to the center", self.refused("otto", "prices", "publish", self.own_row(prices)))
+
+    def own_row(self, prices):
+        """The same row as the platform's operator would publish it."""
+        center = next(c for c in self.people["otto"].ask("center", "list")["centers"] if c["name"] == "gamma")["id"]
+        with open(prices, encoding="utf-8") as file:
+            rows = json.load(file)["rows"]
+        name = f"{prices}.operator"
+        with open(name, "w", encoding="utf-8") as file:
+            json.dump({"rows": [dict(row, center=center) for row in rows]}, file)
+        return name
+
+    def test_a_wrong_top_up_is_taken_back_once(self):
+        fiona, frank = self.people["fiona"], self.people["frank"]
+        account = self.people["carla"].ask("account", "open", "--name", "by mistake")["account"]
+        fiona.propose(frank, "account", "fund", account, "12.00", "--bank-reference", "meant for somebody else")
+        top_up = fiona.ask("top-up", "list", "--account", account)["top_ups"][0]["id"]
+        fiona.propose(frank, "top-up", "reverse", top_up, "--reason", "another account was meant")
+        self.assertIn("once only", self.refused("fiona", "top-up", "reverse", top_up, "--reason", "again"))
+        wallets = {w["account"]: w for w in self.people["carla"].ask("wallet")["wallets"]}
+        self.assertEqual(wallets[account]["balance"], "0.00")
+        self.assertIn("another account was meant", fiona.run("top-up", "list", "--account", account))
 
 
 if __name__ == "__main__":

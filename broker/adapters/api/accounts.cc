@@ -115,6 +115,52 @@ Result<v1::ListMembersReply> Api::list_members(const v1::ListMembersRequest& req
   return reply;
 }
 
+Result<v1::Wallet> Api::open_account(const v1::OpenAccountRequest& request) {
+  TRY(const Caller caller, caller_of(request.principal()));
+  CHECK_OK(require(caller, {Role::user}));
+  CHECK_OK(check_text("name", request.name(), 128));
+  TRY(const Unit unit, parse_unit(request.unit().empty() ? "CNY" : request.unit()));
+  const Instant now = parts_.clock.now();
+  TRY(const CommandResult done, run(caller, request.key(), fingerprint("OpenAccount", request),
+                                    OpenBillingAccount{.account = BillingAccountId::make(now, parts_.rng), .tenant = caller.tenant,
+                                                       .name = request.name(), .unit = unit, .owner = caller.user}));
+  return wallet_of(BillingAccountId{done.object});
+}
+
+// The owner's alone: who is a member may spend his money.
+Result<TenantId> Api::owned_by(const Caller& caller, BillingAccountId id) {
+  TRY(const TenantId tenant, look([user = caller.user, id](const Market& market) {
+        const BillingAccount* account = market.account(id);
+        return account != nullptr && account->members.front() == user ? account->tenant : TenantId{};
+      }));
+  if (tenant.is_nil()) return fail(ErrorCode::not_found, "There is no such billing account.");
+  return tenant;
+}
+
+Result<v1::Member> Api::add_member(const v1::MemberRequest& request) {
+  TRY(const Caller caller, caller_of(request.principal()));
+  TRY(const BillingAccountId id, id_or_not_found<BillingAccountIdKind>(request.account()));
+  TRY(const TenantId tenant, owned_by(caller, id));
+  TRY(const UserId user, person_named(request.user(), request.issuer(), tenant));
+  TRY(const CommandResult done, run(caller, request.key(), fingerprint("AddMember", request), AddMember{.account = id, .user = user}));
+  TRY(v1::Member out, look([id, user, now = parts_.clock.now()](const Market& market) {
+        return member_of(market, *market.account(id), user, now);
+      }));
+  TRY(const auto names, queries_.user_names({user}));
+  if (const auto name = names.find(user); name != names.end()) out.set_name(name->second);
+  out.set_position(done.position);
+  return out;
+}
+
+Result<v1::Empty> Api::remove_member(const v1::MemberRequest& request) {
+  TRY(const Caller caller, caller_of(request.principal()));
+  TRY(const BillingAccountId id, id_or_not_found<BillingAccountIdKind>(request.account()));
+  CHECK_OK(owned_by(caller, id));
+  TRY(const UserId user, id_or_not_found<UserIdKind>(request.user()));
+  CHECK_OK(run(caller, request.key(), fingerprint("RemoveMember", request), RemoveMember{.account = id, .user = user, .by = caller.user}));
+  return v1::Empty{};
+}
+
 Result<v1::Member> Api::set_member_limits(const v1::SetMemberLimitsRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
   TRY(const BillingAccountId id, id_or_not_found<BillingAccountIdKind>(request.account()));

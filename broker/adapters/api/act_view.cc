@@ -22,9 +22,10 @@ void show(v1::Act& out, const FundAccount& act, const Market& market, const std:
   to.set_bank_reference(bank_text);
 }
 void show(v1::Act& out, const SetContract& act, const Market&, const std::string&) { fill(*out.mutable_set_contract(), act.contract); }
-void show(v1::Act& out, const PublishPrices& act, const Market&, const std::string&) {
+void show(v1::Act& out, const PublishPrices& act, const Market& market, const std::string&) {
   for (const pricing::PriceRow& row : act.rows) fill(*out.mutable_publish_prices()->add_rows(), row);
   for (const pricing::Discount& discount : act.discounts) fill(*out.mutable_publish_prices()->add_discounts(), discount);
+  if (!act.by.is_nil()) out.mutable_publish_prices()->set_for_center(center_name(market, act.by));
 }
 void show(v1::Act& out, const PublishReservedPrices& act, const Market& market, const std::string&) {
   for (const ReservedPrice& price : act.prices) fill(*out.mutable_publish_reserved_prices()->add_prices(), price, market);
@@ -98,6 +99,14 @@ void show(v1::Act& out, const PublishProducts& act, const Market&, const std::st
   for (const Product& product : act.products) fill(*out.mutable_publish_products()->add_products(), product);
 }
 
+void show(v1::Act& out, const ReverseMoneyIn& act, const Market& market, const std::string&) { fill(*out.mutable_reverse_money_in(), act, market); }
+
+std::string tell(const ReverseMoneyIn& act, const Market& market, const std::string&) {
+  v1::MoneyInReversal view;
+  fill(view, act, market);
+  return fmt::format("Take {} {} of {} {} back from {} ({}): {}", view.money().amount(), view.money().unit(), act.kind == MoneyInKind::top_up ? "top-up" : name(act.kind),
+                     view.id(), view.account_name(), view.account(), act.reason);
+}
 std::string tell(const PublishProducts& act, const Market&, const std::string&) {
   std::string text = "Sell packages of 度:";
   for (const Product& product : act.products)
@@ -137,21 +146,27 @@ std::string reservable_words(const Contract& contract) {
 }
 std::string tell(const SetContract& act, const Market& market, const std::string&) {
   const Contract& c = act.contract;
-  return fmt::format("Terms for {} in {} from {}: {}, tax is {} bps, settled {}{}", center_name(market, c.center), c.unit.text(),
+  const auto set_by = [](std::string_view what, PriceSetter setter) {
+    if (setter == PriceSetter::platform) return std::string();
+    return fmt::format("; {} prices are set by {}", what, setter == PriceSetter::center ? "the center" : "the platform or the center");
+  };
+  return fmt::format("{}erms for {} in {} from {}: {}, tax is {} bps, settled {}{}{}{}", act.by.is_nil() ? "T" : "In the center's name, and with other settlement prices alone, t",
+                     center_name(market, c.center), c.unit.text(),
                      to_text(c.valid_from),
                      c.settlement.empty() ? fmt::format("the platform keeps {} bps of the net price", c.terms.margin_bps)
                                           : fmt::format("the center gets {} prices of its own{}", c.settlement.size(),
                                                         c.may_subsidise ? ", the platform pays what is missing" : ""),
                      c.terms.tax_bps,
                      !c.schedule.empty() ? fmt::format("by '{}' {}", c.schedule, c.zone) : c.cycle.ms == 0 ? "by hand" : "every " + plain_duration(c.cycle),
-                     reservable_words(c));
+                     reservable_words(c), set_by("sale", c.sale_prices), set_by("settlement", c.settlement_prices));
 }
 std::string tell(const PublishPrices& act, const Market& market, const std::string&) {
   constexpr std::size_t kShown = 3;
   const auto place = [&market](const pricing::Scope& scope) {
     return fmt::format("{}{}{}", scope.center.is_nil() ? "every center" : center_name(market, scope.center), scope.pool.empty() ? "" : "/", scope.pool);
   };
-  std::string text = act.rows.empty() ? "Publish " : fmt::format("Publish {} price rows: ", act.rows.size());
+  const std::string publish = act.by.is_nil() ? "Publish" : "In the name of " + center_name(market, act.by) + " publish";
+  std::string text = act.rows.empty() ? publish + " " : fmt::format("{} {} price rows: ", publish, act.rows.size());
   for (std::size_t i = 0; i < std::min(act.rows.size(), kShown); ++i) {
     v1::PriceRow row;
     fill(row, act.rows[i]);
@@ -170,7 +185,8 @@ std::string tell(const PublishPrices& act, const Market& market, const std::stri
 }
 std::string tell(const PublishReservedPrices& act, const Market& market, const std::string&) {
   constexpr std::size_t kShown = 3;
-  std::string text = fmt::format("Publish {} prices of reserved capacity: ", act.prices.size());
+  std::string text = fmt::format("{} {} prices of reserved capacity: ", act.by.is_nil() ? "Publish" : "In the name of " + center_name(market, act.by) + " publish",
+                                 act.prices.size());
   for (std::size_t i = 0; i < std::min(act.prices.size(), kShown); ++i) {
     const ReservedPrice& one = act.prices[i];
     text += fmt::format("{}a {} of {}/{} at {} a {}", i == 0 ? "" : "; ", name(one.what), center_name(market, one.center), one.pool, money_words(one.price, one.unit), name(one.term));
@@ -207,8 +223,22 @@ std::string tell(const ResolveDispute& act, const Market& market, const std::str
 Role role_of(std::string_view act_name) {
   return act_name == "set_contract" || act_name == "publish_prices" || act_name == "publish_reserved_prices" ? Role::operator_ : Role::finance;
 }
+CenterId setter_of(const Act& act) {
+  return std::visit([](const auto& what) { if constexpr (requires { what.by; }) return what.by; else return CenterId{}; }, act);
+}
 Role role_of(const Act& act) { return role_of(name(act)); }
 
+void fill(v1::MoneyInReversal& out, const ReverseMoneyIn& act, const Market& market) {
+  const Lot* lot = act.kind == MoneyInKind::top_up ? nullptr : market.lot(LotId{act.what});
+  const Unit unit = lot == nullptr ? unit_of(market, act.account) : lot->unit;
+  out.set_id(lot == nullptr ? to_text(TransferId{act.what}) : to_text(lot->id));
+  out.set_kind(std::string(name(act.kind)));
+  out.set_account(to_text(act.account));
+  out.set_account_name(account_name(market, act.account));
+  fill(*out.mutable_money(), act.amount, unit);
+  if (const Amount whole = lot == nullptr ? act.whole : lot->amount; whole.is_positive()) fill(*out.mutable_whole(), whole, unit);
+  out.set_reason(act.reason);
+}
 void fill(v1::VoucherBatch& out, const VoucherBatch& batch) {
   out.set_id(to_text(batch.id));
   out.set_count(static_cast<std::int32_t>(batch.codes.size()));

@@ -10,6 +10,8 @@ namespace bourse::broker::api {
 
 // Whose act it is: operators' are contracts and prices, finance's all others.
 Role role_of(const Act& act);
+// The center in whose name prices are to be set; nil = no center's.
+CenterId setter_of(const Act& act);
 Role role_of(std::string_view act_name);
 
 // `bank_text` is the bank's own words for a top-up's entry; empty when there are none.
@@ -18,6 +20,7 @@ std::string words(const Act& act, const Market& market, const std::string& bank_
 
 void fill(v1::Payee& out, const Payee& payee);
 void fill(v1::VoucherBatch& out, const VoucherBatch& batch);  // without what was redeemed
+void fill(v1::MoneyInReversal& out, const ReverseMoneyIn& act, const Market& market);
 std::string words(const Payee& payee);  // "Alpha e.V., account DE… at …"
 std::string money_words(Amount amount, Unit unit);  // "12.50 CNY"
 

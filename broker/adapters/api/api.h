@@ -52,6 +52,11 @@ class Api {
   Result<v1::ListPricesReply> list_prices(const v1::ListPricesRequest& request);
   Result<v1::FactorTableList> list_factor_tables(const v1::ListFactorTablesRequest& request);
   Result<v1::ListQuarantinedReply> list_quarantined(const v1::ListQuarantinedRequest& request);
+  // center_admins.cc
+  Result<v1::CenterAdmin> add_center_admin(const v1::CenterAdminRequest& request);
+  Result<v1::Empty> remove_center_admin(const v1::CenterAdminRequest& request);
+  Result<v1::ListCenterAdminsReply> list_center_admins(const v1::ListCenterAdminsRequest& request);
+  Result<v1::Contract> set_settlement_prices(const v1::SetSettlementPricesRequest& request);
   // finance
   Result<v1::Wallet> fund_account(const v1::FundAccountRequest& request);
   // accounts.cc
@@ -59,6 +64,12 @@ class Api {
   Result<v1::Wallet> set_account_policy(const v1::SetAccountPolicyRequest& request);
   Result<v1::ListMembersReply> list_members(const v1::ListMembersRequest& request);
   Result<v1::Member> set_member_limits(const v1::SetMemberLimitsRequest& request);
+  Result<v1::Wallet> open_account(const v1::OpenAccountRequest& request);
+  Result<v1::Member> add_member(const v1::MemberRequest& request);
+  Result<v1::Empty> remove_member(const v1::MemberRequest& request);
+  // money_in.cc
+  Result<v1::ListTopUpsReply> list_top_ups(const v1::ListTopUpsRequest& request);
+  Result<v1::MoneyInReversal> reverse_money_in(const v1::ReverseMoneyInRequest& request);
   Result<v1::ListWalletsReply> list_billing_accounts(const v1::ListWalletsRequest& request);
   Result<v1::SettleReply> settle(const v1::SettleRequest& request);
   Result<v1::ListStatementsReply> list_statements(const v1::ListStatementsRequest& request);
@@ -138,6 +149,19 @@ class Api {
     std::optional<v1::Proposal> proposal;  // it was proposed, and is not done
   };
   Result<Acted> act(const Caller& caller, std::string_view key, std::uint64_t fingerprint, Act act, const std::string& note);
+  // Whose things a caller may look at: everybody's (nothing) for staff, those of the centers that he speaks for else. Errors:
+  // forbidden (he has none of the roles).
+  Result<std::optional<std::vector<CenterId>>> centers_seen(const Caller& caller, std::initializer_list<Role> staff);
+  // Errors: not_found.
+  static Status check_seen(const std::optional<std::vector<CenterId>>& seen, CenterId center);
+  // The center in whose name the caller sets prices; `named` empty = the platform's, nil. Errors: forbidden, not_found.
+  Result<CenterId> price_setter(const Caller& caller, const std::string& named);
+  // Errors: not_found, also for a person of another tenant, where one is asked for.
+  Result<UserId> person_named(const std::string& user, const std::string& issuer, std::optional<TenantId> tenant);
+  // Errors: not_found.
+  Result<ReverseMoneyIn> money_in_named(const std::string& id);
+  // The contract as it is kept, or, with its proposal, as it was proposed.
+  Result<v1::Contract> contract_reply(const Contract& contract, const Acted& acted);
   // The act that credits a bank's payment. Its ids follow from the payment's identity, so it is credited once, whoever asks.
   Result<FundAccount> funding_of(const StoredBankEntry& entry, BillingAccountId account, UserId by);
   // Entries whose assignment was proposed follow what became of the proposal.
@@ -190,6 +214,8 @@ class Api {
   // The job as the caller may see it. Errors: not_found.
   Result<v1::Job> job_seen_by(const Caller& caller, JobId id);
   Result<v1::Principal> principal_of(const Person& person);
+  // Its tenant. Errors: not_found.
+  Result<TenantId> owned_by(const Caller& caller, BillingAccountId account);
   Status may_rule(const Caller& caller, BillingAccountId account);
   // Whose books the caller reads: one account's, all of his, or, for finance and operators who name none, everybody's (empty).
   Result<std::vector<BillingAccountId>> accounts_read(const Caller& caller, const std::string& named);
@@ -229,6 +255,10 @@ std::uint64_t fingerprint(std::string_view rpc, Request request) {
 
 // A uuid that is the same for the same words: what a repeat must name again. Version 8, variant 10 (RFC 9562).
 Uuid derived_uuid(std::string_view purpose, std::string_view text);
+
+// A contract's settlement prices; their ids follow from the key. Errors: of read_price, naming the row; too_large.
+Result<std::vector<pricing::PriceRow>> read_settlement(const google::protobuf::RepeatedPtrField<v1::PriceRow>& rows, CenterId center,
+                                                       const std::string& key, Instant valid_from);
 
 // The uuid of a text id of any kind that a job's chain knows.
 std::optional<Uuid> chain_id(const std::string& text);

@@ -14,10 +14,10 @@ constexpr int kMostBillLines = 10'000;
 // After its end a month waits this long: what was decided before midnight is booked soon after it.
 constexpr Duration kBookingSlack = minutes(10);
 
-// The wallet's movements between instants, by class: money in (top-ups and what else comes from outside), charges, corrections.
+// The wallet's movements between instants, by class: money in (top-ups, less those reversed), charges, corrections.
 constexpr const char* kMoves =
-    "SELECT x.slot, sum(x.m) FILTER (WHERE x.code = 1)::bigint AS money_in, sum(x.m) FILTER (WHERE x.code IN (3, 4, 5, 17, 21, 25))::bigint AS charged, "
-    "sum(x.m) FILTER (WHERE x.code = 8)::bigint AS corrected, sum(x.m) FILTER (WHERE x.code NOT IN (1, 3, 4, 5, 8, 17, 21, 25))::bigint AS other "
+    "SELECT x.slot, sum(x.m) FILTER (WHERE x.code IN (1, 26))::bigint AS money_in, sum(x.m) FILTER (WHERE x.code IN (3, 4, 5, 17, 21, 25, 28))::bigint AS charged, "
+    "sum(x.m) FILTER (WHERE x.code = 8)::bigint AS corrected, sum(x.m) FILTER (WHERE x.code NOT IN (1, 3, 4, 5, 8, 17, 21, 25, 26, 28))::bigint AS other "
     "FROM (SELECT width_bucket(at, $2::timestamptz[]) AS slot, code, moved AS m FROM market.moves_of($1::uuid)) x "
     "GROUP BY x.slot ORDER BY x.slot";
 
@@ -116,12 +116,13 @@ Result<Amount> fill_charges(pqxx::transaction_base& work, v1::Bill& out, const B
 Result<Amount> fill_items(pqxx::transaction_base& work, v1::Bill& out, const BilledAccount& account, Span span) {
   const auto rows = work.exec_params(
       "WITH own AS (SELECT * FROM market.moves_of($1::uuid) "
-      "WHERE at >= $2::timestamptz AND at < $3::timestamptz AND code NOT IN (3, 4, 5, 17, 21, 25)), "
+      "WHERE at >= $2::timestamptz AND at < $3::timestamptz AND code NOT IN (3, 4, 5, 17, 21, 25, 28)), "
       "items AS (SELECT journal_seq, code, reference, min(idx) AS idx, min(at) AS at, sum(moved)::bigint AS amount FROM own "
       "GROUP BY journal_seq, code, reference, CASE WHEN code = 8 THEN -1 ELSE idx END) "
       "SELECT i.journal_seq, " BOURSE_MS("i.at") " AS at_ms, i.code, i.reference, i.amount, b.text AS bank, "
-      "(SELECT string_agg(a.reason, '; ' ORDER BY a.idx) FROM market.adjustments a WHERE i.code = 8 AND a.journal_seq = i.journal_seq AND a.job = i.reference) AS reason "
-      "FROM items i LEFT JOIN identity.bank_entries b ON i.code = 1 AND b.reference = i.reference ORDER BY i.journal_seq, i.idx LIMIT $4",
+      "(SELECT string_agg(a.reason, '; ' ORDER BY a.idx) FROM market.adjustments a WHERE i.code = 8 AND a.journal_seq = i.journal_seq AND a.job = i.reference) AS reason, "
+      "(SELECT r.reason FROM market.money_in_reversals r WHERE i.code IN (26, 27) AND r.reference = i.reference AND r.journal_seq = i.journal_seq LIMIT 1) AS taken "
+      "FROM items i LEFT JOIN identity.bank_entries b ON i.code IN (1, 26) AND b.reference = i.reference ORDER BY i.journal_seq, i.idx LIMIT $4",
       sql(account.wallet), sql(span.from), sql(span.until), kMostBillLines + 1);
   Amount sum;
   for (const auto& row : rows) {
@@ -136,6 +137,7 @@ Result<Amount> fill_items(pqxx::transaction_base& work, v1::Bill& out, const Bil
     else if (code == ledger::TransferCode::reversal) item.set_reference(to_text(JobId{reference}));
     else if (!reference.is_nil()) item.set_reference(to_hyphenated(reference));
     if (!row["reason"].is_null()) item.set_reason(row["reason"].c_str());
+    if (!row["taken"].is_null()) item.set_reason(row["taken"].c_str());
     const Amount amount = amount_column(row["amount"]);
     item.set_amount(to_text(amount));
     sum += amount;

@@ -65,7 +65,7 @@ constexpr const char* kEntryColumns =
     "LEFT JOIN market.attempts a ON a.id = coalesce(u.attempt, j.attempt) LEFT JOIN market.reservations rv ON p.code BETWEEN 21 AND 25 AND rv.id = p.reference "
     "LEFT JOIN market.centers ctr ON ctr.id = coalesce(a.center, rv.center) "
     "LEFT JOIN identity.users un ON un.id = coalesce(j.\"user\", rv.\"by\") "
-    "LEFT JOIN identity.bank_entries b ON p.code = 1 AND b.reference = p.reference ORDER BY p.journal_seq, p.idx";
+    "LEFT JOIN identity.bank_entries b ON p.code IN (1, 26) AND b.reference = p.reference ORDER BY p.journal_seq, p.idx";
 
 std::string entry_code(ledger::TransferCode code, bool own) {
   using enum ledger::TransferCode;
@@ -94,6 +94,10 @@ std::string business_id(ledger::TransferCode code, Uuid reference) {
     case accrual_tax:
     case reservation_returned: return to_text(ReservationId{reference});
     case package_sold:
+    case package_reversed:
+    case grant:
+    case grant_expired:
+    case grant_reversed:
     case package_expired: return to_text(LotId{reference});
     case package_used: return to_text(UsageRecordId{reference});
     default: return to_hyphenated(reference);
@@ -260,7 +264,7 @@ Status Api::export_span(const v1::ExportLedgerRequest& request, const std::funct
     if (!write(std::move(piece))) return fail(ErrorCode::unavailable, "The reader is gone.");
     work.exec("DECLARE transfers_of_span NO SCROLL CURSOR FOR SELECT t.journal_seq, t.idx, " BOURSE_MS("t.at") " AS at_ms, t.debit, t.credit, "
               "t.amount_micros, t.pending, t.code, t.reference, a.unit, e.text AS bank FROM market.transfers t "
-              "JOIN market.ledger_accounts a ON a.id = t.debit LEFT JOIN identity.bank_entries e ON t.code = 1 AND e.reference = t.reference "
+              "JOIN market.ledger_accounts a ON a.id = t.debit LEFT JOIN identity.bank_entries e ON t.code IN (1, 26) AND e.reference = t.reference "
               "WHERE t.at >= " + work.quote(from) + "::timestamptz AND t.at < " + work.quote(until) + "::timestamptz ORDER BY t.journal_seq, t.idx");
     for (;;) {
       const auto page = work.exec(fmt::format("FETCH {} FROM transfers_of_span", kFetched));

@@ -78,6 +78,7 @@ constexpr const char* kFound =
     "JOIN LATERAL (SELECT t.at, t.amount_micros, w.unit FROM market.transfers t JOIN market.ledger_accounts w ON w.id = t.credit "
     "WHERE t.reference = i.reference AND t.code = 1 AND NOT t.pending ORDER BY t.journal_seq LIMIT 1) t ON true "
     "WHERE t.at < $2::timestamptz AND NOT EXISTS (SELECT 1 FROM bank.entries e WHERE e.bank_reference = i.text) "
+    "AND NOT EXISTS (SELECT 1 FROM market.money_in_reversals r WHERE r.reference = i.reference AND r.amount_micros = t.amount_micros) "
     "UNION ALL "
     "SELECT 5, d.subject, 'day', d.center, NULL, '', 0, 'CNY', d.detail, d.since, 0, 0, 0, 0, 0, 0, 0, 0 "
     "FROM jsonb_to_recordset($1::jsonb) AS d(subject text, center uuid, detail text, since timestamptz)), "

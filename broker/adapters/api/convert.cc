@@ -331,6 +331,8 @@ void fill(v1::Contract& out, const Contract& contract) {
   out.set_net_days(contract.net_days);
   for (const pricing::PriceRow& row : contract.settlement) fill(*out.add_settlement(), row);
   out.set_may_subsidise(contract.may_subsidise);
+  out.set_sale_prices(std::string(name(contract.sale_prices)));
+  out.set_settlement_prices(std::string(name(contract.settlement_prices)));
   for (const Reservable& one : contract.reservable) {
     v1::Reservable& to = *out.add_reservable();
     to.set_pool(one.pool);
@@ -382,9 +384,8 @@ std::string_view name(ledger::AccountCode code) {
 std::string_view name(ledger::TransferCode code) {
   static constexpr std::string_view kNames[] = {"other", "top_up", "hold", "capture_center", "capture_margin",
                                                 "capture_tax", "release", "payout", "reversal", "risk", "payout_paid",
-                                                "payout_returned", "escrow", "escrow_release", "subsidy", "grant", "grant_expired", "package_sold", "package_used",
-                                                "package_expired"};
-  static constexpr std::string_view kReserved[] = {"reservation", "accrual_center", "accrual_margin", "accrual_tax", "reservation_returned"};
+                                                "payout_returned", "escrow", "escrow_release", "subsidy", "grant", "grant_expired", "package_sold", "package_used", "package_expired"};
+  static constexpr std::string_view kReserved[] = {"reservation", "accrual_center", "accrual_margin", "accrual_tax", "reservation_returned", "top_up_reversed", "grant_reversed", "package_reversed"};
   constexpr auto kFirstReserved = static_cast<std::size_t>(ledger::TransferCode::reservation);
   const auto number = static_cast<std::size_t>(code);
   if (number >= kFirstReserved && number - kFirstReserved < std::size(kReserved)) return kReserved[number - kFirstReserved];

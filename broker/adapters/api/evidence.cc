@@ -134,8 +134,9 @@ Result<v1::Document> Api::get_evidence_proof(const v1::GetEvidenceProofRequest& 
 
 Result<v1::ListDaysReply> Api::list_days(const v1::ListDaysRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
-  CHECK_OK(require(caller, {Role::finance, Role::operator_}));
+  TRY(const auto seen, centers_seen(caller, {Role::finance, Role::operator_}));
   TRY(const CenterId id, center_of(request.center()));
+  CHECK_OK(check_seen(seen, id));
   return look([id, now = parts_.clock.now()](const Market& market) {
     v1::ListDaysReply reply;
     const Center& center = *market.center(id);

@@ -81,13 +81,15 @@ Result<v1::SettleReply> Api::settle(const v1::SettleRequest& request) {
 
 Result<v1::ListStatementsReply> Api::list_statements(const v1::ListStatementsRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
-  CHECK_OK(require(caller, {Role::finance, Role::operator_}));
+  TRY(const auto seen, centers_seen(caller, {Role::finance, Role::operator_}));
   std::optional<CenterId> center;
   if (!request.center().empty()) {
     TRY(center, center_of(request.center()));
+    CHECK_OK(check_seen(seen, *center));
   }
   queries_.wait_for(position());
   TRY(std::vector<Period> periods, queries_.periods(center));
+  std::erase_if(periods, [&seen](const Period& period) { return !check_seen(seen, period.center); });
   return look([periods = std::move(periods)](const Market& market) {
     v1::ListStatementsReply reply;
     for (const Period& period : periods) {
@@ -101,11 +103,11 @@ Result<v1::ListStatementsReply> Api::list_statements(const v1::ListStatementsReq
 
 Result<v1::Document> Api::get_statement(const v1::GetStatementRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
-  CHECK_OK(require(caller, {Role::finance, Role::operator_}));
+  TRY(const auto seen, centers_seen(caller, {Role::finance, Role::operator_}));
   TRY(const PeriodId id, id_or_not_found<PeriodIdKind>(request.period()));
   queries_.wait_for(position());
   TRY(const std::optional<Period> period, queries_.period(id));
-  if (!period) return fail(ErrorCode::not_found, "There is no such period.");
+  if (!period || !check_seen(seen, period->center)) return fail(ErrorCode::not_found, "There is no such period.");
   if (period->statement.is_zero())
     return fail(ErrorCode::failed_precondition, fmt::format("Period {} is {}: it has no statement yet.", period->number, name(period->state)));
   TRY(const std::vector<std::byte> bytes, parts_.blobs.get(period->statement));

@@ -60,6 +60,9 @@ std::string_view title(ledger::TransferCode code) {
     case ledger::TransferCode::package_sold: return "package sold";
     case ledger::TransferCode::package_used: return "package used";
     case ledger::TransferCode::package_expired: return "package expired";
+    case ledger::TransferCode::top_up_reversed: return "top-up reversed";
+    case ledger::TransferCode::grant_reversed: return "grant reversed";
+    case ledger::TransferCode::package_reversed: return "package reversed";
     case ledger::TransferCode::hold:
     case ledger::TransferCode::release:
     case ledger::TransferCode::other: break;

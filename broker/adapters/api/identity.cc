@@ -99,6 +99,63 @@ Status Identity::end_session(const Hash256& token) {
   return {};
 }
 
+Result<Person> Identity::person(const std::string& user, const std::string& issuer) {
+  return database_.read<Person>([&](pqxx::transaction_base& work) -> Result<Person> {
+    constexpr const char* kPerson = "SELECT u.id AS user_id, u.tenant_id, u.name, t.name AS tenant_name, u.roles FROM identity.users u "
+                                    "JOIN identity.tenants t ON t.id = u.tenant_id WHERE ";
+    const auto id = parse_id<UserIdKind>(user);
+    if (issuer.empty() && !id) return fail(ErrorCode::not_found, "There is no such person.");
+    const auto rows = issuer.empty() ? work.exec_params(std::string(kPerson) + "u.id = $1", sql(*id))
+                                     : work.exec_params(std::string(kPerson) + "u.issuer = $1 AND u.subject = $2", issuer, user);
+    if (rows.empty()) return fail(ErrorCode::not_found, "There is no such person; who is added must have signed in once.");
+    return person_of(rows[0]);
+  });
+}
+
+Status Identity::add_center_admin(CenterId center, UserId user, UserId by, Instant now) {
+  const auto done = database_.write<bool>([&](pqxx::work& work) -> Result<bool> {
+    work.exec_params("INSERT INTO identity.center_admins (center, user_id, added_by, added_at) "
+                     "VALUES ($1, $2, $3, to_timestamp($4::bigint / 1000.0)) ON CONFLICT DO NOTHING",
+                     sql(center), sql(user), sql(by), now.unix_ms);
+    return true;
+  });
+  if (!done) return std::unexpected(done.error());
+  return {};
+}
+
+Status Identity::remove_center_admin(CenterId center, UserId user) {
+  const auto done = database_.write<bool>([&](pqxx::work& work) -> Result<bool> {
+    work.exec_params("DELETE FROM identity.center_admins WHERE center = $1 AND user_id = $2", sql(center), sql(user));
+    return true;
+  });
+  if (!done) return std::unexpected(done.error());
+  return {};
+}
+
+Result<std::vector<Identity::CenterAdmin>> Identity::center_admins(CenterId center) {
+  using Admins = std::vector<CenterAdmin>;
+  return database_.read<Admins>([&](pqxx::transaction_base& work) -> Result<Admins> {
+    Admins admins;
+    for (const auto& row : work.exec_params("SELECT a.user_id, u.name, coalesce(b.name, '') AS by_name, (extract(epoch FROM a.added_at) * 1000)::bigint AS ms "
+                                            "FROM identity.center_admins a JOIN identity.users u ON u.id = a.user_id "
+                                            "LEFT JOIN identity.users b ON b.id = a.added_by WHERE a.center = $1 ORDER BY a.added_at, a.user_id",
+                                            sql(center)))
+      admins.push_back({.center = center, .user = id_column<UserIdKind>(row["user_id"]), .name = row["name"].c_str(),
+                        .added_by_name = row["by_name"].c_str(), .added_at = Instant{row["ms"].as<std::int64_t>()}});
+    return admins;
+  });
+}
+
+Result<std::vector<CenterId>> Identity::centers_of(UserId user) {
+  using Centers = std::vector<CenterId>;
+  return database_.read<Centers>([&](pqxx::transaction_base& work) -> Result<Centers> {
+    Centers centers;
+    for (const auto& row : work.exec_params("SELECT center FROM identity.center_admins WHERE user_id = $1 ORDER BY center", sql(user)))
+      centers.push_back(id_column<CenterIdKind>(row[0]));
+    return centers;
+  });
+}
+
 Status Identity::keep_bank_entry(Uuid reference, const std::string& text, UserId by, Instant now) {
   const auto done = database_.write<bool>([&](pqxx::work& work) -> Result<bool> {
     work.exec_params("INSERT INTO identity.bank_entries (reference, text, entered_by, entered_at) "

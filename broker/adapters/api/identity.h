@@ -49,6 +49,21 @@ class Identity {
   // Ending what isn't there is harmless.
   Status end_session(const Hash256& token);
 
+  // A person by id, or, with an issuer, by subject there. Errors: not_found.
+  Result<Person> person(const std::string& user, const std::string& issuer);
+
+  // Who speaks for a center. Adding and removing again is harmless. Errors: not_found (no such person).
+  Status add_center_admin(CenterId center, UserId user, UserId by, Instant now);
+  Status remove_center_admin(CenterId center, UserId user);
+  struct CenterAdmin {
+    CenterId center;
+    UserId user;
+    std::string name, added_by_name;
+    Instant added_at;
+  };
+  Result<std::vector<CenterAdmin>> center_admins(CenterId center);  // in the order they were added
+  Result<std::vector<CenterId>> centers_of(UserId user);
+
   // The bank's own words for an entry, kept under the id that the ledger carries.
   Status keep_bank_entry(Uuid reference, const std::string& text, UserId by, Instant now);
 

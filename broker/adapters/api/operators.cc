@@ -12,6 +12,13 @@ namespace {
 
 constexpr std::size_t kMaxCsr = 16 * 1024;
 constexpr int kMaxPriceRows = 1'000;
+constexpr PriceSetter kSetters[] = {PriceSetter::platform, PriceSetter::center, PriceSetter::either};
+
+Result<PriceSetter> read_setter(std::string_view field, const std::string& text) {
+  for (const PriceSetter setter : kSetters)
+    if (text.empty() || text == name(setter)) return setter;
+  return fail(ErrorCode::invalid_argument, fmt::format("{} must be platform, center or either.", field));
+}
 
 template <std::size_t N>
 Status read_bytes(std::string_view field, const std::string& bytes, std::array<std::uint8_t, N>& out) {
@@ -49,6 +56,20 @@ bool key_is_taken(const Market& market, const federation::EnrolRequest& request)
 
 }  // namespace
 
+Result<std::vector<pricing::PriceRow>> read_settlement(const google::protobuf::RepeatedPtrField<v1::PriceRow>& rows, CenterId center,
+                                                       const std::string& key, Instant valid_from) {
+  if (rows.size() > kMaxPriceRows) return fail(ErrorCode::too_large, fmt::format("At most {} settlement prices.", kMaxPriceRows));
+  std::vector<pricing::PriceRow> out;
+  for (int i = 0; i < rows.size(); ++i) {
+    auto row = read_price(rows[i], center);
+    if (!row) return fail(row.error().code, fmt::format("settlement[{}]: {}", i, row.error().detail));
+    row->id = PriceRowId{derived_uuid("settlement", fmt::format("{}#{}", key, i))};
+    if (row->valid_from.unix_ms == 0) row->valid_from = valid_from;
+    out.push_back(std::move(*row));
+  }
+  return out;
+}
+
 Result<v1::EnrolCenterReply> Api::enrol_center(const v1::EnrolCenterRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
   CHECK_OK(require(caller, {Role::operator_}));
@@ -57,6 +78,7 @@ Result<v1::EnrolCenterReply> Api::enrol_center(const v1::EnrolCenterRequest& req
   TRY(const bool taken, look([enrolment](const Market& market) { return key_is_taken(market, enrolment); }));
   if (taken) return fail(ErrorCode::invalid_argument, "One of the keys is known already; make new ones for this center.");
 
+  TRY(const Unit unit, parse_unit(request.unit().empty() ? "CNY" : request.unit()));
   const Instant now = parts_.clock.now();
   CenterId center = CenterId::make(now, parts_.rng);
   ConnectorId connector = ConnectorId::make(now, parts_.rng);
@@ -68,7 +90,8 @@ Result<v1::EnrolCenterReply> Api::enrol_center(const v1::EnrolCenterRequest& req
                                                 .name = enrolment.name,
                                                 .connector = connector,
                                                 .identity_key = enrolment.identity_key,
-                                                .billing_key = enrolment.billing_key}));
+                                                .billing_key = enrolment.billing_key,
+                                                .unit = unit}));
   if (CenterId{done.object} != center) {  // a repeat: the first answer's ids, with a fresh certificate
     center = CenterId{done.object};
     TRY(connector, look([center](const Market& market) {
@@ -105,7 +128,7 @@ Result<v1::Center> Api::center_view(CenterId id, bool with_money) {
         view.set_reports(center->chain.seq);
         if (const Period* period = market.period(center->open_period)) view.set_open_period(period->number);
         if (!with_money) return view;
-        const Unit unit = center->contracts.empty() ? kCny : center->contracts.back().unit;
+        const Unit unit = market.period(center->open_period)->unit;
         const auto* payable =
             market.ledger().account(Market::platform_account(ledger::AccountCode::center_payable, unit, center->id.uuid));
         fill(*view.mutable_owed(), payable == nullptr ? Amount{} : payable->balance(), unit);
@@ -123,19 +146,25 @@ Result<v1::Center> Api::center_view(CenterId id, bool with_money) {
 
 Result<v1::ListCentersReply> Api::list_centers(const v1::ListCentersRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
-  const bool with_money = caller.has_any({Role::operator_, Role::finance});
+  const bool staff = caller.has_any({Role::operator_, Role::finance});
+  std::vector<CenterId> own;
+  if (!staff && caller.has(Role::center_admin)) {
+    TRY(own, identity_.centers_of(caller.user));
+  }
   TRY(const std::vector<CenterId> ids, look([](const Market& market) {
         std::vector<CenterId> out;
         for (const Center* center : market.centers()) out.push_back(center->id);
         return out;
       }));
   std::vector<StoredQuarantine> quarantined;
-  if (with_money) {
+  if (staff || !own.empty()) {
     TRY(quarantined, queries_.quarantined_by_center());
   }
   v1::ListCentersReply reply;
   for (const CenterId id : ids) {
+    const bool with_money = staff || std::ranges::find(own, id) != own.end();
     TRY(*reply.add_centers(), center_view(id, with_money));
+    if (!with_money) continue;
     for (const StoredQuarantine& one : quarantined) {
       if (one.center != id) continue;
       v1::Center& center = *reply.mutable_centers()->rbegin();
@@ -184,14 +213,9 @@ Result<v1::Contract> Api::set_contract(const v1::SetContractRequest& request) {
   contract.zone = in.zone();
   contract.net_days = in.net_days();
   contract.may_subsidise = in.may_subsidise();
-  if (in.settlement_size() > kMaxPriceRows) return fail(ErrorCode::too_large, fmt::format("At most {} settlement prices.", kMaxPriceRows));
-  for (int i = 0; i < in.settlement_size(); ++i) {
-    auto row = read_price(in.settlement(i), contract.center);
-    if (!row) return fail(row.error().code, fmt::format("settlement[{}]: {}", i, row.error().detail));
-    row->id = PriceRowId{derived_uuid("settlement", fmt::format("{}#{}", key, i))};
-    if (row->valid_from.unix_ms == 0) row->valid_from = contract.valid_from;
-    contract.settlement.push_back(std::move(*row));
-  }
+  TRY(contract.settlement, read_settlement(in.settlement(), contract.center, key, contract.valid_from));
+  TRY(contract.sale_prices, read_setter("sale_prices", in.sale_prices()));
+  TRY(contract.settlement_prices, read_setter("settlement_prices", in.settlement_prices()));
   if (in.reservable_size() > kMaxPriceRows) return fail(ErrorCode::too_large, fmt::format("At most {} kinds of reservable capacity.", kMaxPriceRows));
   for (int i = 0; i < in.reservable_size(); ++i) {
     auto one = read_reservable(in.reservable(i));
@@ -199,7 +223,11 @@ Result<v1::Contract> Api::set_contract(const v1::SetContractRequest& request) {
     contract.reservable.push_back(std::move(*one));
   }
   CHECK_OK(check_text("note", request.note(), kMaxReason, true));
-  TRY(const Acted acted, act(caller, request.key(), fingerprint("SetContract", request), SetContract{.contract = contract}, request.note()));
+  TRY(const Acted acted, act(caller, request.key(), fingerprint("SetContract", request), SetContract{.contract = contract, .by = {}}, request.note()));
+  return contract_reply(contract, acted);
+}
+
+Result<v1::Contract> Api::contract_reply(const Contract& contract, const Acted& acted) {
   TRY(const std::optional<Contract> kept, look([contract](const Market& market) -> std::optional<Contract> {
         const Center* center = market.center(contract.center);
         if (center == nullptr) return std::nullopt;

@@ -28,17 +28,17 @@ bool wanted(const Entry& entry, const Caller& caller, bool staff, CenterId cente
 
 Result<v1::PublishPricesReply> Api::publish_prices(const v1::PublishPricesRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
-  CHECK_OK(require(caller, {Role::operator_}));
+  TRY(const CenterId by, price_setter(caller, request.for_center()));
   TRY(const std::string key, scoped_key(caller, request.key()));
   if (request.rows().empty() && request.discounts().empty()) return fail(ErrorCode::invalid_argument, "rows and discounts are empty.");
   if (request.rows_size() + request.discounts_size() > kMaxPublished)
     return fail(ErrorCode::too_large, fmt::format("At most {} rows and discounts at once.", kMaxPublished));
   const Instant now = parts_.clock.now();
-  PublishPrices command;
+  PublishPrices command{.rows = {}, .discounts = {}, .by = by};
   v1::PublishPricesReply reply;
   const auto read_all = [&](const char* list, const auto& from, auto read, auto take) -> Status {
     for (int i = 0; i < from.size(); ++i) {
-      CenterId center;
+      CenterId center = by;
       if (!from[i].center().empty()) {
         TRY(center, center_of(from[i].center()));
       }

@@ -71,11 +71,11 @@ Result<v1::Proposal> Api::proposal_view(const StoredProposal& stored) {
 
 Result<v1::ListProposalsReply> Api::list_proposals(const v1::ListProposalsRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
-  CHECK_OK(require(caller, {Role::finance, Role::operator_}));
-  TRY(const std::vector<Proposal> open, look([now = parts_.clock.now()](const Market& market) {
+  TRY(const auto seen, centers_seen(caller, {Role::finance, Role::operator_}));
+  TRY(const std::vector<Proposal> open, look([now = parts_.clock.now(), seen](const Market& market) {
         std::vector<Proposal> out;
         for (const Proposal* proposal : market.proposals())
-          if (proposal->expires_at > now) out.push_back(*proposal);
+          if (proposal->expires_at > now && check_seen(seen, setter_of(proposal->act))) out.push_back(*proposal);
         return out;
       }));
   v1::ListProposalsReply reply;
@@ -87,12 +87,14 @@ Result<v1::ListProposalsReply> Api::list_proposals(const v1::ListProposalsReques
 
 Result<v1::Proposal> Api::end_proposal(const v1::EndProposalRequest& request, ProposalEnd end) {
   TRY(const Caller caller, caller_of(request.principal()));
-  CHECK_OK(require(caller, {Role::finance, Role::operator_}));
+  TRY(const auto seen, centers_seen(caller, {Role::finance, Role::operator_}));
   CHECK_OK(scoped_key(caller, request.key()));
   CHECK_OK(check_text("reason", request.reason(), kMaxReason, true));
   TRY(const ProposalId id, id_or_not_found<ProposalIdKind>(request.proposal()));
   TRY(StoredProposal stored, proposal_of(id));
-  CHECK_OK(require(caller, {role_of(stored.proposal.act)}));
+  // A center's people see what was proposed in its name, and withdraw their own; the platform approves.
+  if (!check_seen(seen, setter_of(stored.proposal.act))) return fail(ErrorCode::not_found, "There is no such proposal.");
+  if (!seen || end != ProposalEnd::withdrawn) CHECK_OK(require(caller, {role_of(stored.proposal.act)}));
   // The word is part of what a repeat must repeat.
   const std::uint64_t print = fingerprint(fmt::format("EndProposal {}", name(end)), request);
   TRY(const CommandResult done,

@@ -79,7 +79,7 @@ Status Queries::visit_ledger(const std::function<Status(const std::vector<BookAc
       const auto page = work.exec_params(
           fmt::format("SELECT t.journal_seq, t.idx, t.debit, t.credit, t.amount_micros, t.code, t.reference, t.hold, "
                       BOURSE_MS("t.at") " AS at_ms, e.text AS bank FROM market.transfers t "
-                      "LEFT JOIN identity.bank_entries e ON t.code = 1 AND e.reference = t.reference "
+                      "LEFT JOIN identity.bank_entries e ON t.code IN (1, 26) AND e.reference = t.reference "
                       "WHERE NOT t.pending AND (t.journal_seq, t.idx) > ($1::bigint, $2::integer) "
                       "ORDER BY t.journal_seq, t.idx LIMIT {}", kPage), seq, idx);
       for (const auto& row : page) CHECK_OK(transfer(transfer_of_row(row)));

@@ -177,11 +177,16 @@ Result<v1::ReconcileReply> Api::reconcile_center(const v1::ReconcileCenterReques
 
 Result<v1::ListBreaksReply> Api::list_breaks(const v1::ListBreaksRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
-  CHECK_OK(require(caller, {Role::finance, Role::operator_}));
+  TRY(const auto seen, centers_seen(caller, {Role::finance, Role::operator_}));
   BreakFilter filter{.center = {}, .source = {}, .owner = {}, .all = request.all() == 1, .only = {}, .limit = request.limit() == 0 ? kPageOfBreaks : request.limit()};
   if (request.limit() < 0 || request.limit() > kMostBreaks) return fail(ErrorCode::invalid_argument, fmt::format("limit must be from 1 to {}.", kMostBreaks));
   if (!request.center().empty()) {
     TRY(filter.center, center_of(request.center()));
+    CHECK_OK(check_seen(seen, *filter.center));
+  } else if (seen) {
+    if (seen->empty()) return v1::ListBreaksReply{};
+    if (seen->size() > 1) return fail(ErrorCode::invalid_argument, "You speak for several centers: name one.");
+    filter.center = seen->front();
   }
   if (!request.source().empty()) {
     TRY(filter.source, source_named(request.source()));
@@ -205,8 +210,10 @@ Result<v1::ListBreaksReply> Api::list_breaks(const v1::ListBreaksRequest& reques
 
 Result<v1::Break> Api::get_break(const v1::GetBreakRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
-  CHECK_OK(require(caller, {Role::finance, Role::operator_}));
+  TRY(const auto seen, centers_seen(caller, {Role::finance, Role::operator_}));
   TRY(const BreakKey key, parse_break(request.id()));
+  TRY(const StoredBreak one, break_of(key));
+  CHECK_OK(check_seen(seen, one.center));
   return break_view(key);
 }
 

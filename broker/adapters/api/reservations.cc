@@ -52,11 +52,11 @@ Result<v1::ReservedPriceList> Api::list_reserved_prices(const v1::ListReservedPr
 
 Result<v1::ReservedPriceList> Api::publish_reserved_prices(const v1::PublishReservedPricesRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
-  CHECK_OK(require(caller, {Role::operator_}));
+  TRY(const CenterId by, price_setter(caller, request.for_center()));
   TRY(const std::string key, scoped_key(caller, request.key()));
   if (request.prices().empty()) return fail(ErrorCode::invalid_argument, "prices is empty.");
   if (request.prices_size() > kMostPrices) return fail(ErrorCode::too_large, fmt::format("At most {} prices at once.", kMostPrices));
-  PublishReservedPrices command;
+  PublishReservedPrices command{.prices = {}, .by = by};
   for (int i = 0; i < request.prices_size(); ++i) {
     TRY(const CenterId center, center_of(request.prices(i).center()));
     auto price = read_reserved_price(request.prices(i), center);

@@ -48,7 +48,13 @@ struct Observe {
     if (e.released.is_positive()) transfer(true, ledger::TransferCode::release, e.released);
     hold(e.hold);
   }
-  void operator()(const BillingAccountOpened&) const { ++expected.billing_accounts; }
+  void operator()(const BillingAccountOpened&) const {
+    ++expected.billing_accounts;
+    ++expected.member_changes;  // its owner
+  }
+  void operator()(const MemberAdded&) const { ++expected.member_changes; }
+  void operator()(const MemberRemoved&) const { ++expected.member_changes; }
+  void operator()(const MoneyInReversed&) const { ++expected.reversals; }
   void operator()(const CenterEnrolled&) const { ++expected.centers; }
   void operator()(const QuoteIssued&) const { ++expected.quotes; }
   void operator()(const AttemptOrdered& e) const {

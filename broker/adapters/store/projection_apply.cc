@@ -123,11 +123,15 @@ struct Apply {
   }
   Status operator()(const BillingAccountOpened& e) const {
     state.billing_accounts.rows.add(e.account, e.tenant, e.name, e.wallet, e.unit.text(), e.owner, e.at);
-    state.members.rows.add(e.account, e.owner, e.at);
+    state.members.rows.add(e.account, e.owner, e.at, place.seq, place.idx, false);
     return {};
   }
   Status operator()(const MemberAdded& e) const {
-    state.members.rows.add(e.account, e.user, place.at);
+    state.members.rows.add(e.account, e.user, place.at, place.seq, place.idx, false);
+    return {};
+  }
+  Status operator()(const MemberRemoved& e) const {
+    state.members.rows.add(e.account, e.user, e.at, place.seq, place.idx, true);
     return {};
   }
   Status operator()(const CenterEnrolled& e) const {
@@ -151,7 +155,7 @@ struct Apply {
   Status operator()(const ContractSet& e) const {
     const Contract& c = e.contract;
     state.contracts.rows.add(c.id, c.center, c.unit.text(), c.terms.tax_bps, c.terms.margin_bps, c.valid_from, c.cycle.ms,
-                             c.may_subsidise);
+                             c.may_subsidise, static_cast<std::int16_t>(c.sale_prices), static_cast<std::int16_t>(c.settlement_prices));
     for (const pricing::PriceRow& row : c.settlement)
       state.settlement_rows.rows.add(c.id, row.id, row.scope.pool, row.scope.qos, row.meter, to_text(row.price), row.per,
                                      row.unit.text(), row.valid_from, or_null(row.valid_until), row.strategy,

@@ -13,6 +13,9 @@ void name_lot_tables(ProjectionState& state) {
   state.voucher_batches.copy =
       "COPY market.voucher_batches (id, unit, amount_micros, count, redeem_by, valid_ms, expires_at, reason, issued_at, "
       "journal_seq) FROM STDIN (FORMAT binary)";
+  state.money_in_reversals.copy =
+      "COPY market.money_in_reversals (what, kind, account, amount_micros, unit, money_micros, reference, reason, at, journal_seq) "
+      "FROM STDIN (FORMAT binary)";
   state.products.copy = "COPY stage_products FROM STDIN (FORMAT binary)";
   state.products.stage =
       "CREATE TEMP TABLE IF NOT EXISTS stage_products (LIKE market.products) ON COMMIT DELETE ROWS";
@@ -38,6 +41,13 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const L
 
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const LotExpired& e) {
   move_lots(state, place, LotMove::taken_back, {{e.lot, e.amount, e.money}}, {}, e.at);
+  return {};
+}
+
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const MoneyInReversed& e) {
+  const MoneyInReversal& r = e.reversal;
+  state.money_in_reversals.rows.add(r.what, r.kind, r.account, r.amount, r.unit.text(), r.money, r.reference, r.reason, r.at, place.seq);
+  if (r.kind != MoneyInKind::top_up) move_lots(state, place, LotMove::reversed, {{LotId{r.what}, r.amount, r.money}}, {}, r.at);
   return {};
 }
 

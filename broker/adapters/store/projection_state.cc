@@ -89,7 +89,7 @@ void want_through_holds(ProjectionState& state, const Event& event) { std::visit
 // Of terms, prices and what was rated by them.
 static void name_price_tables(ProjectionState& state) {
   state.contracts.copy =
-      "COPY stage_contracts (id, center, unit, tax_bps, margin_bps, valid_from, cycle_ms, may_subsidise) "
+      "COPY stage_contracts (id, center, unit, tax_bps, margin_bps, valid_from, cycle_ms, may_subsidise, sale_prices, settlement_prices) "
       "FROM STDIN (FORMAT binary)";
   state.contracts.stage =
       "CREATE TEMP TABLE IF NOT EXISTS stage_contracts (LIKE market.contracts INCLUDING DEFAULTS) ON COMMIT DELETE ROWS";
@@ -156,10 +156,7 @@ ProjectionState::ProjectionState() {
   refusals.copy = "COPY market.transfer_refusals (journal_seq, idx, id, fingerprint, error) FROM STDIN (FORMAT binary)";
   billing_accounts.copy =
       "COPY market.billing_accounts (id, tenant, name, wallet, unit, owner, opened_at) FROM STDIN (FORMAT binary)";
-  members.copy = "COPY stage_members FROM STDIN (FORMAT binary)";
-  members.stage = "CREATE TEMP TABLE IF NOT EXISTS stage_members (a uuid, u uuid, t timestamptz) ON COMMIT DELETE ROWS";
-  members.merge =
-      "INSERT INTO market.account_members (account, \"user\", added_at) SELECT a, u, t FROM stage_members ON CONFLICT DO NOTHING";
+  members.copy = "COPY market.account_members (account, \"user\", at, journal_seq, idx, removed) FROM STDIN (FORMAT binary)";
   attempt_events.copy =
       "COPY market.attempt_events (journal_seq, idx, job, attempt, happening, at, scheduler_job, exit_code, reason) "
       "FROM STDIN (FORMAT binary)";

@@ -27,7 +27,7 @@ struct ProjectionState {
 
   AddedRows transfers, refusals, billing_accounts, members, contracts, settlement_rows, prices, discounts, reserved_prices, reservations, accruals, reservation_ends, reservation_renewals, attempt_events, captures, lines, reports,
       quarantined, commands, policies, credit_rules, limits, renewals, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
-      disputes, dispute_resolutions, payment_files, payment_file_payouts, invoices, invoice_lines, invoice_moves, lots, lot_moves, voucher_batches,
+      disputes, dispute_resolutions, payment_files, payment_file_payouts, invoices, invoice_lines, invoice_moves, lots, lot_moves, money_in_reversals, voucher_batches,
       voucher_redemptions, products;
 
   ProjectionState();
@@ -43,7 +43,7 @@ struct ProjectionState {
                              &captures, &lines, &reports, &quarantined, &commands, &policies, &credit_rules, &limits, &renewals, &proposals, &proposal_ends, &payees,
                              &payouts, &payout_periods, &payout_settlements, &adjustments, &disputes,
                              &dispute_resolutions, &payment_files, &payment_file_payouts, &invoices, &invoice_lines,
-                             &invoice_moves, &lots, &lot_moves, &voucher_batches, &voucher_redemptions, &products})
+                             &invoice_moves, &lots, &lot_moves, &money_in_reversals, &voucher_batches, &voucher_redemptions, &products})
       visit(*added);
   }
 };
@@ -86,8 +86,9 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const V
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const VoucherRedeemed& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const VouchersExpired& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const ProductsPublished& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const MoneyInReversed& event);
 void name_lot_tables(ProjectionState& state);
-enum class LotMove : std::int16_t { paid = 1, given_back = 2, taken_back = 3 };
+enum class LotMove : std::int16_t { paid = 1, given_back = 2, taken_back = 3, reversed = 4 };
 void move_lots(ProjectionState& state, const EventPlace& place, LotMove kind, const std::vector<LotPart>& parts,
                AttemptId attempt, Instant at);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const ReservedPricesPublished& event);

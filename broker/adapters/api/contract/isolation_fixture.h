@@ -50,11 +50,6 @@ class Isolation : public MarketWorld {
     v1::OpenDisputeRequest dispute;
     dispute.set_job(job);
     dispute.set_reason("mine");
-    v1::ListMembersRequest members;
-    members.set_account(account);
-    v1::SetMemberLimitsRequest limits;
-    limits.set_account(account);
-    limits.set_user(to_text(UserId{}));
     v1::ListEntriesRequest entries;
     entries.set_account(account);
     v1::GetUsageRequest usage;
@@ -84,17 +79,31 @@ class Isolation : public MarketWorld {
     voucher.set_code("AAAAA-AAAAA-AAAAA-AAAAA-AAAAA");
     v1::BuyPackageRequest package;
     package.set_account(account);
-    return {rpc("Quote", &Stub::Quote, ask),         rpc("Submit", &Stub::Submit, submit_spec), rpc("Submit quote", &Stub::Submit, submit_quote),
+    std::vector<Rpc> out = {
+            rpc("Quote", &Stub::Quote, ask),         rpc("Submit", &Stub::Submit, submit_spec), rpc("Submit quote", &Stub::Submit, submit_quote),
             rpc("GetJob", &Stub::GetJob, which),     rpc("CancelJob", &Stub::CancelJob, cancel), rpc("GetLog", &Stub::GetLog, log),
             rpc("GetReceipt", &Stub::GetReceipt, which), rpc("Trace", &Stub::Trace, trace),     rpc("ListJobs", &Stub::ListJobs, list),
-            rpc("OpenDispute", &Stub::OpenDispute, dispute), rpc("ListMembers", &Stub::ListMembers, members),
-            rpc("SetMemberLimits", &Stub::SetMemberLimits, limits), rpc("ListEntries", &Stub::ListEntries, entries),
+            rpc("OpenDispute", &Stub::OpenDispute, dispute), rpc("ListEntries", &Stub::ListEntries, entries),
             rpc("GetUsage", &Stub::GetUsage, usage), rpc("ListRatable", &Stub::ListRatable, ratable), rpc("ListBills", &Stub::ListBills, bills),
             rpc("GetBill", &Stub::GetBill, bill), rpc("RequestInvoice", &Stub::RequestInvoice, invoice), rpc("ListInvoices", &Stub::ListInvoices, invoices),
             rpc("ListLots", &Stub::ListLots, lots), rpc("RedeemVoucher", &Stub::RedeemVoucher, voucher),
             rpc("QuoteReservation", &Stub::QuoteReservation, reservation), rpc("BuyReservation", &Stub::BuyReservation, reservation),
             rpc("ListReservations", &Stub::ListReservations, reservations),
             rpc("BuyPackage", &Stub::BuyPackage, package), rpc("GetEvidenceProof", &Stub::GetEvidenceProof, proof)};
+    for (Rpc& one : sharing_rpcs(account)) out.push_back(std::move(one));
+    return out;
+  }
+  std::vector<Rpc> sharing_rpcs(const std::string& account) {
+    v1::ListMembersRequest members;
+    members.set_account(account);
+    v1::SetMemberLimitsRequest limits;
+    limits.set_account(account);
+    limits.set_user(to_text(UserId{}));
+    v1::MemberRequest member;
+    member.set_account(account);
+    member.set_user(to_text(UserId{}));
+    return {rpc("ListMembers", &Stub::ListMembers, members), rpc("SetMemberLimits", &Stub::SetMemberLimits, limits),
+            rpc("AddMember", &Stub::AddMember, member), rpc("RemoveMember", &Stub::RemoveMember, member)};
   }
 
   std::vector<Rpc> staff_rpcs(const std::string& account, const std::string& center, const std::string& period) {
@@ -120,18 +129,15 @@ class Isolation : public MarketWorld {
     v1::SetAccountPolicyRequest policy;
     policy.set_frozen(true);
     policy.set_account(account);
-    v1::SetPayeeRequest payee;
-    payee.set_center(center);
-    v1::OrderPayoutRequest payout;
-    payout.set_center(center);
     v1::AssignBankEntryRequest assign;
     assign.set_account(account);
     v1::ListEntriesRequest platform;
     platform.set_account("platform_revenue");
-    return {rpc("SetCreditLimit", &Stub::SetCreditLimit, credit),
+    std::vector<Rpc> out = center_rpcs(center);
+    std::vector<Rpc> rest = {rpc("SetCreditLimit", &Stub::SetCreditLimit, credit),
             rpc("SetAccountPolicy", &Stub::SetAccountPolicy, policy),
-            rpc("SetPayee", &Stub::SetPayee, payee),
-            rpc("OrderPayout", &Stub::OrderPayout, payout),
+            rpc("ListTopUps", &Stub::ListTopUps, v1::ListTopUpsRequest{}),
+            rpc("ReverseMoneyIn", &Stub::ReverseMoneyIn, v1::ReverseMoneyInRequest{}),
             rpc("AssignBankEntry", &Stub::AssignBankEntry, assign),
             rpc("ListProposals", &Stub::ListProposals, v1::ListProposalsRequest{}),
             rpc("ListDue", &Stub::ListDue, v1::ListDueRequest{}),
@@ -165,6 +171,26 @@ class Isolation : public MarketWorld {
             rpc("TrialBalance", &Stub::TrialBalance, v1::TrialBalanceRequest{}),
             rpc("ListEntries of the platform", &Stub::ListEntries, platform),
             rpc("GetReport", &Stub::GetReport, v1::GetReportRequest{})};
+    for (Rpc& one : rest) out.push_back(std::move(one));
+    return out;
+  }
+  std::vector<Rpc> center_rpcs(const std::string& center) {
+    v1::CenterAdminRequest admin;
+    admin.set_center(center);
+    v1::ListCenterAdminsRequest admins;
+    admins.set_center(center);
+    v1::SetSettlementPricesRequest settlement;
+    settlement.set_center(center);
+    v1::SetPayeeRequest payee;
+    payee.set_center(center);
+    v1::OrderPayoutRequest payout;
+    payout.set_center(center);
+    return {rpc("AddCenterAdmin", &Stub::AddCenterAdmin, admin),
+            rpc("RemoveCenterAdmin", &Stub::RemoveCenterAdmin, admin),
+            rpc("ListCenterAdmins", &Stub::ListCenterAdmins, admins),
+            rpc("SetSettlementPrices", &Stub::SetSettlementPrices, settlement),
+            rpc("SetPayee", &Stub::SetPayee, payee),
+            rpc("OrderPayout", &Stub::OrderPayout, payout)};
   }
 
   void SetUp() override {

@@ -13,6 +13,7 @@ TEST_F(Isolation, NobodyIsRefusedEverywhere) {
   for (Rpc& rpc : staff_rpcs(ada_.accounts(0), "alpha", to_text(PeriodId{}))) all.push_back(std::move(rpc));
   all.push_back(rpc("ListOffers", &Stub::ListOffers, v1::ListOffersRequest{}));
   all.push_back(rpc("ListWallets", &Stub::ListWallets, v1::ListWalletsRequest{}));
+  all.push_back(rpc("OpenAccount", &Stub::OpenAccount, v1::OpenAccountRequest{}));
   all.push_back(rpc("ListProducts", &Stub::ListProducts, v1::ListProductsRequest{}));
   all.push_back(rpc("ListPrices", &Stub::ListPrices, v1::ListPricesRequest{}));
   all.push_back(rpc("ListFactorTables", &Stub::ListFactorTables, v1::ListFactorTablesRequest{}));

@@ -219,10 +219,12 @@ v1::EnrolCenterRequest MarketWorld::enrolment(const std::string& name, StubCente
   return request;
 }
 
-StubCenter MarketWorld::enrol(const std::string& name) {
+StubCenter MarketWorld::enrol(const std::string& name, const std::string& unit) {
   StubCenter center;
   v1::EnrolCenterReply reply;
-  const Answer got = call(&v1::Market::Stub::EnrolCenter, enrolment(name, center), &reply);
+  v1::EnrolCenterRequest request = enrolment(name, center);
+  request.set_unit(unit);
+  const Answer got = call(&v1::Market::Stub::EnrolCenter, request, &reply);
   EXPECT_TRUE(got.ok()) << got.code << " " << got.detail;
   const auto bundle = federation::parse_join_bundle(reply.bundle_json());
   EXPECT_TRUE(bundle) << bundle.error().message();
@@ -230,7 +232,7 @@ StubCenter MarketWorld::enrol(const std::string& name) {
   return center;
 }
 
-void MarketWorld::open_for_business(const StubCenter& center) {
+void MarketWorld::open_for_business(const StubCenter& center, const std::string& unit) {
   v1::PublishPricesRequest prices;
   *prices.mutable_principal() = operator_;
   prices.set_key(key());
@@ -241,7 +243,7 @@ void MarketWorld::open_for_business(const StubCenter& center) {
     row.set_meter(meter);
     row.set_per(per);
     row.set_price(price);
-    row.set_unit("CNY");
+    row.set_unit(unit);
     row.set_valid_from_ms(1);
   }
   v1::PublishPricesReply published;
@@ -251,6 +253,7 @@ void MarketWorld::open_for_business(const StubCenter& center) {
   *contract.mutable_principal() = operator_;
   contract.set_key(key());
   contract.mutable_contract()->set_center(center.name);
+  contract.mutable_contract()->set_unit(unit);
   contract.mutable_contract()->set_tax_bps(600);
   contract.mutable_contract()->set_margin_bps(1000);
   contract.mutable_contract()->set_valid_from_ms(1);

@@ -56,9 +56,9 @@ class MarketWorld : public ::testing::Test {
 
   v1::Principal sign_in(const std::string& subject, const std::string& tenant, std::vector<std::string> roles);
   void fund(const v1::Principal& who, const std::string& amount);
-  StubCenter enrol(const std::string& name);
+  StubCenter enrol(const std::string& name, const std::string& unit = "CNY");
   v1::EnrolCenterRequest enrolment(const std::string& name, StubCenter& center);
-  void open_for_business(const StubCenter& center);  // prices, a contract, pools online
+  void open_for_business(const StubCenter& center, const std::string& unit = "CNY");  // prices, a contract, pools online
   v1::JobSpec spec(const std::string& name = "primes") const;
   v1::Job submit(const v1::Principal& who, const v1::JobSpec& spec);
   // The center's word, signed, stored and applied as the link does it.

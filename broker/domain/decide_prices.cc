@@ -1,0 +1,43 @@
+// Who may set a price, by the contract that holds when it begins (docs/adr/0015).
+#include "broker/domain/decider.h"
+
+namespace bourse::broker {
+namespace {
+
+std::string terms_of(const Market& market, CenterId center, const Contract* contract) {
+  const std::string name = market.center(center)->name;
+  return contract == nullptr ? name + " has no contract then, and without one" : "the contract of " + name + " from " + to_text(contract->valid_from);
+}
+
+}  // namespace
+
+Status Decider::check_setter(CenterId by, CenterId center, Instant from, const std::string& what) const {
+  if (!by.is_nil() && market_.center(by) == nullptr) return fail(ErrorCode::not_found, "center " + to_text(by));
+  if (!by.is_nil() && by != center) return fail(ErrorCode::forbidden, what + " is not for " + market_.center(by)->name + " alone.");
+  if (center.is_nil()) return {};
+  const Contract* contract = contract_at(market_.center(center)->contracts, from);
+  const PriceSetter setter = contract == nullptr ? PriceSetter::platform : contract->sale_prices;
+  if (by.is_nil() && setter == PriceSetter::center)
+    return fail(ErrorCode::forbidden, what + ": " + terms_of(market_, center, contract) + " leaves sale prices to the center.");
+  if (!by.is_nil() && setter == PriceSetter::platform)
+    return fail(ErrorCode::forbidden, what + ": " + terms_of(market_, center, contract) + " leaves sale prices to the platform.");
+  return {};
+}
+
+// A center sets its settlement prices by the next version of its contract, in which nothing else is new.
+Status Decider::check_settlement_by(const SetContract& act) const {
+  if (act.by != act.contract.center) return fail(ErrorCode::forbidden, "The contract is another center's.");
+  const Contract* before = contract_at(market_.center(act.by)->contracts, act.contract.valid_from);
+  if (before == nullptr || before->settlement_prices == PriceSetter::platform)
+    return fail(ErrorCode::forbidden, terms_of(market_, act.by, before) + " leaves settlement prices to the platform.");
+  if (act.contract.settlement.empty()) return fail(ErrorCode::invalid_argument, "no settlement prices");
+  Contract same = *before;
+  same.id = act.contract.id;
+  same.valid_from = act.contract.valid_from;
+  same.settlement = act.contract.settlement;
+  if (codec::encoded(same) != codec::encoded(act.contract))
+    return fail(ErrorCode::failed_precondition, "Other terms hold at that time than those which this was made from; set the prices anew.");
+  return {};
+}
+
+}  // namespace bourse::broker

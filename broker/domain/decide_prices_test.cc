@@ -1,0 +1,127 @@
+// Who may set a price: what the contract says that holds when it begins.
+#include "broker/domain/market_fixture.h"
+
+namespace bourse::broker {
+namespace {
+
+class Setters : public MarketFixture {
+ protected:
+  void SetUp() override { open_market(); }
+
+  ContractId agree(PriceSetter sale, PriceSetter settlement, Instant from, std::vector<pricing::PriceRow> rows = {}) {
+    const ContractId id = id_of<ContractId>(++serial_);
+    ok(SetContract{{.id = id, .center = north, .unit = kCny, .terms = {.tax_bps = 600, .margin_bps = 1000}, .valid_from = from,
+                    .settlement = std::move(rows), .sale_prices = sale, .settlement_prices = settlement}, {}});
+    return id;
+  }
+  pricing::PriceRow row(CenterId center, Instant from, std::string_view price = "0.5") {
+    return {.id = id_of<PriceRowId>(++serial_), .scope = {.center = center}, .meter = pricing::Meter::core_ms, .price = *parse_decimal(price),
+            .per = 3'600'000, .valid_from = from};
+  }
+  std::optional<ErrorCode> publish(CenterId by, CenterId of, Instant from) { return error(PublishPrices{{row(of, from)}, {}, by}); }
+};
+
+TEST_F(Setters, ThePlatformUnlessTheContractSaysOtherwise) {
+  EXPECT_EQ(publish({}, north, now), std::nullopt);
+  EXPECT_EQ(publish(north, north, now), ErrorCode::forbidden);
+  agree(PriceSetter::either, PriceSetter::platform, now);
+  EXPECT_EQ(publish({}, north, now), std::nullopt);
+  EXPECT_EQ(publish(north, north, now), std::nullopt);
+  agree(PriceSetter::center, PriceSetter::platform, now + hours(1));
+  EXPECT_EQ(publish({}, north, now + hours(1)), ErrorCode::forbidden);
+  EXPECT_EQ(publish(north, north, now + hours(1)), std::nullopt);
+  // What begins before it is under the contract before it, and before the first there is none.
+  EXPECT_EQ(publish({}, north, now + hours(1) + milliseconds(-1)), std::nullopt);
+  EXPECT_EQ(publish(north, north, Instant{1}), ErrorCode::forbidden);
+  EXPECT_EQ(publish({}, north, Instant{1}), std::nullopt);
+}
+
+TEST_F(Setters, ACenterSpeaksForItselfAlone) {
+  agree(PriceSetter::center, PriceSetter::platform, now);
+  EXPECT_EQ(publish(north, south, now), ErrorCode::forbidden);
+  EXPECT_EQ(publish(north, {}, now), ErrorCode::forbidden);
+  EXPECT_EQ(publish(id_of<CenterId>(99), north, now), ErrorCode::not_found);
+  EXPECT_EQ(publish({}, {}, now), std::nullopt);  // a price for all centers is the platform's
+  // A row of its own does not carry another's along.
+  EXPECT_EQ(error(PublishPrices{{row(north, now), row(south, now)}, {}, north}), ErrorCode::forbidden);
+  EXPECT_TRUE(emitted.empty());
+}
+
+TEST_F(Setters, DiscountsAndReservedPricesAreSalePrices) {
+  agree(PriceSetter::center, PriceSetter::platform, now);
+  const auto discount = [&](CenterId by) {
+    return error(PublishPrices{{}, {{.id = id_of<PriceRowId>(++serial_), .name = "summer", .scope = {.center = north}, .meter = {}, .bps = 1000, .valid_from = now}}, by});
+  };
+  EXPECT_EQ(discount({}), ErrorCode::forbidden);
+  EXPECT_EQ(discount(north), std::nullopt);
+  const auto reserved = [&](CenterId by) {
+    return error(PublishReservedPrices{{{.id = id_of<PriceRowId>(++serial_), .center = north, .pool = "batch", .what = Reserved::node, .term = Term::month,
+                                         .price = Amount::whole(900), .valid_from = now}}, by});
+  };
+  EXPECT_EQ(reserved({}), ErrorCode::forbidden);
+  EXPECT_EQ(reserved(north), std::nullopt);
+}
+
+TEST_F(Setters, SettlementPricesAreTheNextContractOfTheSameTerms) {
+  agree(PriceSetter::platform, PriceSetter::center, now);
+  Contract next = market.center(north)->contracts.back();
+  next.id = id_of<ContractId>(++serial_);
+  next.valid_from = now + hours(24);
+  next.settlement = {row(north, now, "0.2")};
+  const auto with = [&](auto&& change) {
+    SetContract act{next, north};
+    change(act);
+    return error(act);
+  };
+  EXPECT_EQ(with([](SetContract& act) { act.contract.terms.margin_bps = 0; }), ErrorCode::failed_precondition);
+  EXPECT_EQ(with([](SetContract& act) { act.contract.net_days = 1; }), ErrorCode::failed_precondition);
+  EXPECT_EQ(with([](SetContract& act) { act.contract.sale_prices = PriceSetter::center; }), ErrorCode::failed_precondition);
+  EXPECT_EQ(with([](SetContract& act) { act.contract.settlement.clear(); }), ErrorCode::invalid_argument);
+  EXPECT_EQ(with([&](SetContract& act) { act.by = south; }), ErrorCode::forbidden);
+  EXPECT_EQ(with([&](SetContract& act) { act.contract.valid_from = Instant{kStart - 1}; }), ErrorCode::forbidden);  // the one before leaves it to the platform
+  EXPECT_EQ(with([](SetContract&) {}), std::nullopt);
+  EXPECT_EQ(contract_at(market.center(north)->contracts, now + hours(24))->settlement.size(), 1U);
+}
+
+// A proposal made from terms that hold no longer when it is approved.
+TEST_F(Setters, ProposedPricesMeetTheTermsOfTheirApproval) {
+  agree(PriceSetter::platform, PriceSetter::either, now);
+  Contract next = market.center(north)->contracts.back();
+  next.id = id_of<ContractId>(++serial_);
+  next.valid_from = now + hours(24);
+  next.settlement = {row(north, now, "0.2")};
+  const ProposalId proposal = id_of<ProposalId>(++serial_);
+  ok(Propose{proposal, stranger, SetContract{next, north}, "cheaper power"});
+  agree(PriceSetter::platform, PriceSetter::platform, now + hours(1));
+  EXPECT_EQ(error(EndProposal{proposal, user, ProposalEnd::approved, {}}), ErrorCode::forbidden);
+}
+
+TEST_F(Setters, WhoSubsidisesSetsThePrices) {
+  Contract wanted{.id = id_of<ContractId>(++serial_), .center = north, .unit = kCny, .terms = {}, .valid_from = now, .settlement = {row(north, now)},
+                  .may_subsidise = true};
+  for (const PriceSetter setter : {PriceSetter::center, PriceSetter::either}) {
+    Contract sale = wanted, settlement = wanted;
+    sale.sale_prices = setter;
+    settlement.settlement_prices = setter;
+    EXPECT_EQ(error(SetContract{sale, {}}), ErrorCode::invalid_argument);
+    EXPECT_EQ(error(SetContract{settlement, {}}), ErrorCode::invalid_argument);
+  }
+  ok(SetContract{wanted, {}});
+}
+
+TEST_F(Setters, ACenterIsSettledInWhatItWasEnrolledIn) {
+  const CenterId west = id_of<CenterId>(3);
+  EnrolCenter command{west, "west", id_of<ConnectorId>(3)};
+  command.identity_key.fill(60);
+  command.billing_key.fill(61);
+  command.unit = kDu;
+  EXPECT_EQ(error(command), ErrorCode::invalid_argument);
+  command.unit = *parse_unit("USD");
+  ok(command);
+  EXPECT_EQ(market.period(market.center(west)->open_period)->unit, *parse_unit("USD"));
+  EXPECT_EQ(error(SetContract{{.id = id_of<ContractId>(++serial_), .center = west, .unit = kCny, .terms = {}, .valid_from = now}, {}}), ErrorCode::unit_mismatch);
+  ok(SetContract{{.id = id_of<ContractId>(++serial_), .center = west, .unit = *parse_unit("USD"), .terms = {}, .valid_from = now}, {}});
+}
+
+}  // namespace
+}  // namespace bourse::broker
