@@ -22,7 +22,7 @@ Status check_book(const AccountBook& book) {
 
 bool is_reserved(const BookEntry& entry) { return entry.code == "reservation" || entry.code == "reservation_returned"; }
 // Buying a package is a charge; using it takes nothing out of the wallet.
-bool is_purchase(const BookEntry& entry) { return entry.code == "package_sold"; }
+bool is_purchase(const BookEntry& entry) { return entry.code == "package_sold" || entry.code == "package_reversed"; }
 bool is_charge(const BookEntry& entry) { return entry.code == "charge" || entry.code == "correction" || is_reserved(entry) || is_purchase(entry); }
 Amount taken(const BookEntry& entry) { return Amount{} - entry.moved; }
 
@@ -99,7 +99,7 @@ Result<FocusDataset> focus_of(const AccountBook& book) {
                    .extra_columns = {"x_UsageRecord", "x_Project", "x_User", "x_Center", "x_BookedAt"}};
   for (const BookEntry& entry : book.entries) {
     if (!is_charge(entry)) continue;
-    const bool correction = entry.code == "correction" || entry.code == "reservation_returned", reserved = is_reserved(entry);
+    const bool correction = entry.code == "correction" || entry.code == "reservation_returned" || entry.code == "package_reversed", reserved = is_reserved(entry);
     FocusCharge charge{.category = correction ? ChargeCategory::adjustment : reserved ? ChargeCategory::purchase : ChargeCategory::usage,
                        .description = fmt::format("{} {} at {}", reserved ? (correction ? "Early end of" : "Reserved capacity") : correction ? "Correction of" : "Compute of",
                                                   reserved ? entry.reference + (entry.text.empty() ? "" : ", " + clean(entry.text)) : entry.job, clean(entry.center)),
@@ -114,8 +114,8 @@ Result<FocusDataset> focus_of(const AccountBook& book) {
       charge.pricing_unit = "Reservations", charge.consumed_unit.clear();
     }
     if (is_purchase(entry)) {
-      charge.category = ChargeCategory::purchase;
-      charge.description = "Package of compute units " + entry.reference;
+      charge.category = correction ? ChargeCategory::adjustment : ChargeCategory::purchase;
+      charge.description = (correction ? "Reversal of the package of compute units " : "Package of compute units ") + entry.reference;
       charge.resource_id = entry.reference, charge.resource_type = "Package", charge.service_name = "Prepaid compute units";
       charge.sku_id = charge.sku_price_id = "package";
       charge.pricing_unit = charge.consumed_unit = "Packages";

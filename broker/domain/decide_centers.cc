@@ -199,6 +199,8 @@ Status Decider::check(const PublishPrices& act) const {
     CHECK_OK(check_sellable(row));
     if (!row.scope.center.is_nil() && market_.center(row.scope.center) == nullptr) return no_center(row.scope.center);
     CHECK_OK(check_setter(act.by, row.scope.center, row.valid_from, "price row " + to_text(row.id)));
+    if (!act.by.is_nil() && !row.scope.tenant.is_nil())
+      return fail(ErrorCode::forbidden, "price row " + to_text(row.id) + ": a price for one tenant is the platform's; a discount can name one.");
     const auto [it, fresh] = seen.try_emplace(row.id, &row);
     if (!fresh && *it->second != row) return invalid("two price rows have the id " + to_text(row.id));
   }

@@ -1,8 +1,14 @@
-// Who may set a price, by the contract that holds when it begins (docs/adr/0015).
+// Who may set a price, by the contract that holds when it takes effect (docs/adr/0015).
+#include <algorithm>
+
 #include "broker/domain/decider.h"
 
 namespace bourse::broker {
 namespace {
+
+// So that a center's versions of its contract leave room for the platform's, and none lies in wait for years.
+constexpr std::size_t kMaxVersions = 500;
+constexpr Duration kFarthest = hours(24 * 92);
 
 std::string terms_of(const Market& market, CenterId center, const Contract* contract) {
   const std::string name = market.center(center)->name;
@@ -15,7 +21,8 @@ Status Decider::check_setter(CenterId by, CenterId center, Instant from, const s
   if (!by.is_nil() && market_.center(by) == nullptr) return fail(ErrorCode::not_found, "center " + to_text(by));
   if (!by.is_nil() && by != center) return fail(ErrorCode::forbidden, what + " is not for " + market_.center(by)->name + " alone.");
   if (center.is_nil()) return {};
-  const Contract* contract = contract_at(market_.center(center)->contracts, from);
+  // A price that is dated back takes effect now.
+  const Contract* contract = contract_at(market_.center(center)->contracts, std::max(from, now_));
   const PriceSetter setter = contract == nullptr ? PriceSetter::platform : contract->sale_prices;
   if (by.is_nil() && setter == PriceSetter::center)
     return fail(ErrorCode::forbidden, what + ": " + terms_of(market_, center, contract) + " leaves sale prices to the center.");
@@ -31,6 +38,9 @@ Status Decider::check_settlement_by(const SetContract& act) const {
   if (before == nullptr || before->settlement_prices == PriceSetter::platform)
     return fail(ErrorCode::forbidden, terms_of(market_, act.by, before) + " leaves settlement prices to the platform.");
   if (act.contract.settlement.empty()) return fail(ErrorCode::invalid_argument, "no settlement prices");
+  if (act.contract.valid_from > now_ + kFarthest) return fail(ErrorCode::invalid_argument, "Settlement prices can be set for at most 92 days ahead.");
+  if (market_.center(act.by)->contracts.size() >= kMaxVersions)
+    return fail(ErrorCode::too_large, "The contract has 500 versions; further ones are the platform's to set.");
   Contract same = *before;
   same.id = act.contract.id;
   same.valid_from = act.contract.valid_from;

@@ -1,4 +1,4 @@
-// Who may set a price: what the contract says that holds when it begins.
+// Who may set a price: what the contract says that holds when it takes effect.
 #include "broker/domain/market_fixture.h"
 
 namespace bourse::broker {
@@ -30,10 +30,27 @@ TEST_F(Setters, ThePlatformUnlessTheContractSaysOtherwise) {
   agree(PriceSetter::center, PriceSetter::platform, now + hours(1));
   EXPECT_EQ(publish({}, north, now + hours(1)), ErrorCode::forbidden);
   EXPECT_EQ(publish(north, north, now + hours(1)), std::nullopt);
-  // What begins before it is under the contract before it, and before the first there is none.
+  // What begins before it is under the contract before it.
   EXPECT_EQ(publish({}, north, now + hours(1) + milliseconds(-1)), std::nullopt);
-  EXPECT_EQ(publish(north, north, Instant{1}), ErrorCode::forbidden);
-  EXPECT_EQ(publish({}, north, Instant{1}), std::nullopt);
+}
+
+TEST_F(Setters, APriceDatedBackIsUnderTheContractOfToday) {
+  agree(PriceSetter::center, PriceSetter::platform, now);
+  EXPECT_EQ(publish({}, north, Instant{1}), ErrorCode::forbidden);
+  EXPECT_EQ(publish(north, north, Instant{1}), std::nullopt);
+  agree(PriceSetter::platform, PriceSetter::platform, now + hours(1));
+  const Instant before = now;
+  now = now + hours(2);
+  EXPECT_EQ(publish(north, north, before), ErrorCode::forbidden);
+  EXPECT_EQ(publish({}, north, before), std::nullopt);
+}
+
+// What the platform grants a tenant is not a center's to overrule.
+TEST_F(Setters, ACenterSetsNoPriceForOneTenant) {
+  agree(PriceSetter::center, PriceSetter::platform, now);
+  pricing::PriceRow one = row(north, now);
+  one.scope.tenant = id_of<TenantId>(5);
+  EXPECT_EQ(error(PublishPrices{{one}, {}, north}), ErrorCode::forbidden);
 }
 
 TEST_F(Setters, ACenterSpeaksForItselfAlone) {

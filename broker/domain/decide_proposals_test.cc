@@ -82,5 +82,16 @@ TEST_F(Proposals, TheirNumberHasABound) {
   EXPECT_EQ(error(Propose{id_of<ProposalId>(++serial_), alice, funding(), ""}), ErrorCode::overloaded);
 }
 
+TEST_F(Proposals, ACentersPeopleLeaveRoomForFinance) {
+  ok(SetContract{{.id = id_of<ContractId>(701), .center = north, .unit = kCny, .terms = {}, .valid_from = now, .cycle = {}, .sale_prices = PriceSetter::center}, {}});
+  const auto price = [&] {
+    return PublishPrices{{{.id = id_of<PriceRowId>(++serial_), .scope = {.center = north}, .meter = pricing::Meter::core_ms,
+                           .price = *parse_decimal("0.5"), .per = 3'600'000, .valid_from = now}}, {}, north};
+  };
+  for (int i = 0; i < 20; ++i) propose(price());
+  EXPECT_EQ(error(Propose{id_of<ProposalId>(++serial_), alice, price(), ""}), ErrorCode::overloaded);
+  propose(funding());
+}
+
 }  // namespace
 }  // namespace bourse::broker

@@ -205,6 +205,8 @@ class FinanceTest(unittest.TestCase):
             json.dump({"rows": [{"meter": "gpu_ms", "price": "7", "per": "gpu-hour", "unit": "CNY"}]}, file)
         carla.propose(olga, "prices", "publish", prices, "--for-center", "gamma")
         self.assertIn("leaves sale prices to the center", self.refused("otto", "prices", "publish", self.own_row(prices)))
+        otto.propose(olga, "contract", "set", "gamma", "--margin-bps", 500, "--tax-bps", 600)
+        otto.propose(olga, "prices", "publish", self.own_row(prices))
 
     def own_row(self, prices):
         """The same row as the platform's operator would publish it."""

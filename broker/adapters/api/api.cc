@@ -23,10 +23,15 @@ Result<BillingAccountId> Api::account_of(const Caller& caller, const std::string
   if (!named.empty()) {
     TRY(wanted, id_or_not_found<BillingAccountIdKind>(named));
   }
+  // Unnamed, it is the oldest of his own: that others made him a member of theirs changes nothing for him.
   TRY(const BillingAccountId found, look([user = caller.user, tenant = caller.tenant, wanted](const Market& market) {
-        for (const BillingAccount* account : market.accounts_of(user))
-          if (account->tenant == tenant && (wanted.is_nil() || account->id == wanted)) return account->id;
-        return BillingAccountId{};
+        BillingAccountId other;
+        for (const BillingAccount* account : market.accounts_of(user)) {
+          if (account->tenant != tenant || (!wanted.is_nil() && account->id != wanted)) continue;
+          if (!wanted.is_nil() || account->members.front() == user) return account->id;
+          if (other.is_nil()) other = account->id;
+        }
+        return other;
       }));
   if (found.is_nil()) return fail(ErrorCode::not_found, "There is no such billing account.");
   return found;

@@ -66,8 +66,8 @@ void fill_due(v1::Bill& out, const std::vector<BilledMonth>& months, std::size_t
   Amount came;
   for (std::size_t later = which + 1; later < months.size(); ++later) came += months[later].money_in + months[later].corrections + months[later].other;
   const Amount balance = months.back().closing();
-  // No more than is owed now, whatever paid it.
-  const Amount left = std::max(Amount{}, std::min(due - came, Amount{} - balance));
+  // No more than was due then, nor than is owed now, whatever paid it.
+  const Amount left = std::max(Amount{}, std::min({due, due - came, Amount{} - balance}));
   out.set_amount_due(to_text(due));
   out.set_outstanding(to_text(left));
   if (due.is_zero()) {
@@ -83,7 +83,7 @@ void fill_due(v1::Bill& out, const std::vector<BilledMonth>& months, std::size_t
 Result<Amount> fill_charges(pqxx::transaction_base& work, v1::Bill& out, const BilledAccount& account, Span span) {
   const auto rows = work.exec_params(
       "WITH captures AS (SELECT kind, project, \"user\", center, job, attempt, revision, used_until, sum(amount_micros)::bigint AS amount "
-      "FROM market.charges WHERE wallet = $1::uuid AND at >= $2::timestamptz AND at < $3::timestamptz "
+      "FROM market.charges WHERE wallet = $1::uuid AND sides @> ARRAY[$1::uuid] AND at >= $2::timestamptz AND at < $3::timestamptz "
       "GROUP BY kind, project, \"user\", center, job, attempt, revision, used_until) "
       "SELECT x.kind, x.project, un.name AS user_name, c.name AS center_name, "
       "CASE WHEN x.used_until <= $2::timestamptz THEN to_char((x.used_until - interval '1 millisecond') AT TIME ZONE $4, 'YYYY-MM') ELSE '' END AS used_in, "

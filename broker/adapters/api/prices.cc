@@ -101,10 +101,11 @@ Result<v1::ListPricesReply> Api::list_prices(const v1::ListPricesRequest& reques
     for (const auto& [id, discount] : market.prices().discounts())
       if (id > after && wanted(discount, caller, staff, center, at)) found.emplace_back(&discount);
     const auto id_of = [](const auto& entry) { return std::visit([](const auto* one) { return one->id; }, entry); };
-    std::ranges::sort(found, {}, id_of);
+    const std::size_t shown = std::min(found.size(), limit);
+    std::ranges::partial_sort(found, found.begin() + static_cast<std::ptrdiff_t>(shown), {}, id_of);
     v1::ListPricesReply reply;
-    if (found.size() > limit) {
-      found.resize(limit);
+    if (found.size() > shown) {
+      found.resize(shown);
       reply.set_next_cursor(to_text(id_of(found.back())));
     }
     for (const auto& entry : found) {

@@ -94,7 +94,8 @@ Result<v1::Proposal> Api::end_proposal(const v1::EndProposalRequest& request, Pr
   TRY(StoredProposal stored, proposal_of(id));
   // A center's people see what was proposed in its name, and withdraw their own; the platform approves.
   if (!check_seen(seen, setter_of(stored.proposal.act))) return fail(ErrorCode::not_found, "There is no such proposal.");
-  if (!seen || end != ProposalEnd::withdrawn) CHECK_OK(require(caller, {role_of(stored.proposal.act)}));
+  const bool own = end == ProposalEnd::withdrawn && stored.proposal.by == caller.user;
+  if (!own && (!seen || end != ProposalEnd::withdrawn)) CHECK_OK(require(caller, {role_of(stored.proposal.act)}));
   // The word is part of what a repeat must repeat.
   const std::uint64_t print = fingerprint(fmt::format("EndProposal {}", name(end)), request);
   TRY(const CommandResult done,

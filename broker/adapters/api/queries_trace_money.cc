@@ -264,7 +264,7 @@ Result<std::optional<TracedLot>> Queries::trace_lot(LotId lot) {
     for (const auto& row : moves) {
       const Amount amount = amount_column(row["amount_micros"]);
       const int kind = row["kind"].as<int>();
-      out.rows.push_back({kind == 1 ? "used" : kind == 2 ? "given back" : "expired", row["job"].is_null() ? to_text(lot) : to_text(id_column<JobIdKind>(row["job"])),
+      out.rows.push_back({kind == 1 ? "used" : kind == 2 ? "given back" : kind == 4 ? "reversed" : "expired", row["job"].is_null() ? to_text(lot) : to_text(id_column<JobIdKind>(row["job"])),
                           fmt::format("{} {}", to_text(amount.is_negative() ? Amount{} - amount : amount), unit), instant_column(row["ms"]),
                           steps::position_column(row["journal_seq"])});
     }

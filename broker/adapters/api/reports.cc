@@ -166,8 +166,10 @@ void fill_deferred(v1::Report& out, const Market& market) {
     if (lot->kind != LotKind::package || lot->price_left.is_zero()) continue;
     Sum& sum = packages[market.account(lot->account)->unit];
     ++sum.count;
-    sum.paid += lot->price;
-    sum.earned += lot->price - lot->price_left;
+    const MoneyInReversal* back = market.reversal(lot->id.uuid);
+    const Amount kept = lot->price - (back == nullptr ? Amount{} : back->money);
+    sum.paid += kept;
+    sum.earned += kept - lot->price_left;
     sum.until = std::max(sum.until, lot->expires_at);
   }
   for (const auto& [unit, sum] : packages) {

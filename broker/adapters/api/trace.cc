@@ -97,8 +97,9 @@ Result<std::vector<TraceRow>> Api::traced_message(const Caller& caller, const Ha
   if (jobs && jobs->size() == 1) return traced_job(caller, *jobs->begin());
   std::vector<TraceRow> rows;
   const std::string hash = to_hex(name);
+  std::size_t looked_at = 0;
   for (const JobId job : jobs.value_or(std::set<JobId>{})) {
-    if (rows.size() == kMostTracedJobs) {
+    if (looked_at++ == kMostTracedJobs) {
       rows.push_back({"jobs", "", fmt::format("{} in all", jobs->size()), {}, 0});
       break;
     }

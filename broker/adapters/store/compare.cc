@@ -1,5 +1,7 @@
 #include "broker/adapters/store/compare.h"
 
+#include <algorithm>
+
 namespace bourse::broker::store {
 namespace {
 
@@ -65,6 +67,8 @@ Result<bool> Comparison::run() {
   CHECK_OK(captures());
   CHECK_OK(adjustments());
   CHECK_OK(lots());
+  CHECK_OK(reversals());
+  CHECK_OK(members());
   CHECK_OK(accruals());
   CHECK_OK(counters_follow_transfers());
   CHECK_OK(counts());
@@ -249,6 +253,30 @@ Status Comparison::lots() {
                 }));
   same_count("lots", rows_seen, static_cast<std::int64_t>(market_.all_lots().size()));
   return {};
+}
+
+Status Comparison::reversals() {
+  return each("SELECT what, kind, account, amount_micros, money_micros, reference FROM market.money_in_reversals", [&](const Rows& r, int i) {
+    const std::string what = "reversal of " + to_hyphenated(r.uuid(i, 0));
+    const MoneyInReversal* reversal = market_.reversal(r.uuid(i, 0));
+    if (reversal == nullptr) return differ(what + " is not in the journal");
+    same_count(what + ": kind", r.int2(i, 1), static_cast<std::int64_t>(reversal->kind));
+    same(what, "amount", {r.int8(i, 3)}, reversal->amount);
+    same(what, "money", {r.int8(i, 4)}, reversal->money);
+    if (r.uuid(i, 2) != reversal->account.uuid || r.uuid(i, 5) != reversal->reference) differ(what + ": another account or reference in the projection");
+  });
+}
+
+Status Comparison::members() {
+  return each("SELECT DISTINCT ON (account, \"user\") account, \"user\", removed::int::smallint FROM market.account_members "
+              "ORDER BY account, \"user\", journal_seq DESC, idx DESC",
+              [&](const Rows& r, int i) {
+                const BillingAccount* account = market_.account(BillingAccountId{r.uuid(i, 0)});
+                const bool member = account != nullptr && std::ranges::find(account->members, UserId{r.uuid(i, 1)}) != account->members.end();
+                if (member == (r.int2(i, 2) != 0))
+                  differ("user " + to_text(UserId{r.uuid(i, 1)}) + " of billing account " + to_text(BillingAccountId{r.uuid(i, 0)}) + ": " +
+                         (member ? "a member, but not in the projection" : "a member in the projection only"));
+              });
 }
 
 // The counters again, from the transfers: a posted leg of a hold also takes from the hold's pending pair.

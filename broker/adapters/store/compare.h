@@ -35,6 +35,8 @@ class Comparison {
   Status captures();
   Status adjustments();
   Status lots();
+  Status reversals();
+  Status members();
   Status accruals();
   Status counters_follow_transfers();
   Status counts();

@@ -45,6 +45,17 @@ class Members : public BooksWorld {
   v1::Member member_;
 };
 
+// Whoever names no account means his own, although an older one was shared with him.
+TEST_F(Members, BeingOneChangesNotWhoPays) {
+  fund(cy_, "5");
+  ASSERT_EQ(add(ada_, cy_.user()), "");
+  v1::SubmitRequest request;
+  *request.mutable_spec() = spec();
+  v1::Job job;
+  ASSERT_EQ(ask(&Stub::Submit, request, cy_, &job), "") << detail_;
+  EXPECT_EQ(job.account(), cy_.accounts(0));
+}
+
 TEST_F(Members, AreTheOwnersToAddAndRemove) {
   EXPECT_EQ(submits(cy_), "not_found");
   EXPECT_EQ(add(bob_, cy_.user()), "not_found");

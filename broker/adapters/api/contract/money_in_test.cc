@@ -1,4 +1,5 @@
 // Wrong money in, taken back over the API and a real store: by two people, once, and seen in every book.
+#include <algorithm>
 #include <thread>
 
 #include "broker/adapters/api/contract/books_world.h"
@@ -99,6 +100,33 @@ TEST_F(TakesBack, ATopUpIsInEveryBook) {
   v1::ListBreaksReply open;
   ASSERT_EQ(ask(&Stub::ListBreaks, breaks, finance_, &open), "");
   EXPECT_EQ(open.total(), 1);  // the other one
+}
+
+TEST_F(TakesBack, TheSameReferenceElsewhereIsStillAskedFor) {
+  const auto enter = [&](const v1::Principal& whose) {
+    v1::FundAccountRequest request;
+    request.set_account(whose.accounts(0));
+    request.mutable_money()->set_amount("30");
+    request.mutable_money()->set_unit("CNY");
+    request.set_bank_reference("REF1");
+    v1::Wallet wallet;
+    EXPECT_EQ(ask(&Stub::FundAccount, request, finance_, &wallet), "") << detail_;
+  };
+  enter(ada_);
+  projector_settled();
+  ASSERT_EQ(reverse(top_ups(ada_.accounts(0)).top_ups(0).id()), "") << detail_;
+  const auto asked_for = [&] {
+    v1::ListBreaksRequest breaks;
+    breaks.set_source("top_up");
+    v1::ListBreaksReply open;
+    EXPECT_EQ(ask(&Stub::ListBreaks, breaks, finance_, &open), "");
+    return static_cast<int>(std::ranges::count_if(open.breaks(), [](const v1::Break& one) { return one.detail().find("REF1") != std::string::npos; }));
+  };
+  days_ago(6);
+  EXPECT_EQ(asked_for(), 0);
+  enter(bob_);
+  days_ago(6);
+  EXPECT_EQ(asked_for(), 1);
 }
 
 TEST_F(TakesBack, NoMoreThanIsThere) {
