@@ -129,6 +129,29 @@ TEST_F(TakesBack, TheSameReferenceElsewhereIsStillAskedFor) {
   EXPECT_EQ(asked_for(), 1);
 }
 
+// A month that owed nothing owes nothing afterwards, whatever is taken back later against the credit limit.
+TEST_F(TakesBack, AnEarlierMonthOwesNoMoreForIt) {
+  v1::SetCreditLimitRequest credit;
+  credit.set_account(ada_.accounts(0));
+  credit.mutable_limit()->set_amount("50");
+  credit.mutable_limit()->set_unit("CNY");
+  v1::Wallet wallet;
+  ASSERT_EQ(ask(&Stub::SetCreditLimit, credit, finance_, &wallet), "") << detail_;
+  run("p", seconds(30));
+  projector_settled();
+  days_ago(40);
+  ASSERT_EQ(reverse(top_ups(ada_.accounts(0)).top_ups(0).id()), "") << detail_;
+  ASSERT_TRUE(balance().is_negative());
+  projector_settled();
+  v1::ListBillsRequest request;
+  request.set_account(ada_.accounts(0));
+  v1::ListBillsReply reply;
+  ASSERT_EQ(ask(&Stub::ListBills, request, ada_, &reply), "") << detail_;
+  const v1::Bill& earlier = reply.bills(reply.bills_size() - 1);
+  EXPECT_EQ(earlier.due_state(), "nothing_due");
+  EXPECT_EQ(earlier.outstanding(), "0.00");
+}
+
 TEST_F(TakesBack, NoMoreThanIsThere) {
   run("p", seconds(30));
   const Amount left = balance();

@@ -1,6 +1,10 @@
 // Paying a center, and what the bank says of it: order, payment file, statement of account; top-ups by claim code.
 #include <pqxx/pqxx>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "base/sha256.h"
 #include "broker/adapters/api/contract/market_world.h"
 
@@ -109,6 +113,18 @@ class PaysCenters : public MarketWorld {
     const Answer got = call(&Stub::GetPaymentFile, request, &out);
     EXPECT_TRUE(got.ok()) << got.code << " " << got.detail;
     return out.data();
+  }
+  // The open breaks of one source: what each says, with how much is at stake.
+  std::vector<std::pair<std::string, std::string>> breaks(const std::string& source) {
+    EXPECT_TRUE(projector_->wait_for(engine_->stats().position, seconds(20)));
+    v1::ListBreaksRequest request = by_finance(v1::ListBreaksRequest{});
+    request.set_source(source);
+    v1::ListBreaksReply reply;
+    const Answer got = call(&Stub::ListBreaks, request, &reply);
+    EXPECT_TRUE(got.ok()) << got.code << " " << got.detail;
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const v1::Break& one : reply.breaks()) out.emplace_back(one.at_stake().amount(), one.detail());
+    return out;
   }
   std::string payments() { return file_of(exported(exporting()).id()); }
   v1::Wallet wallet() {
@@ -252,6 +268,41 @@ TEST_F(PaysCenters, TheBanksWordPaysAPeriod) {
   v1::ListStatementsReply statements;
   ASSERT_TRUE(call(&Stub::ListStatements, by_finance(v1::ListStatementsRequest{}), &statements).ok());
   EXPECT_EQ(statements.statements(0).state(), "paid");
+}
+
+// Until somebody knows whose it is, what the bank has and the books have not is a break.
+TEST_F(PaysCenters, ABankEntryOfNobodyIsABreak) {
+  EXPECT_TRUE(breaks("bank").empty());
+  const v1::ImportBankFileReply reply = imported(camt(kOurs, {{"5.00", true, "", "no code at all", "BK2"}}));
+  const auto open = breaks("bank");
+  ASSERT_EQ(open.size(), 1u);
+  EXPECT_EQ(open[0].first, "5.00");
+  EXPECT_NE(open[0].second.find("no code at all"), std::string::npos) << open[0].second;
+  v1::AssignBankEntryRequest assign = by_finance(v1::AssignBankEntryRequest{});
+  assign.set_entry(reply.details(0).id());
+  assign.set_account(ada_.accounts(0));
+  v1::BankEntry entry;
+  ASSERT_TRUE(call(&Stub::AssignBankEntry, assign, &entry).ok());
+  EXPECT_TRUE(breaks("bank").empty());
+}
+
+// And so is a payout that the bank has not confirmed in good time.
+TEST_F(PaysCenters, APayoutThatTheBankDoesNotConfirmIsABreak) {
+  run_job(alpha_, submit(ada_, large()).id(), seconds(30));
+  settle();
+  ASSERT_EQ(set_payee("6222000000000001", "102100099996").code, "");
+  v1::Payout payout;
+  ASSERT_TRUE(call(&Stub::OrderPayout, order(), &payout).ok());
+  EXPECT_TRUE(breaks("payout").empty());  // it is fresh
+  database_.ask("UPDATE market.payouts SET ordered_at = ordered_at - interval '6 days'");
+  const auto in_none = breaks("payout");
+  ASSERT_EQ(in_none.size(), 1u);
+  EXPECT_EQ(in_none[0].first, payout.money().amount());
+  EXPECT_EQ(in_none[0].second, "in no payment file yet");
+  payments();
+  EXPECT_NE(breaks("payout").at(0).second.find("not confirmed"), std::string::npos);
+  imported(camt(kOurs, {{payout.money().amount(), false, payout.end_to_end_id(), "Settlement", "PB1"}}));
+  EXPECT_TRUE(breaks("payout").empty());
 }
 
 TEST_F(PaysCenters, APayoutIsInOnePaymentFile) {
