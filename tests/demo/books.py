@@ -60,9 +60,9 @@ def check_usage(checks, people, centers, captured, out):
         rated = [json.loads(line) for line in fiona.run("--output", "json", "rate", "--book", path, "--usage", "-", *factors, stdin="\n".join(asked) + "\n").splitlines()]
         same = len(rated) == len(asked) and all(Decimal(r["amount"]) == Decimal(json.loads(a)["charged"]) for r, a in zip(rated, asked))
         checks.that(same and rated, f"rating the {len(rated)} attempts in {currency} again with the market's own book makes no difference")
-        total = json.loads(fiona.run("--output", "json", "rate", "--book", path, "--usage", "-", "--as-of", "now", *factors, stdin="\n".join(lines) + "\n").splitlines()[-1])
+        total = json.loads(fiona.run("--output", "json", "rate", "--book", path, "--usage", "-", "--as-of", "now", *factors, stdin="\n".join(asked) + "\n").splitlines()[-1])
         checks.that(Decimal(total["total"]["difference"]) == 0 and all(Decimal(row["difference"]) == 0 for row in total["summary"]),
-                    f"nor does the whole month by center and meter: {total['total']['amount']} {currency}")
+                    f"nor does their sum by center and meter at today's prices: {total['total']['amount']} {currency}")
 
 
 def check_finance(checks, fiona, spent, out):
