@@ -8,6 +8,7 @@ namespace bourse::ledger {
 namespace {
 
 constexpr std::size_t kLeast = 64;
+constexpr std::size_t kMany = 16'384;  // moved in a millisecond
 constexpr std::size_t kMost = std::size_t{1} << 29;  // slots are twice as many, and a tag has 31 bits for its home
 
 }  // namespace
@@ -35,7 +36,7 @@ const DecidedTransfers::Entry* DecidedTransfers::find(TransferId id) const {
 }
 
 void DecidedTransfers::add(const Entry& entry) {
-  if (size() == entries_.size()) reserve(size() + 1);
+  if (size() == entries_.size()) reserve(size() < kMany ? size() + 1 : std::max(size() + 1, expected_));
   entries_[newest_ & (entries_.size() - 1)] = entry;
   place(tag_of(entry.id), newest_);
   ++newest_;

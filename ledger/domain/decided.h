@@ -23,8 +23,9 @@ class DecidedTransfers {
     static constexpr void fields(auto& self, auto&& visit) { visit(self.id, self.fingerprint, self.error); }
   };
 
-  // Takes address space for `entries`, so that nothing has to be moved while they come. Their memory comes when it is touched.
-  void reserve(std::size_t entries);
+  // How many there will be in the end. Once there are many it takes the address space of all, and none of them is moved any
+  // more; their memory comes when it is touched.
+  void expect(std::size_t entries) { expected_ = entries; }
 
   // Brings near what find and add will touch for `id`, and forget_oldest when it has reached the nth oldest.
   void prefetch(TransferId id, std::size_t n) const {
@@ -53,11 +54,13 @@ class DecidedTransfers {
   }
   std::size_t home(std::uint32_t tag) const { return tag & (slots_.size() - 1); }
   std::size_t after(std::size_t slot) const { return (slot + 1) & (slots_.size() - 1); }
+  void reserve(std::size_t entries);
   void place(std::uint32_t tag, std::uint32_t number);
   void vacate(std::uint32_t number);
 
   ZeroedArray<Entry> entries_;  // a power of two; entry n lies at n modulo its size
   ZeroedArray<Slot> slots_;     // twice as many, so probing stays short
+  std::size_t expected_ = 0;
   std::uint32_t oldest_ = 0;
   std::uint32_t newest_ = 0;  // one past it
 };

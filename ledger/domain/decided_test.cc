@@ -25,14 +25,17 @@ TEST(DecidedTransfers, FindsWhatWasAdded) {
   EXPECT_EQ(decided[999].id, entry(1'000).id);
 }
 
-TEST(DecidedTransfers, ReserveKeepsTheEntries) {
+// By doubling, and from some thousands on to all that are expected at once.
+TEST(DecidedTransfers, GrowingKeepsTheEntries) {
   DecidedTransfers decided;
-  for (std::uint64_t n = 1; n <= 100; ++n) decided.add(entry(n));
+  decided.expect(100'000);
+  decided.add(entry(1));
+  decided.add(entry(2));
   decided.forget_oldest();
-  decided.reserve(10'000);
-  EXPECT_EQ(decided.size(), 99U);
+  for (std::uint64_t n = 3; n <= 150'000; ++n) decided.add(entry(n));
+  EXPECT_EQ(decided.size(), 149'999U);
   EXPECT_EQ(decided.find(entry(1).id), nullptr);
-  for (std::uint64_t n = 2; n <= 100; ++n) EXPECT_NE(decided.find(entry(n).id), nullptr);
+  for (std::uint64_t n = 2; n <= 150'000; ++n) ASSERT_NE(decided.find(entry(n).id), nullptr) << n;
 }
 
 TEST(DecidedTransfersDeathTest, ForgettingNothingIsABug) {

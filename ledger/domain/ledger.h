@@ -101,7 +101,7 @@ struct Retention {
 
 class Ledger {
  public:
-  explicit Ledger(Retention retention = {}) : retention_(retention) { decided_.reserve(retention.decided_transfers); }
+  explicit Ledger(Retention retention = {}) : retention_(retention) { decided_.expect(retention.decided_transfers); }
 
   // Takes memory for that many now, so that no batch has to wait while a table grows. After load, if there is one.
   void reserve(std::size_t accounts, std::size_t holds);
