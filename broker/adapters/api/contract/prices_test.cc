@@ -1,4 +1,5 @@
 // The published book as it is listed, and records that were set aside.
+#include "base/sha256.h"
 #include "broker/adapters/api/contract/books_world.h"
 
 namespace bourse::test {

@@ -1,6 +1,7 @@
 // One id followed through all of it, from every id that a trace shows; and what an account's people are not shown.
 #include <algorithm>
 
+#include "base/sha256.h"
 #include "broker/adapters/api/contract/books_world.h"
 #include "broker/adapters/evidence/notary.h"
 #include "broker/adapters/link/link_server.h"
