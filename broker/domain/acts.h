@@ -147,6 +147,7 @@ using Act = std::variant<FundAccount, SetContract, PublishPrices, SetPayee, Orde
                          SetCreditLimit, GrantLot, IssueVouchers, PublishReservedPrices, PublishProducts,
                          ReverseMoneyIn>;
 std::string_view name(const Act& act);  // "fund_account"
+CenterId setter_of(const Act& act);      // the center in whose name prices are set; nil: the platform's, or no such act
 
 // An act that waits for its second person.
 struct Proposal {

@@ -1,6 +1,5 @@
 // Two people: one proposes an act, another one's approval does it.
 #include <algorithm>
-#include <variant>
 
 #include "base/assert.h"
 #include "broker/domain/decider.h"
@@ -12,14 +11,6 @@ namespace {
 // Of one center's people: finance must always be able to propose.
 constexpr std::ptrdiff_t kMaxOfCenter = 20;
 
-// The center in whose name it is, or nil.
-CenterId in_name_of(const Act& act) {
-  return std::visit([](const auto& one) -> CenterId {
-    if constexpr (requires { CenterId{one.by}; }) return one.by;
-    else return {};
-  }, act);
-}
-
 }  // namespace
 
 Result<CommandResult> Decider::on(const Propose& command) {
@@ -28,8 +19,8 @@ Result<CommandResult> Decider::on(const Propose& command) {
   if (market_.proposals_.contains(command.proposal))
     return fail(ErrorCode::invalid_argument, "the proposal's id must be new");
   if (market_.proposals_.size() >= kMaxProposals) return fail(ErrorCode::overloaded, "too many proposals are open");
-  const CenterId center = in_name_of(command.act);
-  const auto same_center = [&](const auto& open) { return in_name_of(open.second->act) == center; };
+  const CenterId center = setter_of(command.act);
+  const auto same_center = [&](const auto& open) { return setter_of(open.second->act) == center; };
   if (!center.is_nil() && std::ranges::count_if(market_.proposals_, same_center) >= kMaxOfCenter)
     return fail(ErrorCode::overloaded, "20 proposals of the center are open; an operator approves or rejects them, or they are withdrawn.");
   CHECK_OK(std::visit([this](const auto& act) { return check(act); }, command.act));

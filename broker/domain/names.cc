@@ -152,5 +152,11 @@ std::string_view name(ProposalEnd end) {
 std::string_view name(const Act& act) {
   return kActs[act.index()];
 }
+CenterId setter_of(const Act& act) {
+  return std::visit([](const auto& one) {
+    if constexpr (requires { one.by; }) return one.by;
+    else return CenterId{};
+  }, act);
+}
 
 }  // namespace bourse::broker

@@ -223,9 +223,6 @@ std::string tell(const ResolveDispute& act, const Market& market, const std::str
 Role role_of(std::string_view act_name) {
   return act_name == "set_contract" || act_name == "publish_prices" || act_name == "publish_reserved_prices" ? Role::operator_ : Role::finance;
 }
-CenterId setter_of(const Act& act) {
-  return std::visit([](const auto& what) { if constexpr (requires { what.by; }) return what.by; else return CenterId{}; }, act);
-}
 Role role_of(const Act& act) { return role_of(name(act)); }
 
 void fill(v1::MoneyInReversal& out, const ReverseMoneyIn& act, const Market& market) {

@@ -10,8 +10,6 @@ namespace bourse::broker::api {
 
 // Whose act it is: operators' are contracts and prices, finance's all others.
 Role role_of(const Act& act);
-// The center in whose name prices are to be set; nil = no center's.
-CenterId setter_of(const Act& act);
 Role role_of(std::string_view act_name);
 
 // `bank_text` is the bank's own words for a top-up's entry; empty when there are none.

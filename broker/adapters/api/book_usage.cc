@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
+#include <cstdint>
+#include <nlohmann/json.hpp>
 
 #include "broker/adapters/api/api.h"
 #include "broker/adapters/api/books.h"
@@ -104,14 +105,11 @@ void fill_ratable(v1::RatableLine& line, const pqxx::row& row, const Plan& plan,
   line.set_pool_mem_mib(plan.totals.mem_mib);
   line.set_windowed(std::ranges::any_of(plan.rows, [](const pricing::PriceRow& one) { return !one.windows.empty(); }));
   fill(*line.mutable_charged(), amount_column(row["rated"]), unit_column(row["unit"]));
-  for (const char* at = row["by_meter"].is_null() ? "" : row["by_meter"].c_str(); *at != '\0';) {  // "0:480000,2:0"
-    char* end = nullptr;
-    const auto meter = static_cast<pricing::Meter>(std::strtol(at, &end, 10));
-    const std::int64_t micros = std::strtoll(end + 1, &end, 10);
+  const auto by_meter = nlohmann::json::parse(row["by_meter"].is_null() ? "[]" : row["by_meter"].c_str());  // [[0, 480000], [2, 0]]
+  for (const auto& one : by_meter) {
     v1::MeterCharge& charge = *line.add_by_meter();
-    charge.set_meter(std::string(pricing::name(meter)));
-    charge.set_amount(to_text(Amount::of_micros(micros)));
-    at = *end == ',' ? end + 1 : end;
+    charge.set_meter(std::string(pricing::name(static_cast<pricing::Meter>(one[0].get<int>()))));
+    charge.set_amount(to_text(Amount::of_micros(one[1].get<std::int64_t>())));
   }
 }
 
@@ -201,7 +199,7 @@ Result<v1::ListRatableReply> Api::list_ratable(const v1::ListRatableRequest& req
              "SELECT f.attempt, f.job, j.tenant, j.account, j.project, j.unit, j.spec, j.decision, a.plan, c.name AS center, " BOURSE_MS("f.started_at") " AS from_ms, "
              BOURSE_MS("f.ended_at") " AS until_ms, " BOURSE_MS("coalesce(q.issued_at, j.submitted_at)") " AS locked_ms, f.charged_core_ms, f.charged_gpu_ms, "
              "f.charged_node_ms, f.charged_mem_mib_s, coalesce(f.rated_micros, (SELECT sum(s.gross_micros) FROM market.usage_captures s WHERE s.job = f.job AND s.attempt = f.attempt))::bigint AS rated, "
-             "(SELECT string_agg(l.meter || ':' || l.amount_micros, ',' ORDER BY l.line) FROM market.rated_lines l WHERE l.attempt = f.attempt AND l.revision = f.revision) AS by_meter "
+             "(SELECT json_agg(json_build_array(l.meter, l.amount_micros) ORDER BY l.line) FROM market.rated_lines l WHERE l.attempt = f.attempt AND l.revision = f.revision) AS by_meter "
              "FROM market.usage_captures f JOIN market.jobs j ON j.id = f.job JOIN market.attempts a ON a.id = f.attempt "
              "JOIN market.centers c ON c.id = a.center LEFT JOIN market.quotes q ON q.id = j.quote "
              "WHERE f.final AND f.booked_at >= $1::timestamptz AND f.booked_at < $2::timestamptz "

@@ -41,10 +41,10 @@ std::optional<std::pair<std::int64_t, std::int64_t>> place_of(const std::string&
 Result<v1::ListQuarantinedReply> Api::list_quarantined(const v1::ListQuarantinedRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
   CHECK_OK(require(caller, {Role::operator_, Role::finance}));
-  std::unique_ptr<std::string> center;
+  std::string center;
   if (!request.center().empty()) {
     TRY(const CenterId id, center_of(request.center()));
-    center = std::make_unique<std::string>(sql(id));
+    center = sql(id);
   }
   int code = 0;
   if (!request.code().empty()) {
@@ -70,7 +70,7 @@ Result<v1::ListQuarantinedReply> Api::list_quarantined(const v1::ListQuarantined
              "SELECT q.journal_seq, q.idx, q.center, c.name, q.record, q.code, q.job, q.attempt, q.report, q.detail, " BOURSE_MS("q.at") " AS ms, "
              "EXISTS (SELECT 1 FROM market.usage_captures u WHERE u.job = q.job AND u.attempt = q.attempt AND u.journal_seq > q.journal_seq) AS superseded "
              "FROM market.quarantined_records q LEFT JOIN market.centers c ON c.id = q.center "
-             "WHERE ($1::uuid IS NULL OR q.center = $1::uuid) AND ($2::smallint = 0 OR q.code = $2::smallint) AND (q.journal_seq, q.idx) < ($3::bigint, $4::bigint) "
+             "WHERE ($1 = '' OR q.center = nullif($1, '')::uuid) AND ($2::smallint = 0 OR q.code = $2::smallint) AND (q.journal_seq, q.idx) < ($3::bigint, $4::bigint) "
              "ORDER BY q.journal_seq DESC, q.idx DESC LIMIT $5", center, code, before.first, before.second, limit + 1)) {
       if (reply.records_size() == limit) {
         reply.set_next_cursor(fmt::format("{}.{}", reply.records().rbegin()->position(), index));

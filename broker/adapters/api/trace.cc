@@ -103,7 +103,9 @@ Result<std::vector<TraceRow>> Api::traced_message(const Caller& caller, const Ha
       rows.push_back({"jobs", "", fmt::format("{} in all", jobs->size()), {}, 0});
       break;
     }
-    if (const auto view = job_seen_by(caller, job)) rows.push_back({"job", to_text(job), fmt::format("{}, in report sha256 {}", view->name(), hash), Instant{view->submitted_ms()}, 0});
+    const auto view = job_seen_by(caller, job);
+    if (!view && view.error().code != ErrorCode::not_found) return std::unexpected(view.error());
+    if (view) rows.push_back({"job", to_text(job), fmt::format("{}, in report sha256 {}", view->name(), hash), Instant{view->submitted_ms()}, 0});
   }
   if (rows.empty() && keeps_books(caller)) rows.push_back({"report", "", fmt::format("sha256 {}: of a center's days, or of nothing; bourse evidence proof has it", hash), {}, 0});
   return unless_empty(std::move(rows));

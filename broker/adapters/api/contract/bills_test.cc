@@ -165,12 +165,7 @@ TEST_F(Bills, AreInvoicedOnce) {
 
 // A post-paid account's month is due net days after its end; money pays the oldest debt first.
 TEST_F(Bills, WhatAMonthOwesIsDue) {
-  v1::SetCreditLimitRequest credit;
-  credit.set_account(ada_.accounts(0));
-  credit.mutable_limit()->set_amount("50");
-  credit.mutable_limit()->set_unit("CNY");
-  v1::Wallet wallet;
-  ASSERT_EQ(ask(&Stub::SetCreditLimit, credit, finance_, &wallet), "") << detail_;
+  allow_credit("50");
   run("p");
   EXPECT_EQ(bills().bills(0).due_state(), "open");
   // As if next to nothing had been paid before, and all of it been earlier.

@@ -64,6 +64,14 @@ class BooksWorld : public MarketWorld {
                                    "billing_accounts SET opened_at = opened_at" + by, "adjustments SET at = at" + by})
       database_.tamper("UPDATE market." + set);
   }
+  void allow_credit(const std::string& amount) {
+    v1::SetCreditLimitRequest credit;
+    credit.set_account(ada_.accounts(0));
+    credit.mutable_limit()->set_amount(amount);
+    credit.mutable_limit()->set_unit("CNY");
+    v1::Wallet wallet;
+    EXPECT_EQ(ask(&Stub::SetCreditLimit, credit, finance_, &wallet), "") << detail_;
+  }
   void projector_settled() {
     const auto position = engine_->stats().position;
     EXPECT_TRUE(projector_->wait_for(position, seconds(20)));

@@ -131,12 +131,7 @@ TEST_F(TakesBack, TheSameReferenceElsewhereIsStillAskedFor) {
 
 // A month that owed nothing owes nothing afterwards, whatever is taken back later against the credit limit.
 TEST_F(TakesBack, AnEarlierMonthOwesNoMoreForIt) {
-  v1::SetCreditLimitRequest credit;
-  credit.set_account(ada_.accounts(0));
-  credit.mutable_limit()->set_amount("50");
-  credit.mutable_limit()->set_unit("CNY");
-  v1::Wallet wallet;
-  ASSERT_EQ(ask(&Stub::SetCreditLimit, credit, finance_, &wallet), "") << detail_;
+  allow_credit("50");
   run("p", seconds(30));
   projector_settled();
   days_ago(40);

@@ -1,4 +1,4 @@
--- The view of 115, and both accounts of each transfer as transfers_by_account has them, for those who ask for one wallet's charges.
+-- The view of 113, what a reversed package gives back, and both accounts of each transfer as transfers_by_account has them, for those who ask for one wallet's charges.
 SET LOCAL ROLE bourse_projector;
 
 CREATE OR REPLACE VIEW market.charges AS
