@@ -1,5 +1,5 @@
 // The price book as files: listed, exported, published; the tables of 度 factors; and records that wait for a price.
-#include <fstream>
+#include <optional>
 
 #include "cli/books.h"
 #include "cli/client/table.h"
@@ -22,7 +22,8 @@ struct PriceArguments {
 // Every page of the book.
 json whole_book(Context& context, const PriceArguments& a) {
   json book{{"rows", json::array()}, {"discounts", json::array()}};
-  const std::string at = a.at == "now" ? to_text(context.clock().now()) : a.at.size() == 10 ? a.at + "T00:00:00Z" : a.at;
+  const std::optional<Instant> when = context.when("--at", a.at);
+  const std::string at = when ? to_text(*when) : std::string();
   for (std::string cursor;;) {
     const json page = context.must(context.client().get("/api/v1/prices" + query_of({{"center", a.center}, {"at", at}, {"limit", "1000"}, {"cursor", cursor}})));
     for (const char* list : {"rows", "discounts"})

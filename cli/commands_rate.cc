@@ -276,9 +276,7 @@ void run_rate(Context& context, const RateOptions& options) {
     if (other->currency != book.currency)
       Context::end_with({ErrorCode::invalid_argument, std::string(second) + ": the books are in " + std::string(book.currency.text()) + " and " + std::string(other->currency.text())});
   }
-  std::optional<Instant> as_of;
-  if (options.as_of == "now") as_of = context.clock().now();
-  else if (!options.as_of.empty()) as_of = context.must("--as-of", parse_instant(options.as_of.size() == 10 ? options.as_of + "T00:00:00Z" : options.as_of));
+  const std::optional<Instant> as_of = context.when("--as-of", options.as_of);
   std::ifstream file;
   if (options.usage != "-") {
     file.open(options.usage, std::ios::binary);

@@ -41,6 +41,12 @@ class Context {
   void must(const Status& status) {
     if (!status) end_with(status.error());
   }
+  // What was typed behind `option` for an instant: "now", a day (its start in UTC) or RFC 3339; nothing for nothing.
+  std::optional<Instant> when(const char* option, const std::string& text) {
+    if (text.empty()) return std::nullopt;
+    if (text == "now") return clock_.now();
+    return must(option, parse_instant(text.size() == 10 ? text + "T00:00:00Z" : text));
+  }
   [[noreturn]] static void end_with(const Error& error);
 
   // Prints the reply as it came (--output json), or what `text` makes of it.
@@ -59,7 +65,7 @@ void add_operator_commands(CLI::App& app, Context& context);  // center, contrac
 void add_price_commands(CLI::App& app, Context& context);     // prices; below `center`: quarantine. After add_operator_commands
 void add_account_rule_commands(CLI::App& account, Context& context);  // below `account`
 void add_center_admin_commands(CLI::App& app, Context& context);  // below `center`: admin; below `contract`: settlement-prices. After add_operator_commands
-void add_money_in_commands(CLI::App& app, Context& context);   // top-up; below `account`, `voucher` and `package`: reverse
+void add_money_in_commands(CLI::App& app, Context& context);   // top-up, grant; below `voucher` and `package`: reverse
 void add_lot_account_commands(CLI::App& account, Context& context);   // grant and lots, below `account`
 void add_voucher_commands(CLI::App& app, Context& context);    // voucher
 void add_reservation_commands(CLI::App& app, Context& context);  // reservation

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <map>
 #include <sstream>
 #include <toml++/toml.h>
 
@@ -119,19 +120,20 @@ Status adopt_issuers(const StateDirectory& state, const std::string& file) {
 
 Status adopt_factors(const StateDirectory& state, const std::string& directory) {
   if (directory.empty()) return {};
-  const std::string own = factors_of(state);
+  // All of them are read before any is replaced: they may be the same files.
+  std::map<std::string, std::string> texts;
   std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    if (entry.path().extension() != ".json") continue;
+    TRY(texts[entry.path().filename().string()], read_file(entry.path()));
+  }
+  if (error) return fail(ErrorCode::not_found, directory + ": " + error.message());
+  const std::string own = factors_of(state);
   fs::remove_all(own, error);
   fs::create_directories(own, error);
   fs::permissions(own, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec | fs::perms::others_read | fs::perms::others_exec, error);
   if (error) return fail(ErrorCode::unavailable, own + ": " + error.message());
-  for (const auto& entry : fs::directory_iterator(directory, error)) {
-    if (entry.path().extension() != ".json") continue;
-    const auto text = read_file(entry.path());
-    if (!text) return std::unexpected(text.error());
-    CHECK_OK(write_file(own + "/" + entry.path().filename().string(), *text, 0644));
-  }
-  if (error) return fail(ErrorCode::not_found, directory + ": " + error.message());
+  for (const auto& [name, text] : texts) CHECK_OK(write_file(own + "/" + name, text, 0644));
   return {};
 }
 
