@@ -47,5 +47,6 @@ struct Operation {
 };
 
 std::span<const Operation> operations();
+std::vector<Operation> operations_of_finance();  // a part of them
 
 }  // namespace bourse::gateway
