@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   cli::add_price_commands(app, context);
   cli::add_finance_commands(app, context);
   cli::add_settlement_commands(app, context);
+  cli::add_dispute_commands(app, context);
   cli::add_verify_command(app, context);
   cli::add_evidence_commands(app, context);
   cli::add_document_commands(app, context);

@@ -1,4 +1,4 @@
-// After the capture: what waits for a second person, paying centers, and corrections.
+// After the capture: what waits for a second person, paying centers, and refunds.
 #include <iostream>
 
 #include "cli/client/table.h"
@@ -156,26 +156,11 @@ void add_payout_commands(CLI::App& app, Context& context) {
   out->callback([&context, a] { export_payouts(context, *a); });
 }
 
-struct CorrectionArguments {
-  std::string id, amount, reason, to_user, state, cursor, key;
-  bool for_center = false;
-};
-
-std::string show_disputes(const json& disputes) {
-  Table table({"dispute", "job", "center", "opened by", "amount", "in escrow", "opened", "state", "to the user", "reason", "resolution"});
-  for (const json& d : disputes)
-    table.add({field(d, "id"), field(d, "job"), field(d, "center_name"), field(d, "side"), money(d, "amount"), money(d, "escrow"), instant(d, "opened_at"),
-               field(d, "state"), money(d, "to_user"), field(d, "reason"), field(d, "resolution")});
-  return table.empty() ? "No disputes.\n" : table.text();
-}
-
-std::string show_one_dispute(const json& dispute) {
-  if (auto text = waiting(dispute)) return *text;
-  return show_disputes(json::array({dispute}));
-}
-
-void add_correction_commands(CLI::App& app, Context& context) {
-  auto a = std::make_shared<CorrectionArguments>();
+void add_refund_command(CLI::App& app, Context& context) {
+  struct Refund {
+    std::string id, amount, reason, key;
+  };
+  auto a = std::make_shared<Refund>();
   CLI::App* refund = app.add_subcommand("refund", "Give a job's charge back, or a part of it");
   refund->add_option("job", a->id, "The job (job_…)")->required();
   refund->add_option("--amount", a->amount, "Such as 1.50 (default: all that is left of the charge)");
@@ -188,38 +173,6 @@ void add_correction_commands(CLI::App& app, Context& context) {
       return harmless(money(r, "money") + " go back to " + field(r, "account_name")) + ".\n";
     });
   });
-  CLI::App* dispute = app.add_subcommand("dispute", "Claims on what a job was charged")->require_subcommand(1);
-  CLI::App* open = dispute->add_subcommand("open", "Dispute a charge; the center's part is kept back until it is resolved");
-  open->add_option("job", a->id, "The job (job_…)")->required();
-  open->add_option("--amount", a->amount, "Such as 1.50 (default: all that is left of the charge)");
-  open->add_option("--reason", a->reason, "What is wrong")->required();
-  open->add_flag("--for-center", a->for_center, "In the center's name, by an operator");
-  add_key(*open, a->key);
-  open->callback([&context, a] {
-    const json body = {{"amount", a->amount}, {"reason", a->reason}, {"for_center", a->for_center}};
-    context.print(context.must(context.client().post("/api/v1/jobs/" + url_encoded(a->id) + "/disputes", body, a->key)), show_one_dispute);
-  });
-  CLI::App* list = dispute->add_subcommand("list", "Disputes of your accounts; finance and operators see all");
-  list->add_option("--state", a->state, "open, accepted, split or rejected");
-  list->add_option("--cursor", a->cursor, "From the page before");
-  list->callback([&context, a] {
-    std::string query;
-    for (const auto& [name, value] : {std::pair("state", &a->state), std::pair("cursor", &a->cursor)})
-      if (!value->empty()) query += (query.empty() ? "?" : "&") + std::string(name) + "=" + url_encoded(*value);
-    context.print(context.must(context.client().get("/api/v1/disputes" + query)), [](const json& reply) {
-      const std::string more = field(reply, "next_cursor").empty() ? "" : "More: --cursor " + field(reply, "next_cursor") + "\n";
-      return show_disputes(reply.value("disputes", json::array())) + more;
-    });
-  });
-  CLI::App* resolve = dispute->add_subcommand("resolve", "End a dispute");
-  resolve->add_option("dispute", a->id, "The dispute (dsp_…)")->required();
-  resolve->add_option("--to-user", a->to_user, "all, none, or an amount that goes back to the user")->required();
-  resolve->add_option("--reason", a->reason, "For both sides")->required();
-  add_key(*resolve, a->key);
-  resolve->callback([&context, a] {
-    const json body = {{"to_user", a->to_user}, {"reason", a->reason}};
-    context.print(context.must(context.client().post("/api/v1/disputes/" + url_encoded(a->id) + "/resolve", body, a->key)), show_one_dispute);
-  });
 }
 
 }  // namespace
@@ -228,7 +181,7 @@ void add_settlement_commands(CLI::App& app, Context& context) {
   add_proposal_commands(app, context);
   add_payee_commands(app, context);
   add_payout_commands(app, context);
-  add_correction_commands(app, context);
+  add_refund_command(app, context);
 }
 
 }  // namespace bourse::cli

@@ -71,7 +71,8 @@ void add_voucher_commands(CLI::App& app, Context& context);    // voucher
 void add_reservation_commands(CLI::App& app, Context& context);  // reservation
 void add_package_commands(CLI::App& app, Context& context);    // package
 void add_finance_commands(CLI::App& app, Context& context);   // account, settle, statement, ledger
-void add_settlement_commands(CLI::App& app, Context& context);  // proposal, payee, payout, refund, dispute
+void add_settlement_commands(CLI::App& app, Context& context);  // proposal, payee, payout, refund
+void add_dispute_commands(CLI::App& app, Context& context);    // dispute
 void add_verify_command(CLI::App& app, Context& context);     // verify FILE, offline
 void add_evidence_commands(CLI::App& app, Context& context);  // evidence; below `center`: days. After add_operator_commands
 void verify_proof_file(Context& context, const std::string& path, const std::optional<federation::PublicKey>& pinned);
@@ -86,6 +87,8 @@ void add_bill_commands(CLI::App& app, Context& context);      // receipt, bill, 
 
 // Downloads `path` into a file, or to standard output for "-". Ends the program when it can't.
 void save(Context& context, const std::string& path, const std::string& output);
+// The same for something small, whose SHA-256 must be that: nothing is written otherwise.
+void save_checked(Context& context, const std::string& path, const std::string& sha256_hex, const std::string& output);
 
 // What to print in place of a result when the reply waits for a second person; nothing when it was done.
 std::optional<std::string> waiting(const nlohmann::json& reply);

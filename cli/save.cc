@@ -4,10 +4,13 @@
 #include <fstream>
 #include <iostream>
 
+#include "base/sha256.h"
 #include "cli/context.h"
 
 namespace bourse::cli {
 namespace {
+
+constexpr std::size_t kMostChecked = 16 << 20;
 
 // Writes to a file, or standard output for "-". Ends the program when it can't.
 class Output {
@@ -47,6 +50,18 @@ class Output {
 void save(Context& context, const std::string& path, const std::string& output) {
   Output out(context, output);
   context.must(context.client().download(path, [&](std::string_view piece) { return out.write(piece); }));
+  out.close();
+}
+
+void save_checked(Context& context, const std::string& path, const std::string& sha256_hex, const std::string& output) {
+  std::string bytes;
+  context.must(context.client().download(path, [&](std::string_view piece) {
+    bytes.append(piece);
+    return bytes.size() <= kMostChecked;
+  }));
+  if (to_hex(sha256(bytes)) != sha256_hex) Context::end_with({ErrorCode::integrity, "what came is not what was asked for: its SHA-256 is another"});
+  Output out(context, output);
+  if (!out.write(bytes)) Context::end_with({ErrorCode::unavailable, "can't write " + output});
   out.close();
 }
 

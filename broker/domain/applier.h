@@ -42,6 +42,7 @@ struct Applier {
   void operator()(const ChargeAdjusted& event) const;
   void operator()(const DisputeOpened& event) const;
   void operator()(const DisputeResolved& event) const;
+  void operator()(const DisputeEvidenceAdded& event) const;
   void operator()(const PayoutsExported& event) const;
   void operator()(const InvoiceRequested& event) const;
   void operator()(const InvoiceMoved& event) const;

@@ -99,6 +99,12 @@ void Applier::operator()(const DisputeResolved& event) const {
   --market.open_disputes_;
 }
 
+void Applier::operator()(const DisputeEvidenceAdded& event) const {
+  const auto it = market.disputes_.find(event.dispute);
+  BOURSE_ASSERT(it != market.disputes_.end());
+  it->second->evidence.push_back(event.evidence);
+}
+
 void Applier::operator()(const PayoutsExported& event) const {
   const bool fresh = market.payment_files_.try_emplace(event.file.id, event.file).second;
   BOURSE_ASSERT(fresh);

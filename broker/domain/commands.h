@@ -204,6 +204,11 @@ struct OpenDispute {
   UserId by;  // of the user's side: a member of the account; nil = the platform in somebody's name
   std::string reason;
 };
+// Its bytes are a blob already. The same bytes again from the same side are the same evidence: nothing is added.
+struct AddDisputeEvidence {
+  DisputeId dispute;
+  DisputeEvidence evidence;  // when it came is the command's
+};
 
 // Turns a voucher's code into a lot of the account. Errors: not_found, the same for a code that never was, was redeemed or
 // is past its time.
@@ -255,7 +260,7 @@ using CommandBody = std::variant<OpenBillingAccount, AddMember, FundAccount, Pos
                                  SetAccountPolicy, SetMemberLimits, ExportPayouts, RequestInvoice, MoveInvoice,
                                  GrantLot, IssueVouchers, RedeemVoucher,
                                  PublishReservedPrices, BuyReservation, EndReservation, SetRenewal,
-                                 PublishProducts, BuyPackage, RemoveMember, ReverseMoneyIn>;
+                                 PublishProducts, BuyPackage, RemoveMember, ReverseMoneyIn, AddDisputeEvidence>;
 
 struct Command {
   // The caller's idempotency key, already scoped by principal ("usr_…/key"); empty for commands that need none

@@ -159,6 +159,20 @@ Result<CommandResult> Decider::on(const OpenDispute& command) {
   return made(command.dispute.uuid);
 }
 
+Result<CommandResult> Decider::on(const AddDisputeEvidence& command) {
+  const Dispute* dispute = market_.dispute(command.dispute);
+  if (dispute == nullptr) return fail(ErrorCode::not_found, "dispute " + to_text(command.dispute));
+  DisputeEvidence evidence = command.evidence;
+  if (evidence.by.is_nil()) return fail(ErrorCode::invalid_argument, "somebody must have given the evidence");
+  if (evidence.side == DisputeSide::user) CHECK_OK(usable_account(dispute->charge.account, evidence.by));
+  if (dispute->find_evidence(evidence.side, evidence.sha256) != nullptr) return made(command.dispute.uuid);
+  CHECK_OK(check_evidence(*dispute, evidence));
+  evidence.note = shown(evidence.note);
+  evidence.at = now_;
+  emit(DisputeEvidenceAdded{command.dispute, std::move(evidence)});
+  return made(command.dispute.uuid);
+}
+
 Status Decider::check(const ResolveDispute& act) const {
   const Dispute* dispute = market_.dispute(act.dispute);
   if (dispute == nullptr) return fail(ErrorCode::not_found, "dispute " + to_text(act.dispute));

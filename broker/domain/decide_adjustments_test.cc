@@ -141,6 +141,62 @@ TEST_F(Adjustments, ASplitOneGoesToBoth) {
   EXPECT_EQ(owed() + revenue() + tax(), charge.gross - half);
 }
 
+TEST_F(Adjustments, EvidenceIsKeptInOrderAndOnceASide) {
+  const OpenDispute claim = dispute(charge.gross);
+  ok(claim);
+  AddDisputeEvidence add{claim.dispute, {.sha256 = hash_of("log"), .file = "slurm-7.out", .media_type = "text/plain", .size = 3, .note = "line 3\n", .by = user, .side = DisputeSide::user}};
+  ok(add);
+  EXPECT_EQ(count<DisputeEvidenceAdded>(), 1U);
+  const DisputeEvidence kept = market.dispute(claim.dispute)->evidence.at(0);
+  EXPECT_EQ(kept.sha256, hash_of("log"));
+  EXPECT_EQ(kept.note, "line 3?");
+  EXPECT_EQ(kept.at, now);
+  add.evidence.file = "another-name";
+  ok(add);  // the same bytes from the same side
+  EXPECT_EQ(count<DisputeEvidenceAdded>(), 0U);
+  add.evidence.by = stranger;
+  EXPECT_EQ(error(add), ErrorCode::not_found);
+  add.evidence.side = DisputeSide::center;
+  ok(add);
+  EXPECT_EQ(market.dispute(claim.dispute)->evidence.size(), 2U);
+  EXPECT_EQ(market.dispute(claim.dispute)->evidence[0].file, "slurm-7.out");
+  ok(resolve(claim.dispute, charge.gross));
+  EXPECT_EQ(market.dispute(claim.dispute)->evidence.size(), 2U);
+  ok(add);  // known already
+  add.evidence.sha256 = hash_of("late");
+  EXPECT_EQ(error(add), ErrorCode::failed_precondition);
+}
+
+TEST_F(Adjustments, EvidenceHasBoundsAndNamesThatHarmNobody) {
+  const OpenDispute claim = dispute(charge.gross);
+  ok(claim);
+  const AddDisputeEvidence good{claim.dispute, {.sha256 = hash_of("0"), .file = "a.txt", .media_type = "text/plain", .size = 1, .by = user, .side = DisputeSide::platform}};
+  const auto refused = [&](auto change) {
+    AddDisputeEvidence add = good;
+    change(add.evidence);
+    return error(add);
+  };
+  for (const std::string& file : {std::string(), std::string("../x"), std::string("a\\b"), std::string(".x"), std::string("-x"), std::string("a\nb"), std::string(129, 'x')})
+    EXPECT_EQ(refused([&](DisputeEvidence& e) { e.file = file; }), ErrorCode::invalid_argument) << file;
+  for (const char* type : {"", "text", "text/", "/plain", "text/plain; charset=x", "a/b/c", "text/\r\nx"})
+    EXPECT_EQ(refused([&](DisputeEvidence& e) { e.media_type = type; }), ErrorCode::invalid_argument) << type;
+  EXPECT_EQ(refused([](DisputeEvidence& e) { e.size = 0; }), ErrorCode::invalid_argument);
+  EXPECT_EQ(refused([](DisputeEvidence& e) { e.size = kMaxEvidenceBytes + 1; }), ErrorCode::too_large);
+  EXPECT_EQ(refused([](DisputeEvidence& e) { e.note = std::string(513, 'x'); }), ErrorCode::invalid_argument);
+  EXPECT_EQ(refused([](DisputeEvidence& e) { e.by = {}; }), ErrorCode::invalid_argument);
+  EXPECT_EQ(refused([](DisputeEvidence& e) { e.side = {}; }), ErrorCode::invalid_argument);
+  AddDisputeEvidence add = good;
+  add.dispute = id_of<DisputeId>(4711);
+  EXPECT_EQ(error(add), ErrorCode::not_found);
+  for (std::size_t i = 0; i < kMaxEvidenceFiles; ++i) {
+    add = good;
+    add.evidence.sha256 = hash_of(std::to_string(i));
+    add.evidence.size = kMaxEvidenceBytes;
+    ok(add);
+  }
+  EXPECT_EQ(refused([](DisputeEvidence& e) { e.sha256 = hash_of("one more"); }), ErrorCode::too_large);
+}
+
 TEST_F(Adjustments, BadOnesAreRefused) {
   Refund act = refund(Amount{});
   EXPECT_EQ(error(act), ErrorCode::amount_not_positive);

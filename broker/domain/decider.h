@@ -189,6 +189,7 @@ class Decider {
   Result<CommandResult> on(const Refund& command);
   Result<CommandResult> on(const OpenDispute& command);
   Result<CommandResult> on(const ResolveDispute& command);
+  Result<CommandResult> on(const AddDisputeEvidence& command);
   Status check_charge(const Charge& charge) const;
   // Of the charge, what was neither given back nor is disputed.
   Amount untouched(const Charge& charge) const;

@@ -78,4 +78,11 @@ struct DisputeResolved {
   }
 };
 
+// The bytes were stored before.
+struct DisputeEvidenceAdded {
+  DisputeId dispute;
+  DisputeEvidence evidence;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.dispute, self.evidence); }
+};
+
 }  // namespace bourse::broker

@@ -74,6 +74,7 @@ constexpr auto kPayoutStates = std::to_array<std::string_view>({"in_transit", "p
 constexpr auto kAdjustmentKinds =
     std::to_array<std::string_view>({"refund", "dispute_opened", "dispute_resolved"});
 constexpr auto kDisputeStates = std::to_array<std::string_view>({"open", "accepted", "split", "rejected"});
+constexpr auto kDisputeSides = std::to_array<std::string_view>({"user", "center", "platform"});
 constexpr auto kProposalEnds = std::to_array<std::string_view>({"approved", "rejected", "withdrawn", "expired"});
 constexpr auto kActs = std::to_array<std::string_view>({"fund_account", "set_contract", "publish_prices", "set_payee",
                                                         "order_payout", "refund", "resolve_dispute", "set_credit_limit",
@@ -130,6 +131,9 @@ std::string_view name(AdjustmentKind kind) {
 }
 std::string_view name(DisputeState state) {
   return word(kDisputeStates, state, 1);
+}
+std::string_view name(DisputeSide side) {
+  return word(kDisputeSides, side, 1);
 }
 std::string_view name(InvoiceKind kind) {
   return word(kInvoiceKinds, kind, 1);

@@ -1,6 +1,9 @@
 #include "broker/domain/settlement.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
+#include "broker/domain/text.h"
 
 namespace bourse::broker {
 
@@ -11,6 +14,43 @@ AdjustmentParts& AdjustmentParts::operator+=(const AdjustmentParts& more) {
   tax += more.tax;
   escrow += more.escrow;
   return *this;
+}
+
+namespace {
+
+// "text/plain": type and subtype of RFC 6838 names, without parameters.
+bool is_media_type(std::string_view text) {
+  const auto slash = text.find('/');
+  const auto fine = [](std::string_view part) {
+    return !part.empty() && std::ranges::all_of(part, [](char c) {
+      return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '+' || c == '-' || c == '_';
+    });
+  };
+  return text.size() <= kMaxMediaType && slash != std::string_view::npos && fine(text.substr(0, slash)) && fine(text.substr(slash + 1));
+}
+
+}  // namespace
+
+const DisputeEvidence* Dispute::find_evidence(DisputeSide side, const Hash256& sha256) const {
+  const auto found = std::ranges::find_if(evidence, [&](const DisputeEvidence& one) { return one.side == side && one.sha256 == sha256; });
+  return found == evidence.end() ? nullptr : &*found;
+}
+
+Status check_evidence(const Dispute& dispute, const DisputeEvidence& evidence) {
+  if (dispute.state != DisputeState::open)
+    return fail(ErrorCode::failed_precondition, "The dispute was " + std::string(name(dispute.state)) + "; evidence is for open ones.");
+  if (evidence.size < 1) return fail(ErrorCode::invalid_argument, "the file is empty");
+  if (evidence.size > kMaxEvidenceBytes) return fail(ErrorCode::too_large, "a file of evidence is at most 1 MiB");
+  if (dispute.evidence.size() >= kMaxEvidenceFiles)
+    return fail(ErrorCode::too_large, "the dispute has " + std::to_string(kMaxEvidenceFiles) + " files of evidence, the most there may be");
+  if (!is_label(evidence.file) || evidence.file.front() == '.' || evidence.file.find_first_of("/\\") != std::string::npos)
+    return fail(ErrorCode::invalid_argument, "a file's name is 1 to 128 printable bytes without / and \\, and begins with neither . nor -");
+  if (!is_media_type(evidence.media_type))
+    return fail(ErrorCode::invalid_argument, "a media type is like text/plain, and at most 100 bytes");
+  if (evidence.note.size() > kMaxReason) return fail(ErrorCode::invalid_argument, "a note is at most 512 bytes");
+  if (evidence.side < DisputeSide::user || evidence.side > DisputeSide::platform)
+    return fail(ErrorCode::invalid_argument, "evidence comes from the user's side, the center's or the platform's");
+  return {};
 }
 
 ChargeParts parts_of(const Charge& charge, Amount gross) {

@@ -9,6 +9,7 @@
 #include "base/amount.h"
 #include "base/hash.h"
 #include "base/id.h"
+#include "base/result.h"
 #include "base/time.h"
 #include "base/unit.h"
 #include "broker/domain/lots.h"
@@ -108,6 +109,30 @@ struct AdjustmentParts {
 enum class DisputeState : std::uint8_t { open = 1, accepted = 2, split = 3, rejected = 4 };
 std::string_view name(DisputeState state);  // "open"
 
+enum class DisputeSide : std::uint8_t { user = 1, center = 2, platform = 3 };  // the account's, the center's, the market's finance
+std::string_view name(DisputeSide side);                                       // "user"
+
+// A file that speaks for or against a dispute. Its bytes are a blob; who, when and which bytes are in the journal, so that what was
+// decided on can be proven.
+struct DisputeEvidence {
+  Hash256 sha256;          // of the bytes
+  std::string file;        // its name: a label without '/' and '\\', not beginning with '.'
+  std::string media_type;  // as its sender says; nothing relies on it
+  std::int64_t size = 0;   // bytes, 1 to kMaxEvidenceBytes
+  std::string note;        // may be empty
+  UserId by;
+  DisputeSide side{};
+  Instant at;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.sha256, self.file, self.media_type, self.size, self.note, self.by, self.side, self.at);
+  }
+};
+
+inline constexpr std::int64_t kMaxEvidenceBytes = 1 << 20;  // of a file
+inline constexpr std::size_t kMaxEvidenceFiles = 16;        // of a dispute, of all sides together
+inline constexpr std::size_t kMaxMediaType = 100;           // bytes
+
 // A claim on a charge, frozen in escrow until it is resolved.
 struct Dispute {
   DisputeId id;
@@ -124,12 +149,17 @@ struct Dispute {
   Amount to_user;  // when resolved
   std::string resolution;
   Instant resolved_at;
+  std::vector<DisputeEvidence> evidence;  // in the order it came
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.charge, self.unit, self.base, self.amount, self.escrow, self.by_center, self.opened_by,
-          self.reason, self.opened_at, self.state, self.to_user, self.resolution, self.resolved_at);
+          self.reason, self.opened_at, self.state, self.to_user, self.resolution, self.resolved_at, self.evidence);
   }
+  // Those bytes from that side; null = none.
+  const DisputeEvidence* find_evidence(DisputeSide side, const Hash256& sha256) const;
 };
+// Whether it may be added now. Errors: failed_precondition (the dispute is resolved), too_large (the file, or too many), invalid_argument.
+Status check_evidence(const Dispute& dispute, const DisputeEvidence& evidence);
 
 // Of an attempt's charge, what has been taken out of it.
 struct Adjusted {

@@ -8,7 +8,7 @@
 namespace bourse::broker {
 namespace {
 
-constexpr std::uint32_t kVersion = 5;  // another one's snapshot is passed over: the journal is replayed instead
+constexpr std::uint32_t kVersion = 6;  // another one's snapshot is passed over: the journal is replayed instead
 
 Status damaged(std::string_view what) {
   return fail(ErrorCode::integrity, "market snapshot: " + std::string(what));

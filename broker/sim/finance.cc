@@ -121,6 +121,9 @@ void World::give_lots() {
 void World::resolve_disputes() {
   for (const Dispute* dispute : committer_->market().disputes()) {
     if (dispute->state != DisputeState::open) continue;
+    const UserId owner = committer_->market().account(dispute->charge.account)->members.front();
+    for (int times = static_cast<int>(dice_.below(3)); times > 0; --times)  // the second time it adds nothing
+      queue(AddDisputeEvidence{dispute->id, {.sha256 = sha256(to_text(dispute->id)), .file = "log.txt", .media_type = "text/plain", .size = 1, .by = owner, .side = DisputeSide::user}}, {}, 0, {});
     const std::uint64_t how = dice_.below(3);
     const Amount to_user = how == 0 ? Amount{} : how == 1 ? dispute->amount : Amount{dice_.up_to({dispute->amount.micros}).ms};
     act(ResolveDispute{AdjustmentId::make(clock_.now(), dice_.rng()), dispute->id, to_user, "by the simulator"});

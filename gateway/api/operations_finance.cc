@@ -7,6 +7,7 @@ namespace {
 using http::Method;
 
 constexpr std::size_t kLargeFile = 16 * 1024 * 1024;  // of a bank, or of a center's accounting
+constexpr std::size_t kEvidence = 1024 * 1024;         // of a dispute, a file
 constexpr Duration kLong = seconds(120);              // sealing and verifying read much
 std::vector<Operation> finance() {
   return {
@@ -195,6 +196,20 @@ std::vector<Operation> corrections() {
        .rpc = "ResolveDispute",
        .path = {{"id", "dispute"}},
        .body = {"to_user", "reason"}},
+      {.method = Method::get, .pattern = "/api/v1/disputes/{id}", .rpc = "GetDispute", .path = {{"id", "dispute"}}},
+      {.method = Method::post,
+       .pattern = "/api/v1/disputes/{id}/evidence",
+       .rpc = "AddDisputeEvidence",
+       .status = 201,
+       .path = {{"id", "dispute"}},
+       .query = {{.name = "file", .required = true}, {"media_type"}, {"note"}},
+       .raw_body = "data",
+       .body_bytes = kEvidence},
+      {.method = Method::get,
+       .pattern = "/api/v1/disputes/{id}/evidence/{sha256}",
+       .rpc = "GetDisputeEvidence",
+       .path = {{"id", "dispute"}, {"sha256", "sha256"}},
+       .rendering = Rendering::document},
   };
 }
 

@@ -2,6 +2,7 @@
 what becomes of a running job when there is none left."""
 
 import concurrent.futures
+import hashlib
 import http.client
 import json
 import os
@@ -207,6 +208,44 @@ class FinanceTest(unittest.TestCase):
         self.assertIn("leaves sale prices to the center", self.refused("otto", "prices", "publish", self.own_row(prices)))
         otto.propose(olga, "contract", "set", "gamma", "--margin-bps", 500, "--tax-bps", 600)
         otto.propose(olga, "prices", "publish", self.own_row(prices))
+
+    def test_a_dispute_has_evidence_of_both_sides(self):
+        bob, carla, fiona = self.people["bob"], self.people["carla"], self.people["fiona"]
+        self.people["otto"].run("center", "admin", "add", "gamma", carla.ask("whoami")["user"])
+        account = bob.ask("account", "open", "--name", "doubtful")["account"]
+        fiona.propose(self.people["frank"], "account", "fund", account, "5.00", "--bank-reference", "doubtful")
+        job = bob.ask("submit", "-", "--account", account, "--name", "doubtful", "--time", "2m", "--memory", "64MiB", stdin="#!/bin/sh\nsleep 3\n")["id"]
+        process.wait_until(lambda: bob.ask("job", "show", job)["state"] == "ended", 60, "its end", interval_s=0.3)
+        dispute = process.wait_until(lambda: self.opened(bob, job), 30, "a charge to dispute", interval_s=0.5)
+        log, back = f"{self.dir}/slow node.log", f"{self.dir}/back.log"
+        with open(log, "wb") as file:
+            file.write(b"\x00\xff=cmd|' /C calc'!A0\n" * 100)
+        given = bob.ask("dispute", "evidence", "add", dispute, log, "--note", "lines 1 to 100", "--media-type", "text/plain")
+        self.assertEqual((given["side"], given["size"], given["file"]), ("user", 2300, "slow node.log"))
+        with open(log, "rb") as file:
+            self.assertEqual(given["sha256"], hashlib.sha256(file.read()).hexdigest())
+        self.assertIn(given["sha256"], carla.run("dispute", "evidence", "list", dispute))
+        carla.run("dispute", "evidence", "add", dispute, "-", "--name", "slurmctld.log", stdin="the node was fine\n")
+        for person, which in ((carla, "1"), (fiona, given["sha256"])):
+            person.run("dispute", "evidence", "get", dispute, which, "--save", back)
+            with open(log, "rb") as sent, open(back, "rb") as got:
+                self.assertEqual(sent.read(), got.read())
+        self.assertIn("not_found", self.refused("alice", "dispute", "show", dispute))
+        self.assertIn("not_found", self.refused("alice", "dispute", "evidence", "get", dispute, given["sha256"], "--save", back))
+        self.assertIn("forbidden", self.refused("carla", "dispute", "resolve", dispute, "--to-user", "none", "--reason", "mine"))
+        self.assertNotIn(account, carla.run("dispute", "list"))
+        fiona.propose(self.people["frank"], "dispute", "resolve", dispute, "--to-user", "all", "--reason", "the log shows it")
+        shown = bob.run("dispute", "show", dispute)
+        for words in ("it was slow", "was in escrow", "slow node.log", "slurmctld.log", "lines 1 to 100", "accepted", "the log shows it"):
+            self.assertIn(words, shown)
+        self.assertIn("failed_precondition", self.refused("bob", "dispute", "evidence", "add", dispute, "-", "--name", "late.log", stdin="late"))
+
+    def opened(self, person, job):
+        """The dispute's id once there is a charge to dispute."""
+        try:
+            return person.ask("dispute", "open", job, "--reason", "it was slow")["id"]
+        except CommandError:
+            return None
 
     def own_row(self, prices):
         """The same row as the platform's operator would publish it."""

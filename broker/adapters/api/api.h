@@ -1,6 +1,6 @@
 // The handlers of the market API, one per RPC: a request and who asks in, a reply or an error out. They block; the service
 // runs them on its pools. Grouped by area into people.cc, trading.cc, jobs.cc, operators.cc, finance.cc, ledger_views.cc, trace.cc,
-// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, reconcile.cc, corrections.cc, lots.cc, packages.cc, reservations.cc, prices.cc, quarantine.cc.
+// proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, reconcile.cc, corrections.cc, disputes.cc, lots.cc, packages.cc, reservations.cc, prices.cc, quarantine.cc.
 #pragma once
 
 #include <memory>
@@ -102,6 +102,10 @@ class Api {
   Result<v1::Dispute> open_dispute(const v1::OpenDisputeRequest& request);
   Result<v1::ListDisputesReply> list_disputes(const v1::ListDisputesRequest& request);
   Result<v1::Dispute> resolve_dispute(const v1::ResolveDisputeRequest& request);
+  // disputes.cc
+  Result<v1::Dispute> get_dispute(const v1::GetDisputeRequest& request);
+  Result<v1::DisputeEvidence> add_dispute_evidence(const v1::AddDisputeEvidenceRequest& request);
+  Result<v1::Document> get_dispute_evidence(const v1::GetDisputeEvidenceRequest& request);
   // books: book_entries.cc, book_usage.cc, book_bills.cc, invoices.cc, reports.cc
   Result<v1::ListEntriesReply> list_entries(const v1::ListEntriesRequest& request);
   Result<v1::GetUsageReply> get_usage(const v1::GetUsageRequest& request);
@@ -173,7 +177,18 @@ class Api {
     Amount left;
   };
   Result<Charged> charge_of(JobId job);
-  Result<v1::Dispute> dispute_view(DisputeId id);
+  Result<v1::Dispute> dispute_view(const Caller& caller, DisputeId id);
+  // Whose dispute it is to the caller, or who looks after it. Operators look at disputes, and have no part in them but for those
+  // that they opened in a center's name. Errors: not_found.
+  struct SeenDispute {
+    StoredDispute stored;
+    std::optional<DisputeSide> side;
+  };
+  Result<SeenDispute> dispute_seen_by(const Caller& caller, DisputeId id);
+  // The centers that the caller speaks for.
+  Result<std::vector<CenterId>> own_centers(const Caller& caller);
+  // What was charged for the job, to somebody who may dispute it. Errors: not_found, forbidden, failed_precondition.
+  Result<Charged> disputable(const Caller& caller, JobId job, bool for_center);
   Result<UserId> owner_named(const Caller& caller, const std::string& text);
   Result<BreakPage> breaks_now(const BreakFilter& filter);
   // Errors: not_found.
@@ -255,6 +270,9 @@ std::uint64_t fingerprint(std::string_view rpc, Request request) {
 
 // A uuid that is the same for the same words: what a repeat must name again. Version 8, variant 10 (RFC 9562).
 Uuid derived_uuid(std::string_view purpose, std::string_view text);
+
+// The amount of a charge as it was typed; nothing = all of it. Errors: of parse_amount, amount_not_positive.
+Result<Amount> amount_or_all(const std::string& text, Amount all);
 
 // A contract's settlement prices; their ids follow from the key. Errors: of read_price, naming the row; too_large.
 Result<std::vector<pricing::PriceRow>> read_settlement(const google::protobuf::RepeatedPtrField<v1::PriceRow>& rows, CenterId center,

@@ -312,6 +312,7 @@ Status Comparison::counts() {
       {"payees", expected_.payees},           {"payouts", expected_.payouts},
       {"adjustments", expected_.adjustments}, {"payout_settlements", expected_.payout_settlements},
       {"disputes", expected_.disputes},       {"dispute_resolutions", expected_.dispute_resolutions},
+      {"dispute_evidence", expected_.dispute_evidence},
       {"invoices", expected_.invoices},       {"invoice_moves", expected_.invoice_moves},
       {"payment_file_payouts", expected_.exported_payouts},
       {"voucher_batches", expected_.voucher_batches}, {"voucher_redemptions", expected_.voucher_redemptions},

@@ -84,6 +84,7 @@ struct Observe {
   void operator()(const ReservationEnded&) const { ++expected.reservation_ends; }
   void operator()(const DisputeOpened&) const { ++expected.disputes; }
   void operator()(const DisputeResolved&) const { ++expected.dispute_resolutions; }
+  void operator()(const DisputeEvidenceAdded&) const { ++expected.dispute_evidence; }
   void operator()(const PayoutsExported& e) const { expected.exported_payouts += static_cast<std::int64_t>(e.payouts.size()); }
   void operator()(const InvoiceRequested&) const { ++expected.invoices; }
   void operator()(const InvoiceMoved&) const { ++expected.invoice_moves; }

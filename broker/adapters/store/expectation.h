@@ -38,7 +38,7 @@ struct Expectation {
   std::vector<PeriodId> periods;
   std::int64_t attempts = 0, attempt_events = 0, captures = 0, lines = 0, reports = 0, quarantined = 0, refusals = 0,
                quotes = 0, billing_accounts = 0, centers = 0, proposals = 0, proposal_ends = 0, payees = 0, payouts = 0,
-               payout_settlements = 0, adjustments = 0, disputes = 0, dispute_resolutions = 0,
+               payout_settlements = 0, adjustments = 0, disputes = 0, dispute_resolutions = 0, dispute_evidence = 0,
                invoices = 0, invoice_moves = 0, exported_payouts = 0, voucher_batches = 0, voucher_redemptions = 0,
                reservations = 0, reservation_ends = 0, member_changes = 0, reversals = 0;
 

@@ -125,6 +125,12 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const D
   return {};
 }
 
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const DisputeEvidenceAdded& e) {
+  const DisputeEvidence& one = e.evidence;
+  state.dispute_evidence.rows.add(e.dispute, one.side, one.sha256, one.file, one.media_type, one.size, one.note, one.by, one.at, place.seq, place.idx);
+  return {};
+}
+
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const PayoutsExported& e) {
   state.payment_files.rows.add(e.file.id, e.file.bytes, or_null(e.file.by), e.file.at, place.seq);
   for (const PayoutId payout : e.payouts) state.payment_file_payouts.rows.add(payout, e.file.id);

@@ -202,6 +202,8 @@ ProjectionState::ProjectionState() {
   dispute_resolutions.copy =
       "COPY market.dispute_resolutions (dispute, state, to_user_micros, resolution, at, journal_seq) "
       "FROM STDIN (FORMAT binary)";
+  dispute_evidence.copy =
+      "COPY market.dispute_evidence (dispute, side, sha256, file, media_type, size, note, \"by\", at, journal_seq, idx) FROM STDIN (FORMAT binary)";
   // A key that was forgotten by the engine may be answered a second time; its first answer stays.
   commands.direct = "COPY market.commands (key, fingerprint, error, detail, object, at, journal_seq) FROM STDIN (FORMAT binary)";
   commands.copy = "COPY stage_commands FROM STDIN (FORMAT binary)";

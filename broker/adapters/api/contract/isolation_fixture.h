@@ -91,7 +91,19 @@ class Isolation : public MarketWorld {
             rpc("ListReservations", &Stub::ListReservations, reservations),
             rpc("BuyPackage", &Stub::BuyPackage, package), rpc("GetEvidenceProof", &Stub::GetEvidenceProof, proof)};
     for (Rpc& one : sharing_rpcs(account)) out.push_back(std::move(one));
+    for (Rpc& one : dispute_rpcs()) out.push_back(std::move(one));
     return out;
+  }
+  // Of a dispute that isn't there; whose others are, dispute_test.cc asks.
+  std::vector<Rpc> dispute_rpcs() {
+    v1::GetDisputeRequest get;
+    get.set_dispute(to_text(DisputeId{}));
+    v1::AddDisputeEvidenceRequest add;
+    add.set_dispute(get.dispute());
+    v1::GetDisputeEvidenceRequest read;
+    read.set_dispute(get.dispute());
+    return {rpc("GetDispute", &Stub::GetDispute, get), rpc("AddDisputeEvidence", &Stub::AddDisputeEvidence, add),
+            rpc("GetDisputeEvidence", &Stub::GetDisputeEvidence, read)};
   }
   std::vector<Rpc> sharing_rpcs(const std::string& account) {
     v1::ListMembersRequest members;
