@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <functional>
+#include <optional>
 
 #include "base/assert.h"
 #include "base/hex.h"
@@ -29,9 +31,18 @@ std::size_t append_body(char* data, std::size_t, std::size_t size, void* out) {
   return size;
 }
 
-std::size_t pass_on(char* data, std::size_t, std::size_t size, void* out) {
-  const auto& sink = *static_cast<const std::function<bool(std::string_view)>*>(out);
-  return sink({data, size}) ? size : 0;
+struct Download {
+  CURL* curl;
+  const std::function<bool(std::string_view)>& sink;
+  std::string& refusal;  // what comes instead of what was asked for
+};
+
+std::size_t pass_on(char* data, std::size_t one, std::size_t size, void* out) {
+  const auto& download = *static_cast<const Download*>(out);
+  long status = 0;
+  curl_easy_getinfo(download.curl, CURLINFO_RESPONSE_CODE, &status);
+  if (status < 200 || status > 299) return append_body(data, one, size, &download.refusal);
+  return download.sink({data, size}) ? size : 0;
 }
 
 std::size_t append_header(char* data, std::size_t, std::size_t size, void* out) {
@@ -130,8 +141,9 @@ Result<Reply> Client::perform(const Request& request) {
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, append_header);
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, &reply.headers);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, request.sink != nullptr ? pass_on : append_body);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA,
-                   request.sink != nullptr ? const_cast<void*>(static_cast<const void*>(request.sink)) : &reply.body);
+  std::optional<Download> download;
+  if (request.sink != nullptr) download.emplace(curl, *request.sink, reply.body);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, download ? static_cast<void*>(&*download) : &reply.body);
 
   const CURLcode code = curl_easy_perform(curl);
   curl_slist_free_all(headers);

@@ -7,7 +7,7 @@ namespace {
 using http::Method;
 
 constexpr std::size_t kLargeFile = 16 * 1024 * 1024;  // of a bank, or of a center's accounting
-constexpr std::size_t kEvidence = 1024 * 1024;         // of a dispute, a file
+constexpr std::size_t kEvidence = 1024 * 1024;        // of a dispute, a file
 constexpr Duration kLong = seconds(120);              // sealing and verifying read much
 std::vector<Operation> finance() {
   return {
