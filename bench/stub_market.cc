@@ -118,7 +118,7 @@ Status StubMarket::open_center(Center& center, std::size_t number) {
                                          .terms = {.tax_bps = 600, .margin_bps = 500},
                                          .valid_from = since}}));
   broker::PublishPrices prices;
-  std::uint64_t row = number * pricing::kMeterCount;
+  std::uint64_t row = number * pricing::kHeldMeterCount;
   for (const auto& [meter, price, per] :
        {std::tuple{pricing::Meter::core_ms, Decimal{12 + static_cast<std::int64_t>(number), 2}, std::int64_t{3'600'000}},
         std::tuple{pricing::Meter::node_ms, Decimal{0, 0}, std::int64_t{3'600'000}},

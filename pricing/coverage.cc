@@ -112,7 +112,7 @@ bool covers_always(const Deal& deal) {
   if (has_scow(deal.sale) && has_scow(deal.settlement)) return dearer_scow(deal.sale.front(), deal.settlement.front(), deal.tax_bps);
   if (has_scow(deal.sale) || has_scow(deal.settlement)) return false;
   if (by_windows(deal.sale) || by_windows(deal.settlement))
-    return std::ranges::all_of(kMeters, [&](Meter meter) { return dearer_windowed(deal, meter); });
+    return std::ranges::all_of(kHeldMeters, [&](Meter meter) { return dearer_windowed(deal, meter); });
   return std::ranges::all_of(deal.settlement, [&](const PriceRow& row) {
     const PriceRow* sold = of_meter(deal.sale, row.meter);
     return sold != nullptr && dearer(*sold, row, deal.tax_bps);

@@ -87,10 +87,20 @@ class Tariff {
   std::vector<std::size_t> clock_of_;  // a row
 };
 
-Status check_readings(std::span<const ReadingAt> taken) {
+// Readings of some or all meters at an instant.
+template <class R>
+struct Taken {
+  Instant at;
+  R cumulative;
+};
+template <std::size_t N>
+std::span<const Meter> meters_of(const ReadingsOf<N>&) { return std::span(kMeters).first(N); }
+
+template <class T>
+Status check_readings(std::span<const T> taken) {
   for (std::size_t i = 0; i < taken.size(); ++i) {
     if (i > 0 && taken[i].at < taken[i - 1].at) return fail(ErrorCode::invalid_argument, "the readings are not in the order of time");
-    for (const Meter meter : kMeters) {
+    for (const Meter meter : meters_of(taken[i].cumulative)) {
       const std::int64_t value = taken[i].cumulative[meter];
       if (value < (i > 0 ? taken[i - 1].cumulative[meter] : 0) || value > kMaxReading)
         return fail(ErrorCode::invalid_argument, "the reading " + std::to_string(value) + " of " + std::string(name(meter)) + " falls, or is not from 0 to 10^18");
@@ -99,7 +109,8 @@ Status check_readings(std::span<const ReadingAt> taken) {
   return {};
 }
 
-Status check_edges(std::span<const ReadingAt> taken, const std::vector<Instant>& edges) {
+template <class T>
+Status check_edges(std::span<const T> taken, const std::vector<Instant>& edges) {
   auto reading = taken.begin();
   for (const Instant edge : edges) {
     while (reading->at < edge) ++reading;  // the last one is after every edge
@@ -112,10 +123,11 @@ Status check_edges(std::span<const ReadingAt> taken, const std::vector<Instant>&
 using ShareKey = std::tuple<bool, std::size_t, std::int32_t, Meter>;
 
 // What was read before the first reading belongs to nobody here.
-Status divide(Tariff& tariff, std::span<const PriceRow> rows, std::span<const ReadingAt> taken, std::map<ShareKey, std::int64_t>& into) {
+template <class T>
+Status divide(Tariff& tariff, std::span<const PriceRow> rows, std::span<const T> taken, std::map<ShareKey, std::int64_t>& into) {
   for (std::size_t i = 1; i < taken.size(); ++i) {
     tariff.look(taken[i - 1].at);
-    for (const Meter meter : kMeters) {
+    for (const Meter meter : meters_of(taken[i].cumulative)) {
       const std::int64_t more = taken[i].cumulative[meter] - taken[i - 1].cumulative[meter];
       if (more == 0) continue;
       const auto row = tariff.row_of(meter);
@@ -126,14 +138,8 @@ Status divide(Tariff& tariff, std::span<const PriceRow> rows, std::span<const Re
   return {};
 }
 
-}  // namespace
-
-Result<std::vector<Instant>> tariff_edges(std::span<const PriceRow> rows, Instant from, Instant until) {
-  TRY(const Tariff tariff, Tariff::of(rows));
-  return tariff.edges(from, until);
-}
-
-Result<std::vector<Share>> shares(std::span<const ReadingAt> taken, std::span<const PriceRow> rows) {
+template <class T>
+Result<std::vector<Share>> shares_of(std::span<const T> taken, std::span<const PriceRow> rows) {
   CHECK_OK(check_readings(taken));
   TRY(Tariff tariff, Tariff::of(rows));
   std::map<ShareKey, std::int64_t> quantities;
@@ -152,18 +158,41 @@ Result<std::vector<Share>> shares(std::span<const ReadingAt> taken, std::span<co
   return all;
 }
 
-std::vector<ReadingAt> readings_between(const Usage& usage, Instant start, Instant end, std::span<const Instant> edges) {
+// What was had at every edge and at the end.
+std::vector<Taken<AllReadings>> taken_between(const Usage& usage, Instant start, Instant end, std::span<const Instant> edges) {
   const Duration span = end - start;
   BOURSE_ASSERT(span.ms >= 0 && usage.running <= span);
-  std::vector<ReadingAt> taken{{start, {}}};
+  std::vector<Taken<AllReadings>> taken{{start, {}}};
   const auto read = [&](Instant at) {
     // Rounded down from the beginning each time, so the last one is the whole reading whatever was read between.
-    const __int128 ran = span.ms == 0 ? usage.running.ms : static_cast<__int128>(usage.running.ms) * (at - start).ms / span.ms;
-    taken.push_back({at, readings_of(usage.allocation, Duration{static_cast<std::int64_t>(ran)})});
+    const auto by_then = [&](std::int64_t whole) {
+      return span.ms == 0 ? whole : static_cast<std::int64_t>(static_cast<__int128>(whole) * (at - start).ms / span.ms);
+    };
+    Usage had{.allocation = usage.allocation, .running = Duration{by_then(usage.running.ms)}, .pool = {}};
+    std::ranges::transform(usage.counted.values, had.counted.values.begin(), by_then);
+    taken.push_back({at, readings_of(had)});
   };
   for (const Instant edge : edges) read(edge);
   read(end);
   return taken;
+}
+
+}  // namespace
+
+Result<std::vector<Instant>> tariff_edges(std::span<const PriceRow> rows, Instant from, Instant until) {
+  TRY(const Tariff tariff, Tariff::of(rows));
+  return tariff.edges(from, until);
+}
+
+Result<std::vector<Share>> shares(std::span<const ReadingAt> taken, std::span<const PriceRow> rows) { return shares_of(taken, rows); }
+
+std::vector<ReadingAt> readings_between(const Usage& usage, Instant start, Instant end, std::span<const Instant> edges) {
+  std::vector<ReadingAt> held;
+  for (const auto& [at, all] : taken_between(usage, start, end, edges)) {
+    ReadingAt& to = held.emplace_back(ReadingAt{at, {}});
+    std::ranges::copy_n(all.values.begin(), kHeldMeterCount, to.cumulative.values.begin());
+  }
+  return held;
 }
 
 std::size_t Months::Key::Hash::operator()(const Key& key) const noexcept {
@@ -215,7 +244,8 @@ Result<Rating> rate_interval(const Usage& usage, Instant start, Instant end, std
                              TenantId tenant) {
   if (std::ranges::all_of(rows, by_readings) || rows.front().strategy != Strategy::per_meter) return rate_usage(usage, rows);
   TRY(const auto edges, tariff_edges(rows, start, end));
-  TRY(const auto parts, shares(readings_between(usage, start, end, edges), rows));
+  const auto taken = taken_between(usage, start, end, edges);
+  TRY(const auto parts, shares_of(std::span(taken), rows));
   return rate_shares(parts, rows, months, tenant);
 }
 

@@ -41,7 +41,7 @@ struct Share {
 // invalid_argument (readings or instants that fall, a reading above kMaxReading; as tariff_edges).
 Result<std::vector<Share>> shares(std::span<const ReadingAt> taken, std::span<const PriceRow> rows);
 
-// Constant allocation from `start` to `end`, read at the edges. Where less ran than from start to end (suspension), it is
+// Held meters of a constant allocation from `start` to `end`, read at the edges. Where less ran than from start to end (suspension), it is
 // taken to have been spread evenly. start <= end, usage.running <= end − start.
 std::vector<ReadingAt> readings_between(const Usage& usage, Instant start, Instant end, std::span<const Instant> edges);
 

@@ -150,6 +150,33 @@ TEST(Interval, IncludedMetersFollowTheirRow) {
   EXPECT_TRUE(rating->lines[1].amount.is_zero());
 }
 
+// What is counted rises evenly between the ends, so an edge in the middle halves it; and it can be part of a 度.
+TEST(Interval, CountedMetersAreDividedAndIncluded) {
+  PriceRow day = timed_row(1, {4, 0}), night = timed_row(2, {1, 0});
+  for (PriceRow* one : {&day, &night}) one->meter = Meter::tokens_out, one->per = 1'000'000, one->zone = "UTC";
+  day.windows = {{.days = 0x7f, .from = 8 * 60, .until = 20 * 60}};
+  night.zone.clear();
+  const std::vector<PriceRow> rows = {day, night};
+  const Instant start = utc("2026-03-02T07:00:00Z");
+  Usage usage{.allocation = {}, .running = hours(2), .pool = {}};
+  usage.counted[Meter::tokens_out] = 3'000'001;
+  const auto rating = rate_interval(usage, start, start + hours(2), rows, {}, kOne);
+  EXPECT_EQ(said(rating), "1:6.000004 2:1.50");  // 1'500'001 by day, 1'500'000 before
+  usage.counted[Meter::tokens_in] = 1;
+  EXPECT_EQ(said(rate_interval(usage, start, start + hours(2), rows, {}, kOne)), "no_price");
+
+  PriceRow gpu = timed_row(3, {1, 0});
+  gpu.meter = Meter::gpu_ms;
+  gpu.unit = kDu;
+  gpu.factor = {"v1", "A100", "fp16", {1, 0}, 1U << static_cast<unsigned>(Meter::egress_bytes)};
+  Usage bundled{.allocation = {.gpus = 1}, .running = hours(1), .pool = {}};
+  bundled.counted[Meter::egress_bytes] = 1 << 30;
+  const auto du = rate_interval(bundled, start, start + hours(1), std::vector{gpu}, {}, kOne);
+  ASSERT_EQ(du->lines.size(), 2U);
+  EXPECT_EQ(du->lines[1].meter, Meter::egress_bytes);
+  EXPECT_TRUE(du->lines[1].amount.is_zero());
+}
+
 std::vector<WeeklyWindow> any_windows() {
   std::vector<WeeklyWindow> windows;
   for (int n = *rc::gen::inRange(1, 4); n > 0; --n) {
@@ -165,7 +192,7 @@ std::string any_zone() { return *rc::gen::element<std::string>("Europe/Berlin", 
 
 std::vector<PriceRow> any_timed_rows() {
   std::vector<PriceRow> rows;
-  for (const Meter meter : kMeters) {
+  for (const Meter meter : kHeldMeters) {
     for (int n = *rc::gen::inRange(0, 3); n >= 0; --n) {
       PriceRow row = timed_row(rows.size() + 1, {*rc::gen::inRange<std::int64_t>(0, 1'000'000), 5}, n == 0 ? std::vector<WeeklyWindow>{} : any_windows(), n == 0 ? "" : any_zone());
       row.meter = meter;

@@ -6,7 +6,8 @@
 namespace bourse::pricing {
 namespace {
 
-constexpr std::array<std::string_view, kMeterCount> kNames = {"core_ms", "gpu_ms", "node_ms", "mem_mib_s"};
+constexpr std::array<std::string_view, kMeterCount> kNames = {"core_ms",      "gpu_ms",    "node_ms",    "mem_mib_s",     "storage_mib_s",
+                                                               "egress_bytes", "tokens_in", "tokens_out", "tokens_cached", "session_ms"};
 
 std::int64_t saturated(__int128 value) {
   constexpr __int128 kMost = std::numeric_limits<std::int64_t>::max();

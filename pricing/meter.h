@@ -1,4 +1,5 @@
-// Meters: cumulative integer readings of *allocated* resource × running time (suspension excluded).
+// Meters: cumulative integer readings. The first four are of *allocated* resource × running time (suspension excluded); the
+// others are counted by whoever renders the service.
 #pragma once
 
 #include <array>
@@ -16,21 +17,38 @@ enum class Meter : std::uint8_t {
   gpu_ms = 1,     // accelerator cards × milliseconds
   node_ms = 2,    // whole nodes × milliseconds
   mem_mib_s = 3,  // mebibytes × seconds, rounded down
+  storage_mib_s = 4,  // mebibytes kept × seconds
+  egress_bytes = 5,   // that left the center
+  tokens_in = 6,      // of a model service: read, without those in its cache
+  tokens_out = 7,     // written
+  tokens_cached = 8,  // read from its cache
+  session_ms = 9,     // an interactive session's time
 };
-inline constexpr std::size_t kMeterCount = 4;
-inline constexpr std::array<Meter, kMeterCount> kMeters = {Meter::core_ms, Meter::gpu_ms, Meter::node_ms, Meter::mem_mib_s};
+inline constexpr std::size_t kMeterCount = 10;
+inline constexpr std::array<Meter, kMeterCount> kMeters = {
+    Meter::core_ms,      Meter::gpu_ms,    Meter::node_ms,    Meter::mem_mib_s,     Meter::storage_mib_s,
+    Meter::egress_bytes, Meter::tokens_in, Meter::tokens_out, Meter::tokens_cached, Meter::session_ms};
+
+// Those that an allocation moves by being held: what connectors report, orders cap, statements show and the market sells by.
+// The others are in price books and in what is rated by them (docs/adr/0019).
+inline constexpr std::size_t kHeldMeterCount = 4;
+inline constexpr std::array<Meter, kHeldMeterCount> kHeldMeters = {Meter::core_ms, Meter::gpu_ms, Meter::node_ms, Meter::mem_mib_s};
+constexpr bool is_held(Meter meter) { return static_cast<std::size_t>(meter) < kHeldMeterCount; }
 
 std::string_view name(Meter meter);  // "core_ms"
 std::optional<Meter> meter_named(std::string_view name);
 
-// One reading of each meter, never negative.
-struct Readings {
-  std::array<std::int64_t, kMeterCount> values{};
+// One reading of each of the first `N` meters, never negative.
+template <std::size_t N>
+struct ReadingsOf {
+  std::array<std::int64_t, N> values{};
 
   std::int64_t& operator[](Meter m) { return values[static_cast<std::size_t>(m)]; }
   std::int64_t operator[](Meter m) const { return values[static_cast<std::size_t>(m)]; }
-  bool operator==(const Readings&) const = default;
+  bool operator==(const ReadingsOf&) const = default;
 };
+using Readings = ReadingsOf<kHeldMeterCount>;
+using AllReadings = ReadingsOf<kMeterCount>;
 
 // What an attempt has while it runs.
 struct Allocation {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <span>
 #include <tuple>
 
 #include "base/assert.h"
@@ -100,26 +101,51 @@ bool grows_with_use(const PriceRow& row) {
   return true;
 }
 
+namespace {
+
+struct Quantity {
+  std::string_view name;
+  std::int64_t ticks;
+};
+// The first is what people mostly mean.
+constexpr Quantity kOfCores[] = {{"core-hour", 3'600'000}, {"core-second", 1000}, {"core-day", 86'400'000}};
+constexpr Quantity kOfCards[] = {{"gpu-hour", 3'600'000}, {"gpu-second", 1000}, {"gpu-day", 86'400'000}};
+constexpr Quantity kOfNodes[] = {{"node-hour", 3'600'000}, {"node-second", 1000}, {"node-day", 86'400'000}};
+constexpr Quantity kOfSpace[] = {{"gib-hour", 3'686'400}, {"gib-second", 1024}, {"gib-day", 88'473'600}};
+constexpr Quantity kOfEgress[] = {{"gib", 1 << 30}, {"gb", 1'000'000'000}, {"tb", 1'000'000'000'000}};
+constexpr Quantity kOfTokens[] = {{"1m-tokens", 1'000'000}, {"1k-tokens", 1000}, {"token", 1}};
+constexpr Quantity kOfSessions[] = {{"session-hour", 3'600'000}, {"session-second", 1000}, {"session-day", 86'400'000}};
+
+std::span<const Quantity> quantities_of(Meter meter) {
+  switch (meter) {
+    case Meter::core_ms: return kOfCores;
+    case Meter::gpu_ms: return kOfCards;
+    case Meter::node_ms: return kOfNodes;
+    case Meter::mem_mib_s:
+    case Meter::storage_mib_s: return kOfSpace;
+    case Meter::egress_bytes: return kOfEgress;
+    case Meter::tokens_in:
+    case Meter::tokens_out:
+    case Meter::tokens_cached: return kOfTokens;
+    case Meter::session_ms: return kOfSessions;
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<std::int64_t> ticks_per(Meter meter, std::string_view quantity) {
-  struct Name {
-    Meter meter;
-    std::string_view noun;
-    std::int64_t ticks_per_second;
-  };
-  static constexpr Name kNouns[] = {{Meter::core_ms, "core", 1000},
-                                    {Meter::gpu_ms, "gpu", 1000},
-                                    {Meter::node_ms, "node", 1000},
-                                    {Meter::mem_mib_s, "gib", 1024}};
-  static constexpr std::pair<std::string_view, std::int64_t> kSpans[] = {
-      {"second", 1}, {"hour", 3600}, {"day", 86'400}};
-  const auto& [its_meter, noun, ticks_per_second] = *std::ranges::find(kNouns, meter, &Name::meter);
-  for (const auto& [span, seconds] : kSpans)
-    if (quantity.size() == noun.size() + 1 + span.size() && quantity.starts_with(noun) &&
-        quantity[noun.size()] == '-' && quantity.ends_with(span))
-      return ticks_per_second * seconds;
-  return fail(ErrorCode::invalid_argument, "the meter " + std::string(name(meter)) + " is priced per " +
-                                               std::string(noun) + "-second, " + std::string(noun) + "-hour or " +
-                                               std::string(noun) + "-day");
+  const auto known = quantities_of(meter);
+  if (const auto found = std::ranges::find(known, quantity, &Quantity::name); found != known.end()) return found->ticks;
+  std::string names;
+  for (std::size_t i = 0; i < known.size(); ++i) names.append(i == 0 ? "" : i + 1 < known.size() ? ", " : " or ").append(known[i].name);
+  return fail(ErrorCode::invalid_argument, "the meter " + std::string(name(meter)) + " is priced per " + names);
+}
+
+std::string quantity_of(Meter meter, std::int64_t ticks) {
+  const auto known = quantities_of(meter);
+  const auto found = std::ranges::find(known, ticks, &Quantity::ticks);
+  return found == known.end() ? std::string() : std::string(found->name);
 }
 
 std::size_t PriceBook::Key::Hash::operator()(const Key& key) const noexcept {
@@ -234,17 +260,31 @@ PriceRow PriceBook::locked(const PriceRow& row, const Scope& what, Instant at) c
 }
 
 Result<std::vector<PriceRow>> PriceBook::lock(const Scope& what, const Allocation& allocation, Instant at, std::optional<Unit> unit) const {
+  return lock_moved(what, AllReadings{{allocation.cores, allocation.gpus, allocation.nodes, allocation.mem_mib}}, at, unit);
+}
+
+Result<std::vector<PriceRow>> PriceBook::lock(const Scope& what, const Usage& usage, Instant at) const {
+  AllReadings moved = usage.counted;
+  const Allocation& held = usage.allocation;  // has prices even if it ran for no time
+  std::ranges::copy(std::array{held.cores, held.gpus, held.nodes, held.mem_mib}, moved.values.begin());
+  return lock_moved(what, moved, at, std::nullopt);
+}
+
+Result<std::vector<PriceRow>> PriceBook::lock_moved(const Scope& what, const AllReadings& moved, Instant at, std::optional<Unit> unit) const {
   const auto other = [&](const PriceRow& row) { return unit && row.unit != *unit; };
-  const std::array<std::int64_t, kMeterCount> held = {allocation.cores, allocation.gpus, allocation.nodes,
-                                                      allocation.mem_mib};
   std::vector<PriceRow> rows;
   whole_jobs_.each(what, at, [&](const PriceRow& row, unsigned) { return !other(row) && (rows.push_back(locked(row, what, at)), true); });
-  if (!rows.empty()) return rows;
+  if (!rows.empty()) {
+    for (const Meter meter : kMeters)
+      if (!is_held(meter) && moved[meter] > 0)
+        return fail(ErrorCode::no_price, std::string(name(meter)) + " is not in what " + std::string(name(rows.front().strategy)) + " prices");
+    return rows;
+  }
   std::array<std::vector<const PriceRow*>, kMeterCount> of;
   std::uint32_t included = 0;
   for (const Meter meter : kMeters) {
     const auto m = static_cast<std::size_t>(meter);
-    if (held[m] <= 0) continue;
+    if (moved[meter] <= 0) continue;
     shelves_[m].each(what, at, [&](const PriceRow& row, unsigned) {
       if (other(row)) return false;
       of[m].push_back(&row);
@@ -254,7 +294,7 @@ Result<std::vector<PriceRow>> PriceBook::lock(const Scope& what, const Allocatio
   }
   for (const Meter meter : kMeters) {
     const auto m = static_cast<std::size_t>(meter);
-    if (held[m] <= 0 || (included >> m & 1) != 0) continue;
+    if (moved[meter] <= 0 || (included >> m & 1) != 0) continue;
     if (of[m].empty())
       return fail(ErrorCode::no_price,
                   std::string(name(meter)) + " has no price in pool '" + what.pool + "' at " + to_text(at));

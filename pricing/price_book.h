@@ -99,9 +99,12 @@ struct Discount {
   }
 };
 
-// Ticks of `meter` in a named quantity: "core-hour", "gpu-hour", "node-hour", "gib-hour" and the same with "-second",
-// "-day". Errors: invalid_argument when the quantity is unknown or not one of this meter's.
+// Ticks of `meter` in a named quantity: "core-hour", "gpu-hour", "node-hour", "gib-hour" (of memory and storage), "session-hour"
+// and the same with "-second", "-day"; "gib", "gb" or "tb" of egress; "token", "1k-tokens" or "1m-tokens".
+// Errors: invalid_argument when the quantity is unknown or not one of this meter's, naming those that are.
 Result<std::int64_t> ticks_per(Meter meter, std::string_view quantity);
+// The name of that many ticks of the meter; empty where they have none.
+std::string quantity_of(Meter meter, std::int64_t ticks);
 
 // One thread. Rows are never changed or removed, so pointers to them hold as long as the book; it can be moved, not copied.
 class PriceBook {
@@ -132,6 +135,9 @@ class PriceBook {
   // With `unit`, rows of others are not seen.
   Result<std::vector<PriceRow>> lock(const Scope& what, const Allocation& allocation, Instant at,
                                      std::optional<Unit> unit = std::nullopt) const;
+  // The same for all that a usage moved, its counted meters too. A scow strategy's row, which prices the whole job, doesn't cover those:
+  // no_price.
+  Result<std::vector<PriceRow>> lock(const Scope& what, const Usage& usage, Instant at) const;
 
   const std::unordered_map<PriceRowId, PriceRow>& rows() const { return rows_; }
   const std::unordered_map<PriceRowId, Discount>& discounts() const { return discounts_; }
@@ -160,6 +166,7 @@ class PriceBook {
   // Of `scope`, the fields that the specificity `fields` names.
   static Key key_of(const Scope& scope, unsigned fields);
   PriceRow locked(const PriceRow& row, const Scope& what, Instant at) const;
+  Result<std::vector<PriceRow>> lock_moved(const Scope& what, const AllReadings& moved, Instant at, std::optional<Unit> unit) const;
 
   std::unordered_map<PriceRowId, PriceRow> rows_;
   std::unordered_map<PriceRowId, Discount> discounts_;

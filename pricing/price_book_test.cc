@@ -36,6 +36,24 @@ TEST(TicksPer, KnowsTheQuantitiesOfEachMeter) {
   EXPECT_EQ(ticks_per(Meter::mem_mib_s, "gib-day"), 88'473'600);
 }
 
+TEST(TicksPer, OfWhatIsCounted) {
+  EXPECT_EQ(ticks_per(Meter::storage_mib_s, "gib-day"), 88'473'600);
+  EXPECT_EQ(ticks_per(Meter::egress_bytes, "gib"), 1'073'741'824);
+  EXPECT_EQ(ticks_per(Meter::egress_bytes, "gb"), 1'000'000'000);
+  for (const Meter meter : {Meter::tokens_in, Meter::tokens_out, Meter::tokens_cached}) EXPECT_EQ(ticks_per(meter, "1m-tokens"), 1'000'000);
+  EXPECT_EQ(ticks_per(Meter::session_ms, "session-hour"), 3'600'000);
+  EXPECT_EQ(ticks_per(Meter::tokens_in, "token-hour").error().detail, "the meter tokens_in is priced per 1m-tokens, 1k-tokens or token");
+}
+
+TEST(TicksPer, IsFoundAgain) {
+  for (const Meter meter : kMeters) {
+    const std::string first = quantity_of(meter, meter == Meter::egress_bytes ? 1 << 30 : meter == Meter::mem_mib_s || meter == Meter::storage_mib_s ? 3'686'400 : is_held(meter) || meter == Meter::session_ms ? 3'600'000 : 1'000'000);
+    ASSERT_FALSE(first.empty()) << name(meter);
+    EXPECT_EQ(quantity_of(meter, *ticks_per(meter, first)), first);
+    EXPECT_EQ(quantity_of(meter, 7), "");
+  }
+}
+
 TEST(TicksPer, RefusesOtherQuantities) {
   for (const char* quantity : {"", "core", "core-", "core-year", "gpu-hour", "corehour", "core_hour", "core-hours",
                                "Core-hour", "core--hour"}) {
@@ -249,6 +267,27 @@ TEST(PriceBook, LocksARowForEachMeterThatMoves) {
   const auto without_gpu = book.lock(kWhat, {.cores = 1, .gpus = 0, .nodes = 1, .mem_mib = 1}, kStart);
   ASSERT_EQ(without_gpu->size(), 3U);
   for (const PriceRow& locked : *without_gpu) EXPECT_NE(locked.meter, Meter::gpu_ms);
+}
+
+TEST(PriceBook, LocksForWhatWasCounted) {
+  PriceBook book;
+  std::uint64_t id = 0;
+  for (const Meter meter : {Meter::core_ms, Meter::tokens_in}) {
+    PriceRow priced = row(++id);
+    priced.meter = meter;
+    book.add(priced);
+  }
+  Usage usage{.allocation = {.cores = 1}, .running = hours(1), .pool = {}};
+  EXPECT_EQ(book.lock(kWhat, usage, kStart)->size(), 1U);
+  usage.counted[Meter::tokens_in] = 1;
+  EXPECT_EQ(book.lock(kWhat, usage, kStart)->size(), 2U);
+  usage.counted[Meter::tokens_out] = 1;
+  EXPECT_NE(book.lock(kWhat, usage, kStart).error().detail.find("tokens_out"), std::string::npos);
+  PriceRow whole = row(++id);
+  whole.strategy = Strategy::scow_cpus;
+  whole.scope.pool = kWhat.pool;
+  book.add(whole);
+  EXPECT_EQ(book.lock(kWhat, usage, kStart).error().code, ErrorCode::no_price) << "a strategy of the whole job knows no tokens";
 }
 
 TEST(PriceBook, LockNamesTheMeterWithoutAPrice) {

@@ -123,16 +123,22 @@ Result<RatedLine> rate_line(const PriceRow& row, std::int64_t quantity, const Mo
   return line;
 }
 
-Result<Rating> rate(const Readings& cumulative, std::span<const PriceRow> rows) {
-  for (const Meter meter : kMeters) {
+namespace {
+
+// `cumulative` is of the first N meters, and the rows are of no others.
+template <std::size_t N>
+Result<Rating> rate_first(const ReadingsOf<N>& cumulative, std::span<const PriceRow> rows) {
+  const auto meters = std::span(kMeters).first(N);
+  for (const Meter meter : meters) {
     if (cumulative[meter] < 0 || cumulative[meter] > kMaxReading)
       return fail(ErrorCode::invalid_argument, "the reading " + std::to_string(cumulative[meter]) + " of " +
                                                    std::string(name(meter)) + " is not from 0 to 10^18");
   }
-  std::array<bool, kMeterCount> priced{};
+  std::array<bool, N> priced{};
   Rating rating;
   rating.lines.reserve(rows.size());
   for (const PriceRow& row : rows) {
+    BOURSE_ASSERT(static_cast<std::size_t>(row.meter) < N);
     bool& seen = priced[static_cast<std::size_t>(row.meter)];
     BOURSE_ASSERT(!seen && by_readings(row));
     BOURSE_ASSERT(row.unit == rows.front().unit);
@@ -143,7 +149,7 @@ Result<Rating> rate(const Readings& cumulative, std::span<const PriceRow> rows) 
     if (!total) return fail(ErrorCode::amount_overflow, "the total of the rated lines");
     rating.total = *total;
   }
-  for (const Meter meter : kMeters) {
+  for (const Meter meter : meters) {
     if (cumulative[meter] == 0 || priced[static_cast<std::size_t>(meter)]) continue;
     const auto row = std::ranges::find_if(rows, [meter](const PriceRow& r) { return includes(r.factor, meter); });
     if (row == rows.end()) return fail(ErrorCode::no_price, std::string(name(meter)) + " was used and has no price row");
@@ -152,8 +158,12 @@ Result<Rating> rate(const Readings& cumulative, std::span<const PriceRow> rows) 
   return rating;
 }
 
+}  // namespace
+
+Result<Rating> rate(const Readings& cumulative, std::span<const PriceRow> rows) { return rate_first(cumulative, rows); }
+
 Result<Rating> rate_usage(const Usage& usage, std::span<const PriceRow> rows) {
-  if (!of_whole_jobs(rows)) return rate(readings_of(usage.allocation, usage.running), rows);
+  if (!of_whole_jobs(rows)) return rate_first(readings_of(usage), rows);
   const PriceRow& row = rows.front();
   TRY(const std::int64_t amount, scow_amount(row.strategy, usage.allocation, usage.pool));
   TRY(const ScowCharge charge, scow_charge(amount, usage.running.ms / 1000, {row.price, row.places, row.minimum}));

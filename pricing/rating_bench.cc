@@ -23,14 +23,14 @@ PriceRow row(Rng& rng, Meter meter, Scope scope) {
 void rate_and_split(benchmark::State& state) {
   SeededRng rng(1);
   std::vector<PriceRow> rows;
-  for (const Meter meter : kMeters) rows.push_back(row(rng, meter, {}));
+  for (const Meter meter : kHeldMeters) rows.push_back(row(rng, meter, {}));
   Duration running;
   for (auto _ : state) {
     running = running + seconds(1);
     const auto rating = rate(readings_of({.cores = 64, .gpus = 8, .nodes = 1, .mem_mib = 262'144}, running), rows);
     benchmark::DoNotOptimize(split(rating->total, {600, 1'000}));
   }
-  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kMeterCount));  // lines
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kHeldMeterCount));  // lines
 }
 BENCHMARK(rate_and_split);
 
@@ -38,7 +38,7 @@ BENCHMARK(rate_and_split);
 void rate_wide(benchmark::State& state) {
   SeededRng rng(1);
   std::vector<PriceRow> rows;
-  for (const Meter meter : kMeters) {
+  for (const Meter meter : kHeldMeters) {
     rows.push_back(row(rng, meter, {}));
     rows.back().price = {123'456'789'012 + static_cast<std::int64_t>(rng.below(1'000)), 12};
   }
@@ -47,7 +47,7 @@ void rate_wide(benchmark::State& state) {
     running = running + seconds(1);
     benchmark::DoNotOptimize(rate(readings_of({.cores = 64, .gpus = 8, .nodes = 1, .mem_mib = 262'144}, running), rows));
   }
-  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kMeterCount));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kHeldMeterCount));
 }
 BENCHMARK(rate_wide);
 
@@ -55,7 +55,7 @@ BENCHMARK(rate_wide);
 void rate_tiers(benchmark::State& state) {
   SeededRng rng(1);
   std::vector<PriceRow> rows;
-  for (const Meter meter : kMeters) {
+  for (const Meter meter : kHeldMeters) {
     rows.push_back(row(rng, meter, {}));
     rows.back().tiers.steps = {{1'000'000'000, {500, 4}}, {100'000'000'000, {25, 3}}};
     rows.back().free = {3'600'000, Over::usage};
@@ -66,7 +66,7 @@ void rate_tiers(benchmark::State& state) {
     running = running + seconds(1);
     benchmark::DoNotOptimize(rate(readings_of({.cores = 64, .gpus = 8, .nodes = 1, .mem_mib = 262'144}, running), rows));
   }
-  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kMeterCount));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kHeldMeterCount));
 }
 BENCHMARK(rate_tiers);
 
@@ -74,7 +74,7 @@ BENCHMARK(rate_tiers);
 void rate_windows(benchmark::State& state) {
   SeededRng rng(1);
   std::vector<PriceRow> rows;
-  for (const Meter meter : kMeters) {
+  for (const Meter meter : kHeldMeters) {
     rows.push_back(row(rng, meter, {}));
     rows.back().windows = {{.days = 0x1f, .from = 480, .until = 720}, {.days = 0x1f, .from = 840, .until = 1320}};
     rows.back().zone = "Asia/Shanghai";

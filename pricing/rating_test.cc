@@ -114,7 +114,7 @@ TEST(SplitDeathTest, NegativeTotalsAndTermsAreBugs) {
 
 std::vector<PriceRow> any_rows() {
   std::vector<PriceRow> rows;
-  for (const Meter meter : kMeters)
+  for (const Meter meter : kHeldMeters)
     rows.push_back(row(meter, {*rc::gen::inRange<std::int64_t>(0, 1'000'000), *rc::gen::inRange<std::uint8_t>(0, 13)},
                        *rc::gen::inRange<std::int64_t>(1, 100'000'000)));
   return rows;
@@ -126,7 +126,7 @@ std::vector<Readings> any_growing_readings() {
   const auto steps = *rc::gen::inRange(1, 12);
   for (int i = 0; i < steps; ++i) {
     Readings next = all.back();
-    for (const Meter meter : kMeters) next[meter] += *rc::gen::inRange<std::int64_t>(0, 10'000'000);
+    for (const Meter meter : kHeldMeters) next[meter] += *rc::gen::inRange<std::int64_t>(0, 10'000'000);
     all.push_back(next);
   }
   return all;

@@ -67,7 +67,7 @@ Status check_order(const Spread& before, std::span<const ReadingAt> taken) {
   const Readings* last = &before.cumulative;
   for (const ReadingAt& reading : taken) {
     if (reading.at < at) return fail(ErrorCode::invalid_argument, "the readings are not in the order of time");
-    for (const Meter meter : kMeters)
+    for (const Meter meter : kHeldMeters)
       if (reading.cumulative[meter] < (*last)[meter] || reading.cumulative[meter] > kMaxReading)
         return fail(ErrorCode::invalid_argument, "the reading " + std::to_string(reading.cumulative[meter]) + " of " + std::string(name(meter)) + " at " +
                                                      to_text(reading.at) + " falls, or is not from 0 to 10^18");
@@ -94,7 +94,7 @@ bool by_windows(std::span<const PriceRow> rows) { return std::ranges::any_of(row
 
 bool can_sell(std::span<const PriceRow> rows) {
   if (!by_windows(rows)) return std::ranges::all_of(rows, by_job);
-  for (const Meter meter : kMeters) {
+  for (const Meter meter : kHeldMeters) {
     const PriceRow* last = nullptr;
     bool windows = false, flat = true;
     for (const PriceRow& row : rows) {
@@ -132,7 +132,7 @@ Result<Spread> spread_on(Spread before, std::span<const ReadingAt> taken, std::s
       instants = {before.at};
       TRY(const auto edges, tariff_edges(rows, before.at, reading.at));
       instants.insert(instants.end(), edges.begin(), edges.end());
-      for (const Meter meter : kMeters) {
+      for (const Meter meter : kHeldMeters) {
         const std::int64_t more = reading.cumulative[meter] - before.cumulative[meter];
         if (more == 0) continue;
         const auto row = cheapest(holding, rows, meter, instants);
@@ -165,8 +165,8 @@ Result<Amount> dearest(const Allocation& held, const PoolTotals& pool, Duration 
     TRY(const Rating rating, rate_held(readings, held, pool, rows));
     return rating.total;
   }
-  std::array<Amount, kMeterCount> most{};
-  std::array<std::int64_t, kMeterCount> count{};
+  std::array<Amount, kHeldMeterCount> most{};
+  std::array<std::int64_t, kHeldMeterCount> count{};
   for (const PriceRow& row : rows) {
     const auto m = static_cast<std::size_t>(row.meter);
     TRY(const RatedLine line, rate_line(row, readings[row.meter]));
@@ -174,7 +174,7 @@ Result<Amount> dearest(const Allocation& held, const PoolTotals& pool, Duration 
     ++count[m];
   }
   Amount total;
-  for (std::size_t m = 0; m < kMeterCount; ++m) {
+  for (std::size_t m = 0; m < kHeldMeterCount; ++m) {
     // Each line is rounded twice, price and discount, by half a micro-unit.
     const auto sum = checked_add(total, most[m] + Amount{count[m] > 1 && most[m].is_positive() ? 2 * count[m] : 0});
     if (!sum) return fail(ErrorCode::amount_overflow, "the dearest price");

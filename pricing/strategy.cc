@@ -26,6 +26,12 @@ Wide divided_up(Wide value, Wide by) { return (value + by - 1) / by; }
 
 }  // namespace
 
+AllReadings readings_of(const Usage& usage) {
+  AllReadings all = usage.counted;
+  std::ranges::copy(readings_of(usage.allocation, usage.running).values, all.values.begin());
+  return all;
+}
+
 std::string_view name(Strategy strategy) { return kStrategyNames.at(static_cast<std::size_t>(strategy)); }
 
 std::optional<Strategy> strategy_named(std::string_view text) {

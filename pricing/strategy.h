@@ -50,7 +50,10 @@ struct Usage {
   Allocation allocation;
   Duration running;
   PoolTotals pool;
+  AllReadings counted{};  // of the meters that aren't held; the others are 0
 };
+// Of all meters, at its end.
+AllReadings readings_of(const Usage& usage);
 
 // Of a scow strategy. Errors: invalid_argument (the pool's totals that it needs are missing, a negative number).
 Result<std::int64_t> scow_amount(Strategy strategy, const Allocation& allocation, const PoolTotals& pool);

@@ -95,7 +95,7 @@ void open_market(Bench& bench) {
   bench.run(EnrolCenter{kCenter, "center", id_of<ConnectorId>(1), {1}, {2}});
   bench.run(SetContract{{id_of<ContractId>(1), kCenter, kCny, {600, 1000}, kNow, {}}});
   PublishPrices prices;
-  for (const auto meter : pricing::kMeters)
+  for (const auto meter : pricing::kHeldMeters)
     prices.rows.push_back({.id = id_of<PriceRowId>(++bench.serial),
                            .meter = meter,
                            .price = {36, 2},

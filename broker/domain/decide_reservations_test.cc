@@ -63,7 +63,7 @@ class Reservations : public MarketFixture {
     contract.reservable = {settlement};
     if (may_subsidise) {  // only contracts with settlement prices may
       contract.may_subsidise = true;
-      for (const auto meter : pricing::kMeters)
+      for (const auto meter : pricing::kHeldMeters)
         contract.settlement.push_back({.id = id_of<PriceRowId>(++serial_), .meter = meter, .price = {0, 0}, .per = 1, .valid_from = now});
     }
     ok(SetContract{contract});

@@ -25,7 +25,7 @@ pricing::Readings within_walltime(const pricing::Readings& reported, const prici
                                   Duration walltime) {
   const pricing::Readings most = pricing::readings_of(allocation, walltime);
   pricing::Readings charged;
-  for (const pricing::Meter meter : pricing::kMeters) charged[meter] = std::min(reported[meter], most[meter]);
+  for (const pricing::Meter meter : pricing::kHeldMeters) charged[meter] = std::min(reported[meter], most[meter]);
   return charged;
 }
 
@@ -119,7 +119,7 @@ std::optional<Decider::SetAside> Decider::check_edges(const Job& job, const Usag
       return SetAside{QuarantineCode::bad_interval, "the reading at " + to_text(reading.at) + " is out of order"};
     // Centers see their schedulers now and then, and round: by as much as a run may exceed its walltime.
     const pricing::Readings most = pricing::readings_of(plan.allocation, reading.at - last.at + kGrace);
-    for (const pricing::Meter meter : pricing::kMeters) {
+    for (const pricing::Meter meter : pricing::kHeldMeters) {
       const std::int64_t value = reading.cumulative[meter], before = last.cumulative[meter];
       if (value < before) return SetAside{QuarantineCode::decreasing, reading_text(meter, value, "after", before)};
       if (value - before > most[meter]) return SetAside{QuarantineCode::above_caps, reading_text(meter, value - before, "above", most[meter])};
@@ -133,7 +133,7 @@ std::optional<Decider::SetAside> Decider::check_readings(const Job& job, const U
   const Duration interval = record.end - record.start;
   const Duration longest{interval.ms == 0 ? 0 : std::min(interval.ms + kRounding.ms, job.spec.walltime.ms + kGrace.ms)};
   const pricing::Readings most = pricing::readings_of(job.plan().allocation, longest);
-  for (const pricing::Meter meter : pricing::kMeters) {
+  for (const pricing::Meter meter : pricing::kHeldMeters) {
     const std::int64_t value = record.meters[meter];
     const std::int64_t before = job.attempt().usage[meter];
     if (value < before) return SetAside{QuarantineCode::decreasing, reading_text(meter, value, "after", before)};

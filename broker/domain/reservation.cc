@@ -81,7 +81,7 @@ std::int64_t taken_of(const Reservation& reservation, const pricing::Allocation&
 
 std::vector<pricing::PriceRow> free_rows(const Reservation& reservation) {
   std::vector<pricing::PriceRow> rows;
-  for (const pricing::Meter meter : pricing::kMeters)
+  for (const pricing::Meter meter : pricing::kHeldMeters)
     rows.push_back({.id = derive_free_row(reservation.id, static_cast<std::uint32_t>(meter)),
                     .scope = {.center = reservation.center, .pool = reservation.pool},
                     .meter = meter,

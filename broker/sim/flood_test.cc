@@ -134,7 +134,7 @@ class Flood {
                         .terms = {.tax_bps = 600, .margin_bps = static_cast<std::int32_t>(rng_.below(2000))},
                         .valid_from = kDawn}});
       PublishPrices prices;
-      for (const auto meter : pricing::kMeters)
+      for (const auto meter : pricing::kHeldMeters)
         prices.rows.push_back({.id = flood_id<PriceRowId>(8, c * 10 + static_cast<std::uint64_t>(meter)),
                                .scope = {.center = center}, .meter = meter,
                                .price = {static_cast<std::int64_t>(rng_.below(100'000)), 5}, .per = 3'600'000, .valid_from = kDawn});

@@ -121,7 +121,7 @@ Status World::set_up() {
                                              .price = Amount{1'000'000 + static_cast<std::int64_t>(dice_.below(999'999))},
                                              .early_end_bps = static_cast<std::int32_t>(dice_.below(10'001)), .valid_from = kStart}}}));
     PublishPrices prices;
-    for (const auto meter : pricing::kMeters)
+    for (const auto meter : pricing::kHeldMeters)
       prices.rows.push_back({.id = PriceRowId::make(kStart, dice_.rng()),
                              .scope = {.center = id},
                              .meter = meter,

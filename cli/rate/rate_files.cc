@@ -101,6 +101,11 @@ Result<UsageLine> read_usage(std::string_view text, std::string& id) {
   Fields alloc = fields.object("alloc", true);
   line.usage.allocation = {.cores = alloc.count("cores"), .gpus = alloc.count("gpus"), .nodes = alloc.count("nodes"), .mem_mib = alloc.count("mem_mib")};
   alloc.no_others();
+  Fields counted = fields.object("meters");
+  for (const pricing::Meter meter : pricing::kMeters)
+    if (!pricing::is_held(meter)) line.usage.counted[meter] = counted.count(std::string(pricing::name(meter)).c_str());
+  counted.no_others();  // what is held follows from alloc
+  fields.absorb(counted);
   Fields totals = fields.object("pool_totals");
   line.usage.pool = {.cores = totals.count("cores"), .gpus = totals.count("gpus"), .mem_mib = totals.count("mem_mib")};
   CHECK_OK(fields.verdict());
@@ -114,7 +119,7 @@ Result<pricing::Rating> rate(const BookFile& book, const UsageLine& line, pricin
   // A book may know centers by the names that the market shows beside their ids.
   if (!line.center_name.empty() && !book.centers.contains(where.center))
     if (const auto named = factors::id_named<CenterId>(line.center_name); book.centers.contains(named)) where.center = named;
-  TRY(const auto rows, book.book.lock(where, line.usage.allocation, as_of.value_or(line.start)));
+  TRY(const auto rows, book.book.lock(where, line.usage, as_of.value_or(line.start)));
   TRY(pricing::Rating rating, pricing::rate_interval(line.usage, line.start, line.end, rows, months, line.where.tenant));
   months.add(line.where.tenant, rating);
   return rating;

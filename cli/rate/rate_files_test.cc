@@ -48,6 +48,30 @@ TEST(RateFiles, SuspendedTimeDoesNotCount) {
             "running_ms: it is longer than from start to end");
 }
 
+TEST(RateFiles, CountsWhatIsNotHeld) {
+  const auto book = read_book(R"({"currency":"CNY","rows":[
+    {"id":"in","meter":"tokens_in","price":"8","per":"1m-tokens","valid_from":"2026-01-01T00:00:00Z"},
+    {"id":"out","meter":"tokens_out","price":"24","per":"1m-tokens","tiers":[{"above":"1","price":"20"}],"tier_mode":"graduated","valid_from":"2026-01-01T00:00:00Z"},
+    {"id":"egress","meter":"egress_bytes","price":"0.5","per":"gb","free":"1","valid_from":"2026-01-01T00:00:00Z"},
+    {"id":"disk","meter":"storage_mib_s","price":"0.01","per":"gib-day","valid_from":"2026-01-01T00:00:00Z"},
+    {"id":"session","meter":"session_ms","price":"1.2","per":"session-hour","valid_from":"2026-01-01T00:00:00Z"}]})");
+  ASSERT_TRUE(book) << book.error().message();
+  const auto charge = [&](const std::string& meters) -> std::string {
+    std::string id;
+    const auto read = read_usage(R"({"id":"u1","start":"2026-03-01T00:00:00Z","end":"2026-03-01T01:00:00Z","alloc":{},"meters":)" + meters + "}", id);
+    if (!read) return read.error().detail;
+    pricing::Months months;
+    const auto rated = rate(*book, *read, months);
+    return rated ? to_text(rated->total) : rated.error().detail;
+  };
+  EXPECT_EQ(charge(R"({"tokens_in":250000,"tokens_out":1500000})"), "36.00");  // 2 + 24 + 10
+  EXPECT_EQ(charge(R"({"egress_bytes":3000000000,"storage_mib_s":88473600,"session_ms":5400000})"), "2.81");  // 1 + 0.01 + 1.8
+  EXPECT_EQ(charge("{}"), "0.00");
+  EXPECT_NE(charge(R"({"tokens_cached":1})").find("tokens_cached has no price"), std::string::npos);
+  EXPECT_NE(charge(R"({"core_ms":1})").find("core_ms"), std::string::npos) << "what is held follows from alloc";
+  EXPECT_NE(charge(R"({"tokens_in":-1})").find("meters.tokens_in"), std::string::npos);
+}
+
 TEST(RateFiles, WithoutAPriceNothingIsFree) { EXPECT_EQ(amount(usage("c3")), "no_price"); }
 
 TEST(RateFiles, NonsenseIsNamed) {

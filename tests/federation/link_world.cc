@@ -159,7 +159,7 @@ Member LinkWorld::enrol(const std::string& name) {
   const Instant since = clock_.now() - hours(1);
   run(broker::SetContract{{id_of<ContractId>(++serial_), member.center, kCny, {.tax_bps = 600, .margin_bps = 1000}, since, {}}});
   broker::PublishPrices prices;
-  for (const auto meter : pricing::kMeters)
+  for (const auto meter : pricing::kHeldMeters)
     prices.rows.push_back({.id = id_of<PriceRowId>(++serial_), .scope = {.center = member.center}, .meter = meter,
                            .price = meter == pricing::Meter::core_ms ? *parse_decimal("0.36") : Decimal{},
                            .per = meter == pricing::Meter::core_ms ? 3'600'000 : 1, .valid_from = since});

@@ -24,16 +24,6 @@ Result<Unit> read_unit(std::string_view text) {
   return *unit;
 }
 
-// The named quantity that `per` ticks of the meter are, or nothing: rows may also be priced per any number of ticks.
-std::string quantity_name(pricing::Meter meter, std::int64_t per) {
-  static constexpr std::string_view kNames[] = {"core", "gpu", "node", "gib"};
-  for (const std::string_view period : {"hour", "second", "day"}) {
-    const std::string quantity = fmt::format("{}-{}", kNames[static_cast<std::size_t>(meter)], period);
-    if (const auto ticks = pricing::ticks_per(meter, quantity); ticks && *ticks == per) return quantity;
-  }
-  return {};
-}
-
 }  // namespace
 
 void fill(v1::Money& out, Amount amount, Unit unit) {
@@ -231,7 +221,7 @@ void fill(v1::PriceRow& out, const pricing::PriceRow& row) {
   out.set_qos(row.scope.qos);
   out.set_meter(std::string(pricing::name(row.meter)));
   out.set_price(to_text(row.price));
-  out.set_per(quantity_name(row.meter, row.per));
+  out.set_per(pricing::quantity_of(row.meter, row.per));
   out.set_per_ticks(row.per);
   out.set_unit(std::string(row.unit.text()));
   out.set_valid_from_ms(row.valid_from.unix_ms);

@@ -37,7 +37,7 @@ void fill_offer(v1::Offer& out, const routing::Pool& pool, const Market& market,
     for (const pricing::PriceRow& row : *locked) fill(*out.add_prices(), row);
     return;
   }
-  for (const pricing::Meter meter : pricing::kMeters) {  // what there is, where a meter has no price
+  for (const pricing::Meter meter : pricing::kHeldMeters) {  // what there is, where a meter has no price
     if (meter == pricing::Meter::gpu_ms && pool.gpus_per_node == 0) continue;
     if (const pricing::PriceRow* row = market.prices().find(scope, meter, now)) fill(*out.add_prices(), *row);
   }

@@ -76,7 +76,7 @@ std::string order_bytes(const Job& job) {
   order.set_ordered_at_ms(attempt.ordered_at.unix_ms);
   order.set_not_after_ms(attempt.not_after.unix_ms);
   const pricing::Readings most = pricing::readings_of(plan.allocation, job.spec.walltime);
-  for (const pricing::Meter meter : pricing::kMeters) {
+  for (const pricing::Meter meter : pricing::kHeldMeters) {
     if (most[meter] == 0) continue;
     wire::MeterCap& cap = *order.add_caps();
     cap.set_meter(static_cast<wire::Meter>(static_cast<int>(meter) + 1));

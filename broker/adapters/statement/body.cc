@@ -17,7 +17,7 @@ using nlohmann::json;
 
 json readings_json(const pricing::Readings& readings) {
   json out = json::object();
-  for (const pricing::Meter meter : pricing::kMeters) out[std::string(pricing::name(meter))] = readings[meter];
+  for (const pricing::Meter meter : pricing::kHeldMeters) out[std::string(pricing::name(meter))] = readings[meter];
   return out;
 }
 
@@ -158,7 +158,7 @@ std::string hex(const federation::PublicKey& key) { return to_hex(Hash256{key});
 
 pricing::Readings read_readings(const Field& in) {
   pricing::Readings out;
-  for (const pricing::Meter meter : pricing::kMeters) out[meter] = in[std::string(pricing::name(meter)).c_str()].integer();
+  for (const pricing::Meter meter : pricing::kHeldMeters) out[meter] = in[std::string(pricing::name(meter)).c_str()].integer();
   return out;
 }
 
@@ -190,7 +190,7 @@ InDu read_du(const Field& in) {
 
 Rated read_rated(const Field& in) {
   const auto meter = pricing::meter_named(in["meter"].text());
-  if (!meter) throw Unreadable{in["meter"].path()};
+  if (!meter || !pricing::is_held(*meter)) throw Unreadable{in["meter"].path()};
   if (in.has("included") && in["included"].boolean()) {
     return {.row = in["row"].id<PriceRowIdKind>(), .meter = *meter, .quantity = in["quantity"].integer(), .amount = in["amount"].amount(), .included = true};
   }

@@ -127,7 +127,7 @@ class LineCheck {
   }
 
   void arithmetic() {
-    for (const pricing::Meter meter : pricing::kMeters) {
+    for (const pricing::Meter meter : pricing::kHeldMeters) {
       const std::int64_t most = std::min(line_.reported[meter], line_.caps[meter]);
       if (line_.charged[meter] != most)
         out_.add(at(fmt::format("charged.{}", pricing::name(meter))), fmt::format("{}, not {}: what was reported, within the caps", line_.charged[meter], most));

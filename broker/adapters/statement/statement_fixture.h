@@ -42,7 +42,7 @@ class StatementTest : public testing::Test {
     const pricing::Allocation allocation{.cores = 4, .gpus = 0, .nodes = 1, .mem_mib = 2048};
     out.reported = pricing::readings_of(allocation, milliseconds(ran_ms));
     out.caps = pricing::readings_of(allocation, seconds(60));
-    for (const pricing::Meter meter : pricing::kMeters) out.charged[meter] = std::min(out.reported[meter], out.caps[meter]);
+    for (const pricing::Meter meter : pricing::kHeldMeters) out.charged[meter] = std::min(out.reported[meter], out.caps[meter]);
     const std::vector<pricing::PriceRow> rows = {
         {.id = row_core_, .meter = pricing::Meter::core_ms, .price = {123457, 4}, .per = 3'600'000},
         {.id = row_mem_, .meter = pricing::Meter::mem_mib_s, .price = {1, 2}, .per = 3'686'400},

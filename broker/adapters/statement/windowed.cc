@@ -23,7 +23,7 @@ std::optional<std::vector<std::int64_t>> fallen_to(const Line& line, std::string
   for (const pricing::PriceRow& row : rows)
     if (fallen[row.meter] != from.before[row.meter]) return other();
   const auto within = [&line](pricing::Readings readings) {
-    for (const pricing::Meter meter : pricing::kMeters) readings[meter] = std::min(readings[meter], line.caps[meter]);
+    for (const pricing::Meter meter : pricing::kHeldMeters) readings[meter] = std::min(readings[meter], line.caps[meter]);
     return readings;
   };
   std::vector<pricing::ReadingAt> taken;

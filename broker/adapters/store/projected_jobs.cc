@@ -103,7 +103,7 @@ AttemptRow AttemptRow::read(const Rows& r, int i) {
   row.started_at = r.instant(i, 11);
   row.ended_at = r.instant(i, 12);
   row.exit_code = r.int4(i, 13);
-  for (std::size_t m = 0; m < pricing::kMeterCount; ++m) row.usage.values[m] = r.int8(i, 14 + static_cast<int>(m));
+  for (std::size_t m = 0; m < pricing::kHeldMeterCount; ++m) row.usage.values[m] = r.int8(i, 14 + static_cast<int>(m));
   row.usage_revision = r.int4(i, 18);
   row.usage_final = r.boolean(i, 19);
   row.charged = {r.int8(i, 20)};

@@ -7,7 +7,7 @@
 namespace bourse::broker::routing {
 namespace {
 
-using pricing::kMeterCount;
+using pricing::kHeldMeterCount;
 
 constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
 
@@ -106,14 +106,14 @@ unsigned __int128 CostScale::wide_of(Amount amount) const {
 
 CostScale scale_of(const PriceTable& table, const pricing::Allocation& need, Duration walltime) {
   constexpr std::uint64_t kMaxWeight = std::numeric_limits<std::uint32_t>::max();
-  const std::int64_t counts[kMeterCount] = {need.cores, need.gpus, need.nodes, need.mem_mib};
+  const std::int64_t counts[kHeldMeterCount] = {need.cores, need.gpus, need.nodes, need.mem_mib};
   CostScale scale;
   int least = std::numeric_limits<int>::max();
-  for (std::size_t m = 0; m < kMeterCount; ++m)
+  for (std::size_t m = 0; m < kHeldMeterCount; ++m)
     if (counts[m] > 0 && table.highest[m] > 0) least = std::min(least, table.exponent[m]);
   if (least == std::numeric_limits<int>::max()) least = 0;
   std::uint64_t highest = 0, error = 0;
-  for (std::size_t m = 0; m < kMeterCount; ++m) {
+  for (std::size_t m = 0; m < kHeldMeterCount; ++m) {
     const auto count = static_cast<std::uint64_t>(std::max<std::int64_t>(counts[m], 0));
     if (count == 0 || table.highest[m] == 0) continue;
     // Two bits of room: four meters must not carry past the word.
@@ -130,7 +130,7 @@ CostScale scale_of(const PriceTable& table, const pricing::Allocation& need, Dur
   scale.exponent = least - 2 - scale.narrow - scale.drop;
   scale.rate_error = (error >> scale.narrow) + 2;
   // Half a micro-unit for each of at most four lines, and what the memory's reading lost.
-  scale.slack = static_cast<std::uint64_t>(scale.of_micros(kMeterCount / 2 + table.tick_micros));
+  scale.slack = static_cast<std::uint64_t>(scale.of_micros(kHeldMeterCount / 2 + table.tick_micros));
   return scale;
 }
 

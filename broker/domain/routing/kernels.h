@@ -28,8 +28,8 @@ void predict(const Columns& pools, const Shape& job, const std::int64_t* duratio
 
 // How one job's prices are scaled into 63-bit keys: cost in micro-units = key / 2^exponent.
 struct CostScale {
-  std::uint32_t weight[pricing::kMeterCount] = {};
-  int shift[pricing::kMeterCount] = {};
+  std::uint32_t weight[pricing::kHeldMeterCount] = {};
+  int shift[pricing::kHeldMeterCount] = {};
   int narrow = 0;            // brings the sum of the meters to 31 bits
   int drop = 0;              // brings a duration in ms to 32 bits
   int exponent = 0;

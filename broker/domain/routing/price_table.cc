@@ -13,7 +13,7 @@
 namespace bourse::broker::routing {
 namespace {
 
-using pricing::kMeterCount;
+using pricing::kHeldMeterCount;
 using pricing::Meter;
 using pricing::PriceRow;
 using Wide = unsigned __int128;
@@ -50,12 +50,12 @@ pricing::Allocation node_of(const Pool& pool) { return granted(pool, {.nodes = 1
 
 // Rates at full width, before they are brought to 32 bits.
 struct WideRates {
-  std::vector<Wide> of[kMeterCount];
-  std::uint64_t slack[kMeterCount] = {1, 1, 1, 1};
+  std::vector<Wide> of[kHeldMeterCount];
+  std::uint64_t slack[kHeldMeterCount] = {1, 1, 1, 1};
 };
 
 void narrow(const WideRates& wide, PriceTable& table) {
-  for (std::size_t m = 0; m < kMeterCount; ++m) {
+  for (std::size_t m = 0; m < kHeldMeterCount; ++m) {
     Wide highest = 0;
     for (const Wide rate : wide.of[m]) highest = std::max(highest, rate);
     const int dropped = std::max(0, bits(highest) - 32);
@@ -141,7 +141,7 @@ void add_tick(const std::vector<PriceRow>& rows, PriceTable& table) {
 
 void add_rates(const std::vector<PriceRow>& rows, const Pool& pool, std::size_t i, WideRates& wide) {
   const pricing::Allocation node = pool.whole_nodes ? node_of(pool) : pricing::Allocation{};
-  const std::int64_t counts[kMeterCount] = {node.cores, node.gpus, node.nodes, node.mem_mib};
+  const std::int64_t counts[kHeldMeterCount] = {node.cores, node.gpus, node.nodes, node.mem_mib};
   std::uint64_t slack = 0;
   for (const PriceRow& row : rows) {
     const std::size_t m = index(row.meter);
@@ -306,7 +306,7 @@ std::optional<Amount> exact_price(const PriceTable::Class& cls, const pricing::A
   // What pricing::rate gives for the same rows, without its lines; the property test holds the two together.
   const pricing::Readings readings = pricing::readings_of(held, running);
   std::int64_t total = 0;
-  for (const Meter meter : pricing::kMeters) {
+  for (const Meter meter : pricing::kHeldMeters) {
     const std::int64_t reading = readings[meter];
     const auto& [multiplier, divisor] = cls.price[index(meter)];
     if (reading > pricing::kMaxReading) return std::nullopt;

@@ -45,7 +45,7 @@ struct PriceTable {
     struct Fraction {
       __int128 multiplier = 0, divisor = 1;
     };
-    Fraction price[pricing::kMeterCount];
+    Fraction price[pricing::kHeldMeterCount];
     std::uint32_t speed = 0;
     bool whole = false;
     pricing::Allocation node;  // of a pool sold whole
@@ -86,10 +86,10 @@ struct PriceTable {
 
   // floor(micros per resource and millisecond × 2^exponent[m]); of a pool sold whole only nodes count, at the whole node's
   // price. `slack[m]` is by how many units the true value may be higher.
-  std::vector<std::uint32_t> rate[pricing::kMeterCount];
-  int exponent[pricing::kMeterCount] = {};
-  std::uint32_t highest[pricing::kMeterCount] = {};
-  std::uint64_t slack[pricing::kMeterCount] = {};
+  std::vector<std::uint32_t> rate[pricing::kHeldMeterCount];
+  int exponent[pricing::kHeldMeterCount] = {};
+  std::uint32_t highest[pricing::kHeldMeterCount] = {};
+  std::uint64_t slack[pricing::kHeldMeterCount] = {};
 
   // The price of the dearest MiB-second: what a reading that is rounded down may lose.
   std::uint64_t tick_micros = 0;

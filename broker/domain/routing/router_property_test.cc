@@ -175,7 +175,7 @@ TEST(Market, TinyAndHugePricesKeepTheOrder) {
   for (std::uint64_t c = 0; c < 60; ++c) {
     Pool& pool = world.add(c, "p");
     pool.speed_milli = 900 + static_cast<std::int32_t>(rng.below(200));
-    for (const pricing::Meter meter : pricing::kMeters) world.sell(meter, prices[rng.below(7)], {.center = pool.center});
+    for (const pricing::Meter meter : pricing::kHeldMeters) world.sell(meter, prices[rng.below(7)], {.center = pool.center});
   }
   world.observe();
   for (int i = 0; i < 300; ++i) {

@@ -95,7 +95,7 @@ inline void fill(World& world, std::uint64_t centers, std::uint64_t per_center, 
       pool.online = rng.below(30) != 0;
       const pricing::Scope scope{.center = pool.center, .pool = pool.name};
       const Decimal prices[] = {price(200, 3000), price(20'000, 200'000), price(0, 3), price(10, 90)};
-      for (const pricing::Meter meter : pricing::kMeters)
+      for (const pricing::Meter meter : pricing::kHeldMeters)
         world.sell(meter, to_text(prices[static_cast<std::size_t>(meter)]).c_str(), scope);
     }
   }
@@ -138,7 +138,7 @@ inline void vary(World& world, SeededRng& rng) {
         row.scope = scope;
         world.sell(std::move(row));
       }
-      for (const pricing::Meter meter : pricing::kMeters) {
+      for (const pricing::Meter meter : pricing::kHeldMeters) {
         if (kind != 1 || rng.below(2) == 0) continue;
         pricing::PriceRow row = random_row(world, meter, rng);
         row.scope = scope;
@@ -154,7 +154,7 @@ inline void vary(World& world, SeededRng& rng) {
     terms.may_subsidise = rng.below(4) == 0;
     auto& rows = world.settlements[center];
     if (rng.below(4) == 0) rows.push_back(random_scow(world, rng));
-    for (const pricing::Meter meter : pricing::kMeters) {
+    for (const pricing::Meter meter : pricing::kHeldMeters) {
       if (rng.below(12) == 0) continue;
       rows.push_back(random_row(world, meter, rng));
       if (rng.below(3) != 0) rows.back().price.coefficient /= 20;

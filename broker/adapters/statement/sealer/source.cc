@@ -54,7 +54,7 @@ Result<T> decoded(const pqxx::field& field) {
 
 pricing::Readings readings_of_row(const pqxx::row& row, const std::string& kind) {
   pricing::Readings out;
-  for (const pricing::Meter meter : pricing::kMeters) out[meter] = int64_of(row[fmt::format("{}_{}", kind, pricing::name(meter))]);
+  for (const pricing::Meter meter : pricing::kHeldMeters) out[meter] = int64_of(row[fmt::format("{}_{}", kind, pricing::name(meter))]);
   return out;
 }
 
