@@ -100,7 +100,7 @@ std::string show_payouts(const json& reply) {
 }
 
 struct PayoutArguments {
-  std::string center, through, state, cursor, note, key, date, version = "03", payout, again, output = "-";
+  std::string center, through, state, cursor, note, key, date, version = "03", payout, again, reason, output = "-";
 };
 
 void export_payouts(Context& context, const PayoutArguments& a) {
@@ -154,6 +154,21 @@ void add_payout_commands(CLI::App& app, Context& context) {
       ->excludes("--execution-date", "--pain", "--payout");
   out->add_option("--output", a->output, "File; '-' for standard output")->capture_default_str();
   out->callback([&context, a] { export_payouts(context, *a); });
+
+  CLI::App* withdraw = payout->add_subcommand("withdraw", "Withdraw a payment file that the bank refused whole, so that its payouts can be in another");
+  withdraw->add_option("file", a->again, "Its message id ('bourse payout list')")->required();
+  withdraw->add_option("--reason", a->reason, "What the bank said")->required();
+  withdraw->add_option("--note", a->note, "Why, for whoever approves");
+  add_key(*withdraw, a->key);
+  withdraw->footer("Then: bourse payout export --execution-date DAY. Not for a file of which the bank made any payment: what it sends back comes\n"
+                   "with its statement ('bourse bank import').");
+  withdraw->callback([&context, a] {
+    const json body = {{"reason", a->reason}, {"note", a->note}};
+    context.print(context.must(context.client().post("/api/v1/finance/payments/" + url_encoded(a->again) + "/withdraw", body, a->key)), [](const json& file) {
+      if (auto text = waiting(file)) return *text;
+      return "Withdrawn: " + field(file, "id") + ". Its payouts go into another file by: bourse payout export --execution-date DAY\n";
+    });
+  });
 }
 
 void add_refund_command(CLI::App& app, Context& context) {

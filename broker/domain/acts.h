@@ -143,9 +143,17 @@ struct ReverseMoneyIn {
   }
 };
 
+// A payment file that the bank refused whole. Its payouts, all of them still in transit, may be in another one afterwards.
+struct WithdrawPaymentFile {
+  Uuid file;
+  std::string reason;
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.file, self.reason); }
+};
+
 using Act = std::variant<FundAccount, SetContract, PublishPrices, SetPayee, OrderPayout, Refund, ResolveDispute,
                          SetCreditLimit, GrantLot, IssueVouchers, PublishReservedPrices, PublishProducts,
-                         ReverseMoneyIn>;
+                         ReverseMoneyIn, WithdrawPaymentFile>;
 std::string_view name(const Act& act);  // "fund_account"
 CenterId setter_of(const Act& act);      // the center in whose name prices are set; nil: the platform's, or no such act
 

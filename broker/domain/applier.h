@@ -44,6 +44,7 @@ struct Applier {
   void operator()(const DisputeResolved& event) const;
   void operator()(const DisputeEvidenceAdded& event) const;
   void operator()(const PayoutsExported& event) const;
+  void operator()(const PaymentFileWithdrawn& event) const;
   void operator()(const InvoiceRequested& event) const;
   void operator()(const InvoiceMoved& event) const;
 

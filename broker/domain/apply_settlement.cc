@@ -115,6 +115,15 @@ void Applier::operator()(const PayoutsExported& event) const {
   }
 }
 
+void Applier::operator()(const PaymentFileWithdrawn& event) const {
+  market.payment_files_.at(event.file).withdrawn_at = event.at;
+  for (const PayoutId id : event.payouts) {
+    Payout& payout = *market.payouts_.at(id);
+    payout.file = {};
+    ++payout.withdrawn_files;
+  }
+}
+
 void Applier::operator()(const InvoiceRequested& event) const {
   const bool fresh = market.index(event.invoice);
   BOURSE_ASSERT(fresh);

@@ -46,10 +46,12 @@ struct Contract {
   std::vector<Reservable> reservable;  // what may be reserved, one a pool and kind
   PriceSetter sale_prices{};        // who sets what users pay here: price rows, discounts and reserved prices of this center
   PriceSetter settlement_prices{};  // who sets `settlement`: the center does by a next contract that differs in nothing else
+  // It is the one before with settlement prices that the center set. Where the platform sets terms for an earlier day, it follows them.
+  bool by_center = false;
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.center, self.unit, self.terms, self.valid_from, self.cycle, self.schedule, self.zone,
-          self.net_days, self.settlement, self.may_subsidise, self.reservable, self.sale_prices, self.settlement_prices);
+          self.net_days, self.settlement, self.may_subsidise, self.reservable, self.sale_prices, self.settlement_prices, self.by_center);
   }
 };
 

@@ -260,7 +260,7 @@ using CommandBody = std::variant<OpenBillingAccount, AddMember, FundAccount, Pos
                                  SetAccountPolicy, SetMemberLimits, ExportPayouts, RequestInvoice, MoveInvoice,
                                  GrantLot, IssueVouchers, RedeemVoucher,
                                  PublishReservedPrices, BuyReservation, EndReservation, SetRenewal,
-                                 PublishProducts, BuyPackage, RemoveMember, ReverseMoneyIn, AddDisputeEvidence>;
+                                 PublishProducts, BuyPackage, RemoveMember, ReverseMoneyIn, AddDisputeEvidence, WithdrawPaymentFile>;
 
 struct Command {
   // The caller's idempotency key, already scoped by principal ("usr_…/key"); empty for commands that need none

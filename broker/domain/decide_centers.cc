@@ -71,6 +71,7 @@ Status check_row(const pricing::PriceRow& row) {
 // What a price book may hold and the market can't sell by.
 Status check_sellable(const pricing::PriceRow& row) {
   const auto unsold = [&](std::string_view why) { return invalid("price row " + to_text(row.id) + ": " + std::string(why)); };
+  if (!pricing::is_held(row.meter)) return unsold("no center reports " + std::string(pricing::name(row.meter)) + " yet; it can be rated, and not sold");
   const bool one_price = row.tiers.steps.empty() && row.free.ticks == 0 && row.minimum.is_zero() && row.factor.table.empty();
   if (!row.windows.empty() && !one_price) return unsold("with weekly windows the market sells at one price, without tiers, free quantity or minimum");
   if (pricing::by_month(row)) return unsold("the market doesn't count tiers or free quantities by the month");
@@ -174,7 +175,7 @@ Status Decider::check(const SetContract& act) const {
   const Period* open = market_.period(center->open_period);
   if (open->unit != contract.unit)
     return fail(ErrorCode::unit_mismatch, "the center is settled in " + std::string(open->unit.text()));
-  if (center->contracts.size() >= kMaxContracts) return fail(ErrorCode::too_large, "the center has too many contracts");
+  if (center->contracts.size() + (act.by.is_nil() ? followers(contract).size() : 0) >= kMaxContracts) return fail(ErrorCode::too_large, "the center has too many contracts");
   if (contains(center->contracts, contract.id, &Contract::id))
     return fail(ErrorCode::failed_precondition, "contract " + to_text(contract.id) + " is known and can't be changed");
   CHECK_OK(check_reservable(contract));
@@ -184,7 +185,11 @@ Status Decider::check(const SetContract& act) const {
 
 Result<CommandResult> Decider::on(const SetContract& act) {
   CHECK_OK(check(act));
-  emit(ContractSet{act.contract});
+  Contract contract = act.contract;
+  contract.by_center = !act.by.is_nil();
+  const std::vector<Contract> later = contract.by_center ? std::vector<Contract>{} : followers(contract);
+  emit(ContractSet{std::move(contract)});
+  for (const Contract& one : later) emit(ContractSet{one});
   return made(act.contract.id.uuid);
 }
 

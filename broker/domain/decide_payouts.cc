@@ -149,4 +149,25 @@ Result<CommandResult> Decider::on(const ExportPayouts& command) {
   return made(file.id);
 }
 
+// What the bank did with one payout tells that it took the file: then each of the others goes its own way.
+Status Decider::check(const WithdrawPaymentFile& act) const {
+  const PaymentFile* file = market_.payment_file(act.file);
+  if (file == nullptr) return fail(ErrorCode::not_found, "payment file " + to_crockford(act.file));
+  if (file->withdrawn_at != Instant{}) return fail(ErrorCode::failed_precondition, "The payment file was withdrawn at " + to_text(file->withdrawn_at) + ".");
+  if (act.reason.empty() || act.reason.size() > kMaxReason) return fail(ErrorCode::invalid_argument, "why the bank refused it must be given, in at most 512 bytes");
+  for (const Payout* payout : market_.payouts())
+    if (payout->file == act.file && payout->state != PayoutState::in_transit)
+      return fail(ErrorCode::failed_precondition, to_text(payout->id) + " of it is " + std::string(name(payout->state)) + ": the bank has taken the file.");
+  return {};
+}
+
+Result<CommandResult> Decider::on(const WithdrawPaymentFile& act) {
+  CHECK_OK(check(act));
+  PaymentFileWithdrawn withdrawn{.file = act.file, .payouts = {}, .reason = shown(act.reason), .at = now_};
+  for (const Payout* payout : market_.payouts())
+    if (payout->file == act.file) withdrawn.payouts.push_back(payout->id);
+  emit(std::move(withdrawn));
+  return made(act.file);
+}
+
 }  // namespace bourse::broker

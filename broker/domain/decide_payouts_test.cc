@@ -121,6 +121,25 @@ TEST_F(Payouts, NothingWithoutABankAccount) {
             ErrorCode::failed_precondition);
 }
 
+TEST_F(Payouts, OfARefusedFileGoIntoAnother) {
+  const auto file = [](std::uint64_t n) { return PaymentFile{.id = {7, n}, .bytes = hash_of("file " + std::to_string(n))}; };
+  const OrderPayout first = order(settle());
+  ok(first);
+  EXPECT_EQ(error(WithdrawPaymentFile{file(1).id, "unknown"}), ErrorCode::not_found);
+  ok(ExportPayouts{file(1), {first.payout}});
+  EXPECT_EQ(error(WithdrawPaymentFile{file(1).id, ""}), ErrorCode::invalid_argument);
+  ok(WithdrawPaymentFile{file(1).id, "DT01: the date has passed"});
+  EXPECT_TRUE(market.payout(first.payout)->file.is_nil());
+  EXPECT_EQ(market.payout(first.payout)->withdrawn_files, 1);
+  EXPECT_EQ(market.payment_file(file(1).id)->withdrawn_at, now);
+  EXPECT_EQ(error(WithdrawPaymentFile{file(1).id, "again"}), ErrorCode::failed_precondition);
+  EXPECT_EQ(error(ExportPayouts{file(1), {first.payout}}), ErrorCode::invalid_argument);  // the bank knows the id
+  ok(ExportPayouts{file(2), {first.payout}});
+  EXPECT_EQ(market.payout(first.payout)->file, file(2).id);
+  ok(SettlePayout{first.payout, PayoutState::paid, "B", ""});
+  EXPECT_EQ(error(WithdrawPaymentFile{file(2).id, "late"}), ErrorCode::failed_precondition) << "the bank took it";
+}
+
 TEST_F(Payouts, ArePutIntoOnePaymentFileOnly) {
   const auto file = [](std::uint64_t n) { return PaymentFile{.id = {7, n}, .bytes = hash_of("file " + std::to_string(n))}; };
   EXPECT_EQ(error(ExportPayouts{file(1), {}}), ErrorCode::failed_precondition);

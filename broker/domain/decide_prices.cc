@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "broker/domain/decider.h"
+#include "broker/domain/derive.h"
 
 namespace bourse::broker {
 namespace {
@@ -45,9 +46,32 @@ Status Decider::check_settlement_by(const SetContract& act) const {
   same.id = act.contract.id;
   same.valid_from = act.contract.valid_from;
   same.settlement = act.contract.settlement;
+  same.by_center = act.contract.by_center;
   if (codec::encoded(same) != codec::encoded(act.contract))
     return fail(ErrorCode::failed_precondition, "Other terms hold at that time than those which this was made from; set the prices anew.");
   return {};
+}
+
+// The center's later versions, on these terms from their days on, up to the platform's next contract. Where settlement prices become
+// the platform's, what the center had set is over.
+std::vector<Contract> Decider::followers(const Contract& terms) const {
+  std::vector<Contract> out;
+  for (const Contract& later : market_.center(terms.center)->contracts) {
+    if (later.valid_from <= terms.valid_from) continue;
+    if (!later.by_center) {
+      if (!out.empty() && out.back().valid_from == later.valid_from) out.pop_back();
+      break;
+    }
+    if (out.empty() || out.back().valid_from != later.valid_from) {  // of one day's the newest holds
+      Contract next = terms;
+      next.id = derive_contract(terms.id, static_cast<std::uint32_t>(out.size()), later.valid_from);
+      next.valid_from = later.valid_from;
+      next.by_center = true;
+      out.push_back(std::move(next));
+    }
+    if (terms.settlement_prices != PriceSetter::platform) out.back().settlement = later.settlement;
+  }
+  return out;
 }
 
 }  // namespace bourse::broker

@@ -100,6 +100,40 @@ TEST_F(Setters, SettlementPricesAreTheNextContractOfTheSameTerms) {
   EXPECT_EQ(contract_at(market.center(north)->contracts, now + hours(24))->settlement.size(), 1U);
 }
 
+// What the center set for a later day stands on the terms that the platform sets for an earlier one.
+TEST_F(Setters, TheCentersLaterPricesFollowThePlatformsTerms) {
+  agree(PriceSetter::platform, PriceSetter::center, now);
+  const auto by_center = [&](Duration after, std::string_view price) {
+    Contract next = *contract_at(market.center(north)->contracts, now + after);
+    next.id = id_of<ContractId>(++serial_);
+    next.valid_from = now + after;
+    next.settlement = {row(north, now, price)};
+    ok(SetContract{next, north});
+  };
+  by_center(hours(48), "0.2");
+  by_center(hours(48), "0.3");  // of one day the newer
+  by_center(hours(72), "0.4");
+  agree(PriceSetter::platform, PriceSetter::center, now + hours(96));  // the platform's own next contract
+  const auto at = [&](int after) { return *contract_at(market.center(north)->contracts, now + hours(after)); };
+  const auto with = [&](PriceSetter settlement, std::int32_t margin) {
+    ok(SetContract{{.id = id_of<ContractId>(++serial_), .center = north, .unit = kCny, .terms = {.tax_bps = 600, .margin_bps = margin},
+                    .valid_from = now + hours(24), .settlement = {row(north, now, "0.1")}, .settlement_prices = settlement}, {}});
+  };
+  with(PriceSetter::center, 70);
+  EXPECT_EQ(at(25).terms.margin_bps, 70);
+  EXPECT_EQ(at(49).terms.margin_bps, 70);
+  EXPECT_EQ(to_text(at(49).settlement[0].price), "0.3");
+  EXPECT_EQ(at(73).terms.margin_bps, 70);
+  EXPECT_EQ(to_text(at(73).settlement[0].price), "0.4");
+  EXPECT_EQ(at(97).terms.margin_bps, 1000);
+  EXPECT_TRUE(at(97).settlement.empty());
+  const std::size_t versions = market.center(north)->contracts.size();
+  with(PriceSetter::platform, 50);  // the right to set them ends
+  EXPECT_EQ(at(49).terms.margin_bps, 50);
+  EXPECT_EQ(to_text(at(73).settlement[0].price), "0.1");
+  EXPECT_EQ(market.center(north)->contracts.size(), versions + 3);
+}
+
 // A proposal made from terms that hold no longer when it is approved.
 TEST_F(Setters, ProposedPricesMeetTheTermsOfTheirApproval) {
   agree(PriceSetter::platform, PriceSetter::either, now);

@@ -112,6 +112,8 @@ class Decider {
   // What a hold of so many 度 counts against its user's limits: the price of the dearest package that may pay.
   Amount worth_of(const BillingAccount& account, Amount du) const;
   // decide_money_in.cc
+  Status check(const WithdrawPaymentFile& act) const;
+  Result<CommandResult> on(const WithdrawPaymentFile& act);
   Status check(const ReverseMoneyIn& act) const;
   Result<CommandResult> on(const ReverseMoneyIn& act);
   Status check_top_up(const ReverseMoneyIn& act, const BillingAccount& account) const;
@@ -120,6 +122,7 @@ class Decider {
   // May `by` (nil = the platform) set a price of `center` (nil = of every center) that holds from then on? Errors: forbidden.
   Status check_setter(CenterId by, CenterId center, Instant from, const std::string& what) const;
   Status check_settlement_by(const SetContract& act) const;
+  std::vector<Contract> followers(const Contract& terms) const;
   // decide_centers.cc
   Result<CommandResult> on(const EnrolCenter& command);
   Result<CommandResult> on(const ChangeCenterState& command);

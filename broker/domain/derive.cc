@@ -47,6 +47,10 @@ AttemptId derive_attempt(JobId job, std::uint32_t fence, Instant at) {
 PeriodId derive_period(CenterId center, std::uint32_t number, Instant at) {
   return {as_v7(digest_of("bourse.period.v1", center, number), at)};
 }
+ContractId derive_contract(ContractId terms, std::uint32_t n, Instant at) {
+  return {as_v7(digest_of("bourse.contract.v1", terms, n), at)};
+}
+
 ReservationId derive_renewal(ReservationId before, Instant at) {
   return {as_v7(digest_of("bourse.reservation.v1", before), at)};
 }

@@ -14,6 +14,8 @@ LedgerAccountId derive_account(ledger::AccountCode code, Unit unit, Uuid owner);
 // UUIDv7 of `at` whose other bits follow from the job and fence, or the center and number.
 AttemptId derive_attempt(JobId job, std::uint32_t fence, Instant at);
 PeriodId derive_period(CenterId center, std::uint32_t number, Instant at);
+// Of the n-th version of a contract that goes on by the terms of another.
+ContractId derive_contract(ContractId terms, std::uint32_t n, Instant at);
 // Of the reservation that goes on from another.
 ReservationId derive_renewal(ReservationId before, Instant at);
 // Of what prices a job that a reservation carries.

@@ -355,7 +355,7 @@ using Event =
                  HoldRenewed, RenewalRefused, PauseRequested, LotIssued, LotExpired, VouchersIssued, VoucherRedeemed,
                  VouchersExpired, DayAnswered,
                  ReservedPricesPublished, ReservationBought, ReservationAccrued, ReservationEnded, RenewalSet, ProductsPublished,
-                 CreditRuleSet, MemberRemoved, MoneyInReversed, DisputeEvidenceAdded>;
+                 CreditRuleSet, MemberRemoved, MoneyInReversed, DisputeEvidenceAdded, PaymentFileWithdrawn>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

@@ -79,7 +79,7 @@ constexpr auto kProposalEnds = std::to_array<std::string_view>({"approved", "rej
 constexpr auto kActs = std::to_array<std::string_view>({"fund_account", "set_contract", "publish_prices", "set_payee",
                                                         "order_payout", "refund", "resolve_dispute", "set_credit_limit",
                                                         "grant_lot", "issue_vouchers", "publish_reserved_prices", "publish_products",
-                                                        "reverse_money_in"});
+                                                        "reverse_money_in", "withdraw_payment_file"});
 static_assert(kActs.size() == std::variant_size_v<Act>);
 constexpr auto kLotKinds = std::to_array<std::string_view>({"grant", "voucher", "package"});
 constexpr auto kMoneyInKinds = std::to_array<std::string_view>({"top_up", "grant", "voucher", "package"});

@@ -41,11 +41,12 @@ struct Payout {
   Instant ordered_at;
   Instant settled_at;          // when confirmed or returned
   std::string bank_reference;  // the bank's own, of the entry that settled it
-  Uuid file;                   // the payment file that names it; nil = none yet
+  Uuid file;                   // the payment file that names it; nil = none
+  std::int32_t withdrawn_files = 0;  // that named it before
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.center, self.unit, self.amount, self.payee, self.periods, self.state, self.ordered_at,
-          self.settled_at, self.bank_reference, self.file);
+          self.settled_at, self.bank_reference, self.file, self.withdrawn_files);
   }
 };
 
@@ -55,8 +56,9 @@ struct PaymentFile {
   Hash256 bytes;  // SHA-256 of the file, which is kept as a blob
   UserId by;
   Instant at;
+  Instant withdrawn_at;  // when the bank had refused it whole; 0 = it stands
   static constexpr bool kGrows = true;
-  static constexpr void fields(auto& self, auto&& visit) { visit(self.id, self.bytes, self.by, self.at); }
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.id, self.bytes, self.by, self.at, self.withdrawn_at); }
 };
 
 // The payouts are in that payment file from here on, and may be in no other.
@@ -64,6 +66,15 @@ struct PayoutsExported {
   PaymentFile file;
   std::vector<PayoutId> payouts;
   static constexpr void fields(auto& self, auto&& visit) { visit(self.file, self.payouts); }
+};
+
+// The bank refused the file whole: its payouts are in no file again.
+struct PaymentFileWithdrawn {
+  Uuid file;
+  std::vector<PayoutId> payouts;
+  std::string reason;
+  Instant at;
+  static constexpr void fields(auto& self, auto&& visit) { visit(self.file, self.payouts, self.reason, self.at); }
 };
 
 // What an attempt was charged in all: the caller's knowledge of it, from the projections, since the engine forgets jobs that

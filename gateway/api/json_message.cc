@@ -28,7 +28,7 @@ constexpr std::pair<std::string_view, std::string_view> kInstants[] = {
     {"last_seen_ms", "last_seen_at"},  {"opened_ms", "opened_at"},      {"at_ms", "at"},
     {"valid_until_ms", "valid_until"}, {"valid_from_ms", "valid_from"}, {"cut_off_ms", "cut_off"},
     {"deadline_ms", "deadline"},       {"expires_ms", "expires_at"},    {"ordered_ms", "ordered_at"},
-    {"settled_ms", "settled_at"},      {"imported_ms", "imported_at"},  {"resolved_ms", "resolved_at"},
+    {"settled_ms", "settled_at"},      {"withdrawn_ms", "withdrawn_at"},      {"imported_ms", "imported_at"},  {"resolved_ms", "resolved_at"},
     {"covered_until_ms", "covered_until"}, {"warned_ms", "warned_at"}, {"runs_out_ms", "runs_out_at"},
     {"due_ms", "due"},                 {"unpriced_since_ms", "unpriced_since"},
     {"from_ms", "from"},               {"until_ms", "until"},           {"requested_ms", "requested_at"},

@@ -89,6 +89,11 @@ std::vector<Operation> payouts() {
        .rpc = "GetPaymentFile",
        .path = {{"id", "file"}},
        .rendering = Rendering::document},
+      {.method = Method::post,
+       .pattern = "/api/v1/finance/payments/{id}/withdraw",
+       .rpc = "WithdrawPayments",
+       .path = {{"id", "file"}},
+       .body = {"reason", "note"}},
   };
 }
 

@@ -101,6 +101,17 @@ void show(v1::Act& out, const PublishProducts& act, const Market&, const std::st
 
 void show(v1::Act& out, const ReverseMoneyIn& act, const Market& market, const std::string&) { fill(*out.mutable_reverse_money_in(), act, market); }
 
+void show(v1::Act& out, const WithdrawPaymentFile& act, const Market& market, const std::string&) {
+  v1::PaymentFile& file = *out.mutable_withdraw_payment_file();
+  fill(file, act.file, market);
+  file.set_reason(act.reason);
+}
+
+std::string tell(const WithdrawPaymentFile& act, const Market& market, const std::string&) {
+  const auto named = std::ranges::count(market.payouts(), act.file, &Payout::file);
+  return fmt::format("Withdraw the payment file {}, which the bank refused; its {} payout{} may then be in another: {}", to_crockford(act.file), named,
+                     named == 1 ? "" : "s", act.reason);
+}
 std::string tell(const ReverseMoneyIn& act, const Market& market, const std::string&) {
   v1::MoneyInReversal view;
   fill(view, act, market);
@@ -235,6 +246,16 @@ void fill(v1::MoneyInReversal& out, const ReverseMoneyIn& act, const Market& mar
   fill(*out.mutable_money(), act.amount, unit);
   if (const Amount whole = lot == nullptr ? act.whole : lot->amount; whole.is_positive()) fill(*out.mutable_whole(), whole, unit);
   out.set_reason(act.reason);
+}
+void fill(v1::PaymentFile& out, Uuid file, const Market& market) {
+  const PaymentFile* made = market.payment_file(file);
+  if (made == nullptr) return;
+  out.set_id(to_crockford(made->id));
+  out.set_sha256(to_hex(made->bytes));
+  out.set_at_ms(made->at.unix_ms);
+  out.set_withdrawn_ms(made->withdrawn_at.unix_ms);
+  for (const Payout* payout : market.payouts())
+    if (payout->file == file) out.add_payouts(to_text(payout->id));
 }
 void fill(v1::VoucherBatch& out, const VoucherBatch& batch) {
   out.set_id(to_text(batch.id));

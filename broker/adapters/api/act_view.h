@@ -19,6 +19,7 @@ std::string words(const Act& act, const Market& market, const std::string& bank_
 void fill(v1::Payee& out, const Payee& payee);
 void fill(v1::VoucherBatch& out, const VoucherBatch& batch);  // without what was redeemed
 void fill(v1::MoneyInReversal& out, const ReverseMoneyIn& act, const Market& market);
+void fill(v1::PaymentFile& out, Uuid file, const Market& market);  // of an unknown one nothing
 std::string words(const Payee& payee);  // "Alpha e.V., account DE… at …"
 std::string money_words(Amount amount, Unit unit);  // "12.50 CNY"
 

@@ -88,6 +88,7 @@ class Api {
   Result<v1::Payout> order_payout(const v1::OrderPayoutRequest& request);
   Result<v1::PaymentFile> export_payments(const v1::ExportPaymentsRequest& request);
   Result<v1::Document> get_payment_file(const v1::GetPaymentFileRequest& request);
+  Result<v1::PaymentFile> withdraw_payments(const v1::WithdrawPaymentsRequest& request);
   // what the bank did
   Result<v1::ImportBankFileReply> import_bank_file(const v1::ImportBankFileRequest& request);
   Result<v1::ListBankEntriesReply> list_bank_entries(const v1::ListBankEntriesRequest& request);

@@ -51,7 +51,7 @@ void add_rows(std::map<AttemptId, BookedRun>& runs, const pqxx::result& rows) {
     run.charged = amount_column(row["charged_micros"]);
     run.unit = unit_column(row["unit"]);
     if (!row["meter"].is_null())
-      run.lines.push_back({.meter = kMembers[row["meter"].as<std::size_t>() % pricing::kMeterCount], .amount = amount_column(row["amount_micros"])});
+      run.lines.push_back({.meter = kMembers[row["meter"].as<std::size_t>() % pricing::kHeldMeterCount], .amount = amount_column(row["amount_micros"])});
   }
   runs.merge(fresh);
 }
@@ -70,7 +70,7 @@ constexpr const char* kFound =
     "UNION ALL "
     "SELECT 3, p.id::text, 'payout', p.center, NULL, '', p.amount_micros, p.unit, CASE WHEN f.file IS NULL THEN 'in no payment file yet' ELSE "
     "'in a payment file, and the bank has not confirmed it' END, p.ordered_at, 0, 0, 0, 0, 0, 0, 0, 0 FROM market.payouts p "
-    "LEFT JOIN market.payment_file_payouts f ON f.payout = p.id WHERE p.ordered_at < $2::timestamptz "
+    "LEFT JOIN market.standing_files f ON f.payout = p.id WHERE p.ordered_at < $2::timestamptz "
     "AND NOT EXISTS (SELECT 1 FROM market.payout_settlements s WHERE s.payout = p.id) "
     "UNION ALL "
     "SELECT 4, i.reference::text, 'top_up', NULL, NULL, '', t.amount_micros, t.unit, 'entered by hand as ' || i.text || ', which no bank statement has shown', "

@@ -1,5 +1,7 @@
 #include "broker/adapters/api/payment_order.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "bank/iban.h"
@@ -39,6 +41,7 @@ Result<PaymentOrder> payment_order(const Payee& debtor, std::vector<Payout> payo
   std::string ids;
   for (const Payout& payout : payouts) {
     ids += to_text(payout.id);
+    if (payout.withdrawn_files > 0) ids += fmt::format("#{}", payout.withdrawn_files);
     file.created = std::max(file.created, payout.ordered_at);
     TRY(const bank::PaymentAccount account, payment_account(payout.payee.account));
     TRY(const bank::Agent agent, payment_agent(payout.payee.agent));

@@ -14,7 +14,7 @@ Result<bank::PaymentAccount> payment_account(const std::string& text);
 Result<bank::Agent> payment_agent(const std::string& text);
 
 // pain.001 of payouts in transit, oldest first; the same payouts, date and version give the same bytes, and the same payouts
-// the same message id. The EndToEndId is the payout's 26 characters. Errors: those of bank::write_payments, and
+// the same message id, until a file that named one of them is withdrawn. The EndToEndId is the payout's 26 characters. Errors: those of bank::write_payments, and
 // invalid_argument for a debtor or payee that no file can name.
 struct PaymentOrder {
   Uuid message;  // its id, in the file as 26 characters

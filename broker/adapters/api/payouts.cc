@@ -233,16 +233,34 @@ Result<v1::PaymentFile> Api::export_payments(const v1::ExportPaymentsRequest& re
   TRY(const CommandResult done, run(caller, request.key(), fingerprint("ExportPayments", request), std::move(command)));
   return look([file = done.object, position = done.position](const Market& market) {
     v1::PaymentFile out;
-    const PaymentFile* made = market.payment_file(file);
-    if (made == nullptr) return out;
-    out.set_id(to_crockford(made->id));
-    out.set_sha256(to_hex(made->bytes));
-    out.set_at_ms(made->at.unix_ms);
-    for (const Payout* payout : market.payouts())
-      if (payout->file == file) out.add_payouts(to_text(payout->id));
+    fill(out, file, market);
     out.set_position(position);
     return out;
   });
+}
+
+Result<v1::PaymentFile> Api::withdraw_payments(const v1::WithdrawPaymentsRequest& request) {
+  TRY(const Caller caller, caller_of(request.principal()));
+  CHECK_OK(require(caller, {Role::finance}));
+  CHECK_OK(scoped_key(caller, request.key()));
+  CHECK_OK(check_text("reason", request.reason(), kMaxReason));
+  CHECK_OK(check_text("note", request.note(), kMaxReason, true));
+  const auto file = parse_crockford(request.file());
+  if (!file) return fail(ErrorCode::not_found, "There is no such payment file.");
+  TRY(v1::PaymentFile out, look([file = *file](const Market& market) {
+        v1::PaymentFile before;  // afterwards no payout names it
+        fill(before, file, market);
+        return before;
+      }));
+  TRY(const Acted acted, act(caller, request.key(), fingerprint("WithdrawPayments", request), WithdrawPaymentFile{.file = *file, .reason = request.reason()}, request.note()));
+  if (acted.proposal) *out.mutable_proposal() = *acted.proposal;
+  out.set_position(acted.result.position);
+  TRY(const Instant withdrawn_at, look([file = *file](const Market& market) {
+        const PaymentFile* now = market.payment_file(file);
+        return now == nullptr ? Instant{} : now->withdrawn_at;
+      }));
+  out.set_withdrawn_ms(withdrawn_at.unix_ms);
+  return out;
 }
 
 Result<v1::Document> Api::get_payment_file(const v1::GetPaymentFileRequest& request) {

@@ -45,7 +45,7 @@ Result<std::vector<StoredPayout>> Queries::payouts(std::optional<CenterId> cente
              "s.bank_reference, s.reason, f.file, (SELECT string_agg(pp.period::text, ',' ORDER BY p.number) FROM market.payout_periods pp "
              "JOIN market.periods p ON p.id = pp.period WHERE pp.payout = o.id) AS periods "
              "FROM market.payouts o JOIN market.centers c ON c.id = o.center LEFT JOIN market.payout_settlements s ON s.payout = o.id "
-             "LEFT JOIN market.payment_file_payouts f ON f.payout = o.id "
+             "LEFT JOIN market.standing_files f ON f.payout = o.id "
              "WHERE ($1::uuid IS NULL OR o.center = $1::uuid) AND ($2::smallint = 0 OR coalesce(s.state, 1) = $2::smallint) "
              "AND ($3::uuid IS NULL OR o.id < $3::uuid) ORDER BY o.id DESC LIMIT $4",
              which, static_cast<int>(state.value_or(PayoutState{})), older, limit)) {

@@ -124,13 +124,23 @@ void add_adjustments(pqxx::transaction_base& work, const std::string& job, Trace
   }
 }
 
+void add_payment_files(pqxx::transaction_base& work, const std::string& payout, Rows& out) {
+  for (const auto& row : work.exec_params(
+           "SELECT f.id, f.sha256, f.journal_seq, " BOURSE_MS("f.at") " AS ms, w.reason, w.journal_seq AS withdrawn_seq, " BOURSE_MS("w.at") " AS withdrawn_ms "
+           "FROM market.payment_file_payouts p JOIN market.payment_files f ON f.id = p.file LEFT JOIN market.payment_file_withdrawals w ON w.file = f.id "
+           "WHERE p.payout = $1 ORDER BY f.journal_seq LIMIT $2", payout, kMostListed)) {
+    const std::string id = to_crockford(uuid_column(row["id"]));
+    out.push_back({"payment file", id, "sha256 " + to_hex(hash_column(row["sha256"])), instant_column(row["ms"]), position_column(row["journal_seq"])});
+    if (!row["withdrawn_ms"].is_null())
+      out.push_back({"withdrawn", id, row["reason"].c_str(), instant_column(row["withdrawn_ms"]), position_column(row["withdrawn_seq"])});
+  }
+}
+
 void add_payout(pqxx::transaction_base& work, const std::string& payout, Rows& out) {
   for (const auto& row : work.exec_params(
            "SELECT o.id, o.amount_micros, o.unit, o.payee_account, o.journal_seq, o.idx, " BOURSE_MS("o.ordered_at") " AS ms, "
-           "s.state, s.bank_reference, s.reason, s.journal_seq AS settled_seq, " BOURSE_MS("s.at") " AS settled_ms, "
-           "f.id AS file, f.sha256, f.journal_seq AS file_seq, " BOURSE_MS("f.at") " AS file_ms "
-           "FROM market.payouts o LEFT JOIN market.payout_settlements s ON s.payout = o.id LEFT JOIN market.payment_file_payouts fp ON fp.payout = o.id "
-           "LEFT JOIN market.payment_files f ON f.id = fp.file WHERE o.id = $1", payout)) {
+           "s.state, s.bank_reference, s.reason, s.journal_seq AS settled_seq, " BOURSE_MS("s.at") " AS settled_ms "
+           "FROM market.payouts o LEFT JOIN market.payout_settlements s ON s.payout = o.id WHERE o.id = $1", payout)) {
     const std::string id = to_text(id_column<PayoutIdKind>(row["id"]));
     out.push_back({"payout", id, fmt::format("{} {} to {}, in transit", micros(row["amount_micros"]), row["unit"].c_str(), row["payee_account"].c_str()),
                    instant_column(row["ms"]), position_column(row["journal_seq"])});
@@ -139,9 +149,7 @@ void add_payout(pqxx::transaction_base& work, const std::string& payout, Rows& o
       out.push_back(transfer_row(leg));
       out.push_back({"export", number_of(leg), fmt::format("transaction ({}) of the ledger's journal", number_of(leg)), instant_column(leg["ms"]), position_column(leg["journal_seq"])});
     }
-    if (!row["file"].is_null())
-      out.push_back({"payment file", to_crockford(uuid_column(row["file"])), "sha256 " + to_hex(hash_column(row["sha256"])), instant_column(row["file_ms"]),
-                     position_column(row["file_seq"])});
+    add_payment_files(work, payout, out);
     if (row["state"].is_null()) continue;
     const bool paid = enum_column<PayoutState>(row["state"]) == PayoutState::paid;
     out.push_back({paid ? "paid" : "returned", id, paid ? fmt::format("the bank's entry {}", row["bank_reference"].c_str()) : std::string(row["reason"].c_str()),

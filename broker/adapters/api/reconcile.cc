@@ -60,15 +60,16 @@ void fill_break(v1::Break& out, const StoredBreak& in, Instant now) {
   fill_quantities(*out.mutable_booked(), in.booked);
 }
 
-// Counted from the days' own state, as `list_days` shows it: said and booked differ, or were said and not agreed on.
-std::vector<DifferingDay> differing_days(const Market& market) {
+// Of the days that are over, those of which the center's newest word isn't what is booked now.
+std::vector<DifferingDay> differing_days(const Market& market, Instant now) {
   std::vector<DifferingDay> out;
   for (const Center* center : market.centers()) {
     const CenterDays* days = market.days(center->id);
     if (days == nullptr) continue;
     for (const auto& [day, state] : days->days) {
-      if (state.revision == 0 || state.agreed || state.said == state.booked) continue;
+      if (state.revision == 0 || state.agreed || evidence::end_of(day) > now) continue;
       const evidence::DaySum booked = evidence::sum_of(state.readings);
+      if (state.said == booked) continue;
       out.push_back({.center = center->id,
                      .day = evidence::to_text(day),
                      .detail = fmt::format("attempts: center {}, broker {}; core_ms: center {}, broker {}", state.said.attempts, booked.attempts, state.said.core_ms, booked.core_ms),
@@ -251,8 +252,9 @@ Result<UserId> Api::owner_named(const Caller& caller, const std::string& text) {
 
 Result<BreakPage> Api::breaks_now(const BreakFilter& filter) {
   queries_.wait_for(position());
-  TRY(const std::vector<DifferingDay> days, look(differing_days));
-  return breaks_.list(filter, days, parts_.clock.now());
+  const Instant now = parts_.clock.now();
+  TRY(const std::vector<DifferingDay> days, look([now](const Market& market) { return differing_days(market, now); }));
+  return breaks_.list(filter, days, now);
 }
 
 Result<StoredBreak> Api::break_of(const BreakKey& key) {

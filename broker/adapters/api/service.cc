@@ -100,6 +100,7 @@ class Service final : public v1::Market::CallbackService {
   BOURSE_UNARY(OrderPayout, OrderPayoutRequest, Payout, commands_, order_payout)
   BOURSE_UNARY(ExportPayments, ExportPaymentsRequest, PaymentFile, commands_, export_payments)
   BOURSE_UNARY(GetPaymentFile, GetPaymentFileRequest, Document, queries_, get_payment_file)
+  BOURSE_UNARY(WithdrawPayments, WithdrawPaymentsRequest, PaymentFile, commands_, withdraw_payments)
   BOURSE_UNARY(ImportBankFile, ImportBankFileRequest, ImportBankFileReply, queries_, import_bank_file)
   BOURSE_UNARY(ListBankEntries, ListBankEntriesRequest, ListBankEntriesReply, queries_, list_bank_entries)
   BOURSE_UNARY(AssignBankEntry, AssignBankEntryRequest, BankEntry, commands_, assign_bank_entry)

@@ -317,7 +317,8 @@ Status Comparison::counts() {
       {"payment_file_payouts", expected_.exported_payouts},
       {"voucher_batches", expected_.voucher_batches}, {"voucher_redemptions", expected_.voucher_redemptions},
       {"reservations", expected_.reservations}, {"reservation_ends", expected_.reservation_ends},
-      {"account_members", expected_.member_changes}, {"money_in_reversals", expected_.reversals}};
+      {"account_members", expected_.member_changes}, {"money_in_reversals", expected_.reversals},
+      {"payment_file_withdrawals", expected_.withdrawn_files}};
   for (const auto& [table, count] : tables)
     CHECK_OK(each(std::string("SELECT count(*) FROM market.") + table,
                   [&](const Rows& r, int i) { same_count(table, r.int8(i, 0), count); }));

@@ -55,6 +55,7 @@ struct Observe {
   void operator()(const MemberAdded&) const { ++expected.member_changes; }
   void operator()(const MemberRemoved&) const { ++expected.member_changes; }
   void operator()(const MoneyInReversed&) const { ++expected.reversals; }
+  void operator()(const PaymentFileWithdrawn&) const { ++expected.withdrawn_files; }
   void operator()(const CenterEnrolled&) const { ++expected.centers; }
   void operator()(const QuoteIssued&) const { ++expected.quotes; }
   void operator()(const AttemptOrdered& e) const {

@@ -17,7 +17,7 @@ constexpr const char* kClear =
     "market.attempts, market.attempt_events, market.usage_captures, market.rated_lines, market.reports, "
     "market.quarantined_records, market.periods, market.commands, market.account_policies, market.credit_rules, market.member_limits, market.renewals, market.proposals, market.proposal_ends, market.payees, "
     "market.payouts, market.payout_periods, market.payout_settlements, market.adjustments, market.disputes, "
-    "market.dispute_resolutions, market.dispute_evidence, market.payment_files, market.payment_file_payouts, market.invoices, market.invoice_lines, "
+    "market.dispute_resolutions, market.dispute_evidence, market.payment_files, market.payment_file_payouts, market.payment_file_withdrawals, market.invoices, market.invoice_lines, "
     "market.invoice_moves, market.lots, market.lot_moves, market.money_in_reversals, market.voucher_batches, market.voucher_redemptions, market.products";
 
 }  // namespace

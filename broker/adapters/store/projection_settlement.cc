@@ -137,6 +137,11 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const P
   return {};
 }
 
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const PaymentFileWithdrawn& e) {
+  state.payment_file_withdrawals.rows.add(e.file, e.reason, e.at, place.seq);
+  return {};
+}
+
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const InvoiceRequested& e) {
   const Invoice& i = e.invoice;
   state.invoices.rows.add(i.id, i.account, i.by, i.unit.text(), i.amount, i.buyer.kind, i.buyer.title, i.buyer.tax_number,

@@ -138,6 +138,7 @@ static void name_price_tables(ProjectionState& state) {
 static void name_book_tables(ProjectionState& state) {
   state.payment_files.copy = "COPY market.payment_files (id, sha256, \"by\", at, journal_seq) FROM STDIN (FORMAT binary)";
   state.payment_file_payouts.copy = "COPY market.payment_file_payouts (payout, file) FROM STDIN (FORMAT binary)";
+  state.payment_file_withdrawals.copy = "COPY market.payment_file_withdrawals (file, reason, at, journal_seq) FROM STDIN (FORMAT binary)";
   state.invoices.copy =
       "COPY market.invoices (id, account, \"by\", unit, amount_micros, kind, title, tax_number, body, requested_at, journal_seq) "
       "FROM STDIN (FORMAT binary)";

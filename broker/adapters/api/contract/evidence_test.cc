@@ -46,6 +46,17 @@ class EvidenceApi : public MarketWorld {
     EXPECT_TRUE(got.ok()) << got.code;
     return reply;
   }
+  std::vector<std::string> breaks_of_days() {
+    v1::ListBreaksRequest request;
+    *request.mutable_principal() = finance_;
+    request.set_source("day");
+    v1::ListBreaksReply reply;
+    const Answer got = call(&v1::Market::Stub::ListBreaks, request, &reply);
+    EXPECT_TRUE(got.ok()) << got.code << " " << got.detail;
+    std::vector<std::string> out;
+    for (const v1::Break& one : reply.breaks()) out.push_back(one.detail());
+    return out;
+  }
   std::string finished(const v1::Principal& who) {
     const std::string id = submit(who, spec()).id();
     run_job(alpha_, id, seconds(90));
@@ -137,6 +148,18 @@ TEST_F(EvidenceApi, DaysAreShownWithWhatDiffers) {
   EXPECT_EQ(reply.days(0).said().digest(), reply.days(0).booked().digest());
   finished(ada_);
   EXPECT_EQ(days().days(0).state(), "changed");
+  EXPECT_TRUE(breaks_of_days().empty()) << "the day isn't over";
+}
+
+TEST_F(EvidenceApi, ADayThatDiffersIsABreakOnceItIsOver) {
+  const std::string id = finished(ada_);
+  const evidence::Day yesterday = evidence::day_of(clock_.now()) - 1;
+  evidence::DayReadings readings;
+  readings[job(id).attempt().id] = {true, 7, 0, 7, 7};  // ended today: nothing of it is booked for yesterday
+  report(alpha_, id, {DayRecord{yesterday, 1, evidence::sum_of(readings), readings}});
+  EXPECT_EQ(breaks_of_days(), std::vector<std::string>{"attempts: center 1, broker 0; core_ms: center 7, broker 0"});
+  report(alpha_, id, {DayRecord{yesterday, 2, evidence::sum_of({}), {}}});
+  EXPECT_TRUE(breaks_of_days().empty());
 }
 
 }  // namespace

@@ -156,6 +156,7 @@ class Isolation : public MarketWorld {
             rpc("ListPayouts", &Stub::ListPayouts, v1::ListPayoutsRequest{}),
             rpc("ExportPayments", &Stub::ExportPayments, v1::ExportPaymentsRequest{}),
             rpc("GetPaymentFile", &Stub::GetPaymentFile, v1::GetPaymentFileRequest{}),
+            rpc("WithdrawPayments", &Stub::WithdrawPayments, v1::WithdrawPaymentsRequest{}),
             rpc("ImportBankFile", &Stub::ImportBankFile, v1::ImportBankFileRequest{}),
             rpc("ListBankEntries", &Stub::ListBankEntries, v1::ListBankEntriesRequest{}),
             rpc("ReconcileCenter", &Stub::ReconcileCenter, v1::ReconcileCenterRequest{}),

@@ -305,6 +305,48 @@ TEST_F(PaysCenters, APayoutThatTheBankDoesNotConfirmIsABreak) {
   EXPECT_TRUE(breaks("payout").empty());
 }
 
+TEST_F(PaysCenters, APayoutOfARefusedFileGoesIntoAnother) {
+  ASSERT_EQ(set_payee("6222000000000001", "102100099996").code, "");
+  run_job(alpha_, submit(ada_, large()).id(), seconds(30));
+  settle();
+  v1::Payout payout;
+  ASSERT_TRUE(call(&Stub::OrderPayout, order(), &payout).ok());
+  const v1::PaymentFile file = exported(exporting());
+  v1::WithdrawPaymentsRequest request = by_finance(v1::WithdrawPaymentsRequest{});
+  request.set_file(file.id());
+  v1::PaymentFile withdrawn;
+  EXPECT_EQ(call(&Stub::WithdrawPayments, request, &withdrawn).code, "invalid_argument");  // without a reason
+  request.set_reason("DT01: the date has passed");
+  request.set_key("withdraw");
+  ASSERT_TRUE(call(&Stub::WithdrawPayments, request, &withdrawn).ok());
+  EXPECT_GT(withdrawn.withdrawn_ms(), 0);
+  EXPECT_EQ(withdrawn.payouts_size(), 1);
+  EXPECT_TRUE(call(&Stub::WithdrawPayments, request, &withdrawn).ok());  // the answer was lost
+  request.set_key("again");
+  EXPECT_EQ(call(&Stub::WithdrawPayments, request, &withdrawn).code, "failed_precondition");
+
+  const v1::PaymentFile next = exported(exporting());
+  EXPECT_NE(next.id(), file.id()) << "a bank refuses a message that it has seen";
+  EXPECT_EQ(next.payouts(0), payout.id());
+  EXPECT_NE(file_of(next.id()).find("<EndToEndId>" + payout.end_to_end_id()), std::string::npos) << "and knows a payment that it has made";
+  v1::ListPayoutsReply list;
+  ASSERT_TRUE(call(&Stub::ListPayouts, by_finance(v1::ListPayoutsRequest{}), &list).ok());
+  ASSERT_EQ(list.payouts_size(), 1);
+  EXPECT_EQ(list.payouts(0).file(), next.id());
+  v1::TraceRequest trace = by_finance(v1::TraceRequest{});
+  trace.set_id(payout.id());
+  v1::TraceReply chain;
+  ASSERT_TRUE(call(&Stub::Trace, trace, &chain).ok());
+  std::string kinds;
+  for (const auto& step : chain.steps())
+    if (step.kind() == "payment file" || step.kind() == "withdrawn") kinds += step.kind() + "; ";
+  EXPECT_EQ(kinds, "payment file; withdrawn; payment file; ");
+  imported(camt(kOurs, {{payout.money().amount(), false, payout.end_to_end_id(), "Settlement", "PB9"}}));
+  request.set_file(next.id());
+  request.set_key("late");
+  EXPECT_EQ(call(&Stub::WithdrawPayments, request, &withdrawn).code, "failed_precondition");
+}
+
 TEST_F(PaysCenters, APayoutIsInOnePaymentFile) {
   v1::PaymentFile none;
   EXPECT_EQ(call(&Stub::ExportPayments, exporting(), &none).code, "failed_precondition");  // nothing is in transit
