@@ -1,4 +1,4 @@
-"""Runs the driver suite on the local driver and on a real Slurm cluster. Needs root."""
+"""Runs the driver suite on the local driver, on both kinds of SCOW adapter, and on a real Slurm cluster. Needs root."""
 
 import os
 import shutil
@@ -13,6 +13,8 @@ from tests.lib.slurm_cluster import NodeGroup, SlurmCluster  # noqa: E402
 PROGRAMS = os.environ["BOURSE_PROGRAMS"]
 LOST_MARKER = "bourse-lost-1"
 SUITE = os.path.join(PROGRAMS, "..", "test-bin", "bourse_driver_conformance")
+SCOW_ADAPTER = os.path.join(PROGRAMS, "..", "test-bin", "bourse_scow_adapter")
+SHIM = os.path.realpath(os.path.join(PROGRAMS, "bourse-job-shim"))
 
 
 def run_suite(where, driver, gtest_filter="*", **settings):
@@ -23,6 +25,20 @@ def run_suite(where, driver, gtest_filter="*", **settings):
     code = suite.wait(timeout_s=500)
     lines = suite.output().splitlines()
     print("\n".join(lines if code else lines[-8:]), flush=True)
+    return code
+
+
+def run_scow(where, kind, user, chosen):
+    """The suite on an adapter of this kind, whose jobs run on this machine."""
+    folder = f"{where}/scow-{kind}"
+    workdir.make_dir(folder, mode=0o711)
+    adapter = process.Process([SCOW_ADAPTER, kind, f"{folder}/jobs", SHIM, f"{folder}/address"], f"{folder}/adapter.log",
+                              env=process.minimal_env())
+    process.wait_until(lambda: os.path.exists(f"{folder}/address"), 20, "the adapter's address", interval_s=0.1)
+    with open(f"{folder}/address", encoding="ascii") as file:
+        address = file.read().strip()
+    code = run_suite(where, "scow", chosen, USER=user, POOL="here", ADDRESS=address, ACCOUNT="house", OWNER="operator")
+    adapter.terminate()
     return code
 
 
@@ -57,7 +73,10 @@ def main():
     failed = 0
     if only in ("", "local"):
         failed |= run_suite(where, "local", chosen, USER=user, POOL="here",
-                            SHIM=os.path.realpath(os.path.join(PROGRAMS, "bourse-job-shim")))
+                            SHIM=SHIM)
+    for kind in ("slurm", "crane"):
+        if only in ("", "scow"):
+            failed |= run_scow(where, kind, user, chosen)
     if only in ("", "slurm"):
         database = MariaDb(f"{where}/maria").start()
         cluster = SlurmCluster(f"{where}/alpha", "alpha", database, accounts={"proj": [user]}, groups=[

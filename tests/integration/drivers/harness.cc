@@ -9,6 +9,7 @@
 
 #include "base/id.h"
 #include "connectors/local/local_driver.h"
+#include "connectors/scow/scow_driver.h"
 #include "connectors/slurm/slurm_driver.h"
 
 namespace bourse::test {
@@ -38,6 +39,13 @@ void DriverTest::restart() {
   driver_.reset();
   if (is_slurm()) {
     auto opened = slurm::SlurmDriver::open({.conf = setting("SLURM_CONF")}, runner_);
+    ASSERT_TRUE(opened) << opened.error().message();
+    driver_ = std::move(*opened);
+    return;
+  }
+  if (is_scow()) {
+    auto opened = scow::ScowDriver::open({.client = {.address = setting("ADDRESS"), .tls = {}}, .account = setting("ACCOUNT"),
+                                          .owner = setting("OWNER"), .users = {user_.name}}, clock_);
     ASSERT_TRUE(opened) << opened.error().message();
     driver_ = std::move(*opened);
     return;
@@ -88,7 +96,7 @@ void DriverTest::until(const std::string& what, Duration patience, const std::fu
     if (clock_.monotonic().ms > deadline) {
       throw std::runtime_error("no " + what + " within " + std::to_string(patience.ms) + " ms");
     }
-    ::poll(nullptr, 0, is_slurm() ? 100 : 20);
+    ::poll(nullptr, 0, is_slurm() || is_scow() ? 100 : 20);
   }
 }
 

@@ -21,6 +21,7 @@ class DriverTest : public ::testing::Test {
   void SetUp() override;
 
   static bool is_slurm() { return setting("DRIVER") == "slurm"; }
+  static bool is_scow() { return setting("DRIVER") == "scow"; }
   // BOURSE_CONFORMANCE_<name>
   static std::string setting(const std::string& name);
   // Replaces the driver by a new one, as a restart of the connector would.

@@ -15,7 +15,7 @@ using connector::RunStatus;
 class LocalOnly : public DriverTest {
  protected:
   void SetUp() override {
-    if (is_slurm()) GTEST_SKIP();
+    if (setting("DRIVER") != "local") GTEST_SKIP();
     DriverTest::SetUp();
   }
   local::JobFolder folder(const std::string& id) { return local::JobFolder(setting("DIR") + "/local/jobs/" + id); }
