@@ -267,7 +267,8 @@ Status ScowDriver::cancel(const std::string& id, const connector::LocalUser& use
   const Said known = client_->call("GetJobById", [&](grpc::ClientContext* c) { return client_->job().GetJobById(c, question, &job); });
   if (known.not_found()) return {};  // perhaps it has ended; poll tells
   if (!known.ok()) return std::unexpected(unanswered("GetJobById", known));
-  if (std::to_string(job.job().job_id()) != id || job.job().user() != user.name || !job.job().name().starts_with("bourse-"))
+  if (std::to_string(job.job().job_id()) != id || job.job().user() != user.name || !job.job().name().starts_with("bourse-") ||
+      !is_marker(job.job().name()))
     return fail(ErrorCode::forbidden, "job " + id + " is not ours");
   wire::CancelJobRequest request;
   request.set_user_id(user.name);

@@ -159,6 +159,7 @@ TEST_F(ScowOnSlurm, Pitfall7ARequeuedJobIsNotOverBetweenItsTwoRows) {
   clock_.advance(seconds(30));
   poll(id);
   const testing::WorldJob first = job(id);
+  leave_exit_code(0);
   finish(id, "REQUEUED");
   EXPECT_NE(poll(id).state, RunState::ended);
   clock_.advance(seconds(1));
@@ -167,6 +168,23 @@ TEST_F(ScowOnSlurm, Pitfall7ARequeuedJobIsNotOverBetweenItsTwoRows) {
   world_.jobs.push_back(again);
   clock_.advance(seconds(20));
   EXPECT_EQ(poll(id).state, RunState::queued);
+}
+
+TEST_F(ScowOnSlurm, Pitfall7APastThatNobodyWatchedCountsToo) {
+  connect();
+  const std::string id = submit();
+  run(id);
+  clock_.advance(seconds(30));
+  testing::WorldJob again = job(id);
+  finish(id, "REQUEUED");
+  clock_.advance(hours(2));  // behind every window of ends
+  again.submit = again.start = world_.now();
+  clock_.advance(seconds(7));
+  again.state = "COMPLETED", again.end = world_.now(), again.in_queue = false;
+  world_.jobs.push_back(again);
+  leave_exit_code(0);
+  connect();
+  EXPECT_EQ(poll_over(id).running, seconds(37));
 }
 
 TEST_F(ScowOnSlurm, Pitfall7ARowThatComesTwiceCountsOnceAndAStrangersRowNever) {
