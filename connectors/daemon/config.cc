@@ -91,12 +91,39 @@ class Reader {
   std::set<std::string> asked_;
 };
 
+void read_scow(Reader& in, DriverConfig& out) {
+  in.text("address", out.address);
+  in.text("account", out.account);
+  in.text("owner", out.owner);
+  in.text("house", out.house);
+  in.text("flavour", out.flavour);
+  in.text("arch", out.arch);
+  in.duration("max_walltime_minutes", out.max_walltime, 60'000);
+  Reader tls = in.table("tls");
+  tls.text("ca", out.tls_ca);
+  tls.text("certificate", out.tls_certificate);
+  tls.text("key", out.tls_key);
+  tls.text("server_name", out.tls_server_name);
+  tls.no_more();
+  if (out.address.empty()) in.wrong("address", "where is the scheduler adapter? host:port");
+  if (out.account.empty()) in.wrong("account", "a house account is needed");
+  if (out.house != "as-it-is" && out.house != "open" && out.house != "blocked")
+    in.wrong("house", "expected \"as-it-is\", \"open\" or \"blocked\"");
+  if (!out.flavour.empty() && out.flavour != "slurm" && out.flavour != "crane")
+    in.wrong("flavour", "expected \"slurm\" or \"crane\"");
+  if (out.max_walltime < minutes(1)) in.wrong("max_walltime_minutes", "at least 1");
+  if (tls.present() && out.tls_ca.empty()) in.wrong("tls", "it needs the ca that the adapter's certificate is of");
+  if (out.tls_certificate.empty() != out.tls_key.empty()) in.wrong("tls", "certificate and key belong together");
+}
+
 void read_driver(Reader in, DriverConfig& out) {
   in.text("kind", out.kind);
   if (out.kind == "slurm") {
     in.text("slurm_conf", out.slurm_conf);
     in.text("bin_directory", out.bin_directory);
     in.text("account", out.account);
+  } else if (out.kind == "scow") {
+    read_scow(in, out);
   } else if (out.kind == "local") {
     in.text("shim", out.shim);
     const auto pool = [](Reader& table, const char* name_key) {
@@ -115,7 +142,7 @@ void read_driver(Reader in, DriverConfig& out) {
       table.no_more();
     }
   } else {
-    in.wrong("kind", "expected \"slurm\" or \"local\"");
+    in.wrong("kind", "expected \"slurm\", \"scow\" or \"local\"");
   }
   in.no_more();
 }

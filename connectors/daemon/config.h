@@ -11,9 +11,16 @@
 namespace bourse::connector {
 
 struct DriverConfig {
-  std::string kind;  // "slurm" or "local"
-  // slurm
+  std::string kind;  // "slurm", "scow" or "local"
+  // slurm; for scow `account` is the house account
   std::string slurm_conf, bin_directory = "/usr/bin", account;
+  // scow
+  std::string address, owner;
+  std::string house = "as-it-is";  // or "open", "blocked"
+  std::string flavour;             // "slurm", "crane"; empty = by the scheduler's name
+  std::string arch;
+  Duration max_walltime = hours(24 * 7);
+  std::string tls_ca, tls_certificate, tls_key, tls_server_name;  // paths of PEM files; no ca = no TLS
   // local
   struct Pool {
     std::string name;

@@ -34,6 +34,27 @@ TEST(Config, ReadsALocalCenterWithOneOrMorePools) {
   EXPECT_EQ(two->identity.table.size(), 1U);
 }
 
+TEST(Config, ReadsAScowCenter) {
+  const std::string small = "[driver]\nkind = \"scow\"\naddress = \"127.0.0.1:8972\"\naccount = \"market\"\n";
+  const std::string identity = "[identity]\npool = [\"b1\"]\n";
+  const auto config = parse_config(small + "owner = \"ops\"\nhouse = \"open\"\nmax_walltime_minutes = 90\n[driver.tls]\nca = \"/a\"\n"
+                                   "certificate = \"/b\"\nkey = \"/c\"\n" + identity, "c");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->driver.address, "127.0.0.1:8972");
+  EXPECT_EQ(config->driver.max_walltime, minutes(90));
+  EXPECT_EQ(config->driver.tls_key, "/c");
+  EXPECT_EQ(parse_config(small + identity, "c")->driver.house, "as-it-is");
+  const std::string kind = "[driver]\nkind = \"scow\"\n";
+  EXPECT_NE(error_of(kind + "account = \"m\"\n" + identity).find("driver.address"), std::string::npos);
+  EXPECT_NE(error_of(kind + "address = \"a:1\"\n" + identity).find("driver.account"), std::string::npos);
+  EXPECT_NE(error_of(small + "house = \"shut\"\n" + identity).find("driver.house"), std::string::npos);
+  EXPECT_NE(error_of(small + "flavour = \"lsf\"\n" + identity).find("driver.flavour"), std::string::npos);
+  EXPECT_NE(error_of(small + "max_walltime_minutes = 0\n" + identity).find("driver.max_walltime_minutes"), std::string::npos);
+  EXPECT_NE(error_of(small + "slurm_conf = \"/x\"\n" + identity).find("driver.slurm_conf"), std::string::npos);
+  EXPECT_NE(error_of(small + "[driver.tls]\nca = \"/a\"\nkey = \"/k\"\n" + identity).find("driver.tls"), std::string::npos);
+  EXPECT_NE(error_of(small + "[driver.tls]\nserver_name = \"x\"\n" + identity).find("driver.tls"), std::string::npos);
+}
+
 TEST(Config, NamesWhatIsWrong) {
   EXPECT_NE(error_of("[driver]\nkind = \"lsf\"\n").find("driver.kind"), std::string::npos);
   EXPECT_NE(error_of("[driver]\nkind = \"slurm\"\n").find("identity.pool"), std::string::npos);

@@ -13,6 +13,7 @@
 #include "connectors/core/link_client.h"
 #include "connectors/daemon/config.h"
 #include "connectors/daemon/enrol.h"
+#include "connectors/daemon/scow.h"
 #include "connectors/host/process_runner.h"
 #include "connectors/local/local_driver.h"
 #include "connectors/slurm/slurm_driver.h"
@@ -48,8 +49,13 @@ std::string program_directory() {
   return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
 }
 
-Result<std::unique_ptr<Driver>> open_driver(const DriverConfig& config, const std::string& directory, const Clock& clock,
+Result<std::unique_ptr<Driver>> open_driver(const DaemonConfig& all, const std::string& directory, const Clock& clock,
                                             host::ProcessRunner& runner) {
+  const DriverConfig& config = all.driver;
+  if (config.kind == "scow") {
+    TRY(scow::ScowConfig scow, scow_config(config, all.identity));
+    return scow::ScowDriver::open(std::move(scow), clock);
+  }
   if (config.kind == "slurm") {
     slurm::SlurmConfig slurm;
     slurm.conf = config.slurm_conf;
@@ -106,7 +112,7 @@ Status run(const RunOptions& options, std::stop_token stop) {
   SystemRng rng;
   SystemUserDirectory users;
   host::SystemProcessRunner runner(clock);
-  TRY(const std::unique_ptr<Driver> driver, open_driver(config.driver, directory, clock, runner));
+  TRY(const std::unique_ptr<Driver> driver, open_driver(config, directory, clock, runner));
 
   ConnectorOptions connector_options;
   connector_options.directory = directory;
