@@ -1,7 +1,6 @@
 // The pitfalls of Slurm's adapter, one test each, numbered as in the README.
 #include <algorithm>
 #include <functional>
-#include <set>
 
 #include "connectors/scow/scow_world_test.h"
 
@@ -315,42 +314,6 @@ TEST_F(ScowOnSlurm, Pitfalls12And13NoTextThatAShellOrADatabaseCouldReadIsSent) {
   EXPECT_FALSE(world_.injected);
   config_.users = {"al ice"};
   EXPECT_EQ(ScowDriver::open(config_, clock_).error().code, ErrorCode::invalid_argument);
-}
-
-TEST_F(ScowOnSlurm, Pitfall15ABlockIsLostWithTheControllerAndSetAgain) {
-  config_.house = House::blocked;
-  connect();
-  EXPECT_FALSE(driver_->probe({}).value()[0].accepting);
-  EXPECT_TRUE(world_.accounts["house"].blocked);
-  world_.accounts["house"].blocked = false;  // the controller restarted
-  EXPECT_FALSE(driver_->probe({}).value()[0].accepting);
-  EXPECT_TRUE(world_.accounts["house"].blocked);
-  EXPECT_EQ(world_.calls["BlockAccount"], 2);
-  config_.house = House::open;
-  connect();
-  EXPECT_TRUE(driver_->probe({}).value()[0].accepting);
-  EXPECT_FALSE(world_.accounts["house"].blocked);
-}
-
-TEST_F(ScowOnSlurm, ABlockThatTheCenterSetIsRespectedAndNothingIsSold) {
-  connect();
-  EXPECT_TRUE(driver_->probe({}).value()[0].accepting);
-  world_.accounts["house"].blocked = true;
-  EXPECT_FALSE(driver_->probe({}).value()[0].accepting);
-  EXPECT_EQ(world_.calls["UnblockAccount"], 0);
-  EXPECT_EQ(outcome_of_submit(), Outcome::rejected);
-}
-
-TEST_F(ScowOnSlurm, TheHouseAccountIsMadeAndLocalUsersAreAdmitted) {
-  world_.accounts.clear();
-  config_.owner = "operator";
-  connect();
-  EXPECT_TRUE(driver_->probe({}).value()[0].accepting);
-  submit();
-  EXPECT_EQ(world_.accounts["house"].users, (std::set<std::string>{"operator", user_.name}));
-  connect();  // it is there already
-  submit();
-  EXPECT_EQ(world_.calls["CreateAccount"], 1);
 }
 
 TEST_F(ScowOnSlurm, Pitfall16AnAbsentMarkerIsOnlyBelievedOfAQueueThatWasAsked) {
