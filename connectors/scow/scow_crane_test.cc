@@ -82,6 +82,7 @@ TEST_F(ScowOnCrane, AStateItsAdapterDoesNotKnowProvesNothing) {
   clock_.advance(seconds(9));
   EXPECT_EQ(poll(id).running, seconds(9));
   job(id).state = "COMPLETING";  // "IVALID", and out of every filter by state
+  EXPECT_EQ(driver_->find_by_marker(marker()).value(), id) << "it is there, whatever its state, so it must not be submitted again";
   EXPECT_EQ(poll(id).state, RunState::running);
   finish(id, "OUT_OF_MEMORY");  // the same, and without an end: it never comes
   for (int i = 0; i < 20; ++i, clock_.advance(seconds(30))) {

@@ -107,11 +107,13 @@ Result<std::vector<connector::PoolInfo>> ScowDriver::probe(const std::vector<std
   if (auto queue = queue_of_everybody()) said.queue = std::move(*queue);
   if (const Status kept = keep_house(); !kept) spdlog::warn("house account {}: {}", config_.account, kept.error().message());
   read_members();
+  const auto usable = usable_pools();
   std::vector<connector::PoolInfo> found = pools_from(said, config_.arch, config_.max_walltime);
   pools_.clear();
   qos_.clear();
   for (connector::PoolInfo& pool : found) {
-    pool.accepting = pool.accepting && !blocked_ && !blocked_pools_.contains(pool.name);
+    pool.accepting = pool.accepting && !blocked_ && !blocked_pools_.contains(pool.name) &&
+                     (!usable || usable->contains(pool.name));
     pools_.insert_or_assign(pool.name, pool);
   }
   for (const wire::Partition& partition : said.config.partitions())
@@ -198,6 +200,23 @@ void ScowDriver::read_members() {
     for (const auto& user : account.users())
       if (is_safe_user(user.user_id()) && members_.size() < kMaxUsers) members_.insert(user.user_id());
   }
+}
+
+// What the house account may use. Nothing: the adapter doesn't tell, or there is no user to ask for yet.
+std::optional<std::set<std::string>> ScowDriver::usable_pools() {
+  const std::set<std::string> users = known_users();
+  if (users.empty()) return std::nullopt;
+  wire::GetAvailablePartitionsRequest request;
+  request.set_account_name(config_.account);
+  request.set_user_id(config_.owner.empty() ? *users.begin() : config_.owner);
+  wire::GetAvailablePartitionsResponse told;
+  const Said said = client_->call("GetAvailablePartitions", [&](grpc::ClientContext* c) {
+    return client_->config().GetAvailablePartitions(c, request, &told);
+  });
+  if (!said.ok()) return std::nullopt;
+  std::set<std::string> names;
+  for (const wire::Partition& partition : told.partitions()) names.insert(partition.name());
+  return names;
 }
 
 Status ScowDriver::admit(const std::string& user, const std::string& account) {

@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -68,6 +69,7 @@ class ScowDriver final : public connector::Driver {
   Status make_house();
   Status admit(const std::string& user, const std::string& account);
   void read_members();
+  std::optional<std::set<std::string>> usable_pools();
   Result<std::vector<JobRow>> queue_of_everybody();
 
   // scow_poll.cc

@@ -44,5 +44,18 @@ TEST_F(ScowHouse, TheHouseAccountIsMadeAndLocalUsersAreAdmitted) {
   EXPECT_EQ(world_.calls["CreateAccount"], 1);
 }
 
+TEST_F(ScowHouse, WhatTheHouseAccountMayNotUseIsNotSold) {
+  world_.accounts["house"].may_use_partition = false;
+  connect();
+  EXPECT_FALSE(driver_->probe({}).value()[0].accepting);
+  world_.accounts["house"].may_use_partition = true;
+  EXPECT_TRUE(driver_->probe({}).value()[0].accepting);
+  world_.accounts["house"].may_use_partition = false;
+  world_.not_implemented.insert("GetAvailablePartitions");
+  connect();
+  EXPECT_TRUE(driver_->probe({}).value()[0].accepting) << "not told, so the scheduler refuses";
+  EXPECT_GT(world_.calls["GetAvailablePartitions"], 0);
+}
+
 }  // namespace
 }  // namespace bourse::scow

@@ -43,6 +43,16 @@ class Configs final : public wire::ConfigService::Service {
   grpc::Status GetClusterConfig(ServerContext*, const wire::GetClusterConfigRequest*, wire::GetClusterConfigResponse* r) override {
     return guarded(world_, "GetClusterConfig", [&] { return cluster_config(world_, *r), grpc::Status::OK; });
   }
+  grpc::Status GetAvailablePartitions(ServerContext*, const wire::GetAvailablePartitionsRequest* q,
+                                      wire::GetAvailablePartitionsResponse* r) override {
+    return guarded(world_, "GetAvailablePartitions", [&] {
+      const auto account = world_.accounts.find(q->account_name());
+      if (account == world_.accounts.end() || !account->second.users.contains(q->user_id()))
+        return refusal(grpc::StatusCode::NOT_FOUND, "USER_ACCOUNT_NOT_FOUND", "the user is not in the account");
+      if (account->second.may_use_partition) r->add_partitions()->set_name(world_.partition);
+      return grpc::Status::OK;
+    });
+  }
   grpc::Status GetClusterInfo(ServerContext*, const wire::GetClusterInfoRequest*, wire::GetClusterInfoResponse* r) override {
     return guarded(world_, "GetClusterInfo", [&] { return cluster_info(world_, *r), grpc::Status::OK; });
   }

@@ -33,6 +33,7 @@ struct WorldJob {
 
 struct WorldAccount {
   std::set<std::string> users;
+  bool may_use_partition = true;
   bool blocked = false;
 };
 
