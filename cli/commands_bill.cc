@@ -5,6 +5,7 @@
 #include "cli/books.h"
 #include "cli/client/table.h"
 #include "cli/job_view.h"
+#include "documents/csv.h"
 
 namespace bourse::cli {
 
@@ -125,7 +126,81 @@ std::string show_invoices(const json& reply) {
   const std::string more = field(reply, "next_cursor");
   return (table.empty() ? "No invoices.\n" : table.text()) + (more.empty() ? "" : "More: --cursor " + more + "\n");
 }
-std::string show_one_invoice(const json& invoice) { return show_invoices({{"invoices", json::array({invoice})}}); }
+std::string percent(std::int64_t bps) {
+  const std::string below = std::to_string(bps % 100);
+  return std::to_string(bps / 100) + (bps % 100 == 0 ? "" : "." + std::string(2 - below.size(), '0') + below) + " %";
+}
+
+std::string show_one_invoice(const json& i) {
+  const json buyer = i.value("buyer", json::object());
+  Table lines({"month", "item", "名称", "net", "rate", "tax", "amount"});
+  for (const json& line : i.value("lines", json::array()))
+    lines.add({field(line, "month"), field(line, "name_en"), field(line, "name"), field(line, "net"),
+               field(line, "net").empty() ? "" : percent(number(line, "tax_bps")), field(line, "tax"), field(line, "amount")});
+  return list_of({{"invoice", field(i, "id")},
+                  {"account", field(i, "account_name") + " " + field(i, "account")},
+                  {"state", field(i, "state")},
+                  {"amount", money(i, "money")},
+                  {"kind", field(buyer, "kind")},
+                  {"title", field(buyer, "title")},
+                  {"tax number", field(buyer, "tax_number")},
+                  {"address", field(buyer, "address")},
+                  {"phone", field(buyer, "phone")},
+                  {"bank", field(buyer, "bank")},
+                  {"bank account", field(buyer, "bank_account")},
+                  {"e-mail", field(buyer, "email")},
+                  {"requested", instant(i, "requested_at")},
+                  {"number", field(i, "number")},
+                  {"date", field(i, "date")},
+                  {"red-letter", field(i, "red_number")},
+                  {"reason", field(i, "reason")}}) +
+         "\n" + lines.text();
+}
+
+// A row a line, for a tax system: the columns stay, new ones come at the end.
+std::string invoices_csv(const json& invoices) {
+  const std::vector<std::string> head{"invoice", "account", "account_name", "state", "currency", "kind", "title", "tax_number", "address", "phone", "bank", "bank_account", "email",
+                                      "requested_at", "number", "date", "red_number", "red_date", "line", "month", "item", "name", "name_en", "net", "tax_bps", "tax", "amount"};
+  const auto record = [](const std::vector<std::string>& cells) {
+    std::vector<documents::CsvField> fields;
+    for (const std::string& cell : cells) fields.push_back(documents::csv_field(documents::Cell{cell}));
+    return documents::csv_record(fields);
+  };
+  std::string out = record(head);
+  for (const json& i : invoices) {
+    const json buyer = i.value("buyer", json::object()), sum = i.value("money", json::object());
+    int n = 0;
+    for (const json& line : i.value("lines", json::array()))
+      out += record({field(i, "id"), field(i, "account"), field(i, "account_name"), field(i, "state"), field(sum, "currency"), field(buyer, "kind"), field(buyer, "title"),
+                     field(buyer, "tax_number"), field(buyer, "address"), field(buyer, "phone"), field(buyer, "bank"), field(buyer, "bank_account"), field(buyer, "email"),
+                     field(i, "requested_at"), field(i, "number"), field(i, "date"), field(i, "red_number"), field(i, "red_date"), std::to_string(++n), field(line, "month"),
+                     field(line, "item"), field(line, "name"), field(line, "name_en"), field(line, "net"), field(line, "net").empty() ? "" : field(line, "tax_bps"),
+                     field(line, "tax"), field(line, "amount")});
+  }
+  return out;
+}
+
+void add_invoice_export(CLI::App& invoice, Context& context) {
+  struct Export {
+    std::string account, state = "requested", format = "csv", output = "-";
+  };
+  auto a = std::make_shared<Export>();
+  CLI::App* out = invoice.add_subcommand("export", "Invoices with their lines, for a tax system");
+  out->add_option("--account", a->account, "Of that billing account alone");
+  out->add_option("--state", a->state, "requested, issued, rejected, withdrawn or reversed")->capture_default_str();
+  out->add_option("--format", a->format, "csv (a row a line) or json")->check(CLI::IsMember({"csv", "json"}))->capture_default_str();
+  out->add_option("--file", a->output, "Where it goes; '-' for standard output")->capture_default_str();
+  out->callback([&context, a] {
+    json all = json::array();
+    std::string cursor;
+    do {
+      const json page = context.must(context.client().get("/api/v1/invoices" + query_of({{"account", a->account}, {"state", a->state}, {"cursor", cursor}})));
+      for (const json& one : page.value("invoices", json::array())) all.push_back(one);
+      cursor = field(page, "next_cursor");
+    } while (!cursor.empty());
+    write_document(a->format, a->output, a->format == "csv" ? invoices_csv(all) : json{{"invoices", all}}.dump(2) + "\n");
+  });
+}
 
 void add_invoice_request(CLI::App& invoice, Context& context, const std::shared_ptr<InvoiceArguments>& a) {
   CLI::App* request = invoice.add_subcommand("request", "Ask for a tax invoice over closed months that were billed and paid");
@@ -159,13 +234,17 @@ void add_invoices(CLI::App& app, Context& context) {
   list->add_option("--account", a->account, "A billing account");
   list->add_option("--state", a->state, "requested, issued, rejected, withdrawn or reversed");
   list->add_option("--cursor", a->cursor, "From the page before");
-  CLI::App* show = invoice->add_subcommand("show", "One invoice");
+  list->callback([&context, a] {
+    context.print(context.must(context.client().get("/api/v1/invoices" + query_of({{"account", a->account}, {"state", a->state}, {"cursor", a->cursor}}))), show_invoices);
+  });
+  CLI::App* show = invoice->add_subcommand("show", "One invoice with its lines");
   show->add_option("invoice", a->id, "The invoice (inv_…)")->required();
-  for (CLI::App* command : {list, show})
-    command->callback([&context, a] {
-      context.print(context.must(context.client().get("/api/v1/invoices" + query_of({{"account", a->account}, {"state", a->state}, {"invoice", a->id}, {"cursor", a->cursor}}))),
-                    show_invoices);
+  show->callback([&context, a] {
+    context.print(context.must(context.client().get("/api/v1/invoices" + query_of({{"invoice", a->id}}))), [](const json& reply) {
+      return show_one_invoice(reply.value("invoices", json::array()).at(0));
     });
+  });
+  add_invoice_export(*invoice, context);
   for (const auto& [word, state, help] : {std::tuple("issue", "issued", "Enter the number of the invoice that was issued"),
                                           std::tuple("reject", "rejected", "Say why there will be none"),
                                           std::tuple("withdraw", "withdrawn", "Take a request back"),

@@ -171,21 +171,18 @@ struct ExportPayouts {
   PaymentFile file;
   std::vector<PayoutId> payouts;
 };
-// Asks for a tax invoice over months that are closed. What was billed and paid is the caller's knowledge, from the projections;
-// a closed month's bill never changes, so it can't be stale. What is invoiced already is the engine's.
+// Asks for a tax invoice over months that are closed. What was earned, billed and paid is the caller's knowledge, from the
+// projections; a closed month never changes, so it can't be stale. What is invoiced already is the engine's.
 struct RequestInvoice {
-  struct Month {
-    std::int32_t month = 0;  // since year 0, on the account's calendar
-    Amount billed;           // charges less corrections
-    Amount amount;           // of it on this invoice
-  };
   InvoiceId invoice;
   BillingAccountId account;
   UserId by;
   InvoiceBuyer buyer;
-  std::vector<Month> months;
-  Amount billed;  // of all closed months
-  Amount paid;    // money that came in
+  std::vector<EarnedMonth> earned;   // of all closed months, in their order; each item and rate of a month once
+  std::vector<std::int32_t> months;  // of these alone; empty = all
+  std::optional<Amount> amount;      // whole cents; nothing = all that is left
+  Amount billed;                     // charges less corrections, of all closed months
+  Amount paid;                       // money that came in
 };
 // What became of it: issued, rejected, withdrawn, or, once issued, reversed by a red-letter invoice.
 struct MoveInvoice {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,13 +37,53 @@ struct InvoiceBuyer {
   }
 };
 
-// Of one month's bill, what is on the invoice.
+// What a line is over (货物或应税劳务、服务名称).
+enum class InvoiceItem : std::uint8_t {
+  month = 0,      // all of a month: of invoices that were asked for before lines had items
+  on_demand = 1,  // what jobs used, paid as they ran
+  reserved = 2,   // reserved capacity, day by day as it is earned
+  package = 3,    // 度 of packages, as jobs use them or they expire
+};
+std::string_view name(InvoiceItem item);  // "on_demand"
+struct ItemWords {
+  std::string_view zh, en;
+};
+ItemWords words(InvoiceItem item);
+
+// Of one month, one item and one tax rate, what is on the invoice. All amounts are whole cents.
 struct InvoiceLine {
   std::int32_t month = 0;  // since year 0, on the account's calendar
-  Amount amount;           // > 0
+  Amount amount;           // > 0 (价税合计); net + tax, but for InvoiceItem::month, which has neither
+  InvoiceItem item = InvoiceItem::month;
+  Amount net;                // 不含税金额
+  std::int32_t tax_bps = 0;  // 税率
+  Amount tax;                // 税额
   static constexpr bool kGrows = true;
-  static constexpr void fields(auto& self, auto&& visit) { visit(self.month, self.amount); }
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.month, self.amount, self.item, self.net, self.tax_bps, self.tax);
+  }
 };
+
+// What the books have of an account in a month, of one item at one rate: earned less given back, and the tax that was booked
+// with it. Micro-units; below zero where more went back.
+struct EarnedMonth {
+  std::int32_t month = 0;
+  InvoiceItem item{};
+  std::int32_t tax_bps = 0;
+  Amount gross, tax;
+};
+
+// Rounded down.
+Amount whole_cents(Amount amount);
+// The lines that invoices over these months may have together, oldest month first. `earned` is in order of months, and has each item and
+// rate of a month once. Of each item and rate, the lines up to a month come to what was earned up to it, in whole cents: what is
+// below a cent, and what went back beyond a month's own, is in the next line (docs/adr/0017).
+std::vector<InvoiceLine> invoiceable(std::span<const EarnedMonth> earned);
+// Takes what is on an invoice off what may be on one.
+void take_off(std::vector<InvoiceLine>& open, const InvoiceLine& invoiced);
+// Lines of `wanted` in all (whole cents, no more than `open` has): whole months, oldest first, and of the last what each of its
+// lines has in proportion, by the largest remainder. A part of a line has its part of the tax.
+std::vector<InvoiceLine> pick(std::span<const InvoiceLine> open, Amount wanted);
 
 struct Invoice {
   InvoiceId id;
@@ -50,7 +91,7 @@ struct Invoice {
   UserId by;
   Unit unit = kCny;
   InvoiceBuyer buyer;
-  std::vector<InvoiceLine> lines;  // oldest month first
+  std::vector<InvoiceLine> lines;  // oldest month first, then by item and rate
   Amount amount;                   // their sum
   InvoiceState state = InvoiceState::requested;
   Instant requested_at;
@@ -88,6 +129,7 @@ struct InvoiceMoved {
 
 inline constexpr std::size_t kMaxInvoiceText = 256;    // bytes of each of the buyer's fields
 inline constexpr std::size_t kMaxInvoiceMonths = 120;  // on one invoice
+inline constexpr std::size_t kMaxInvoiceLines = 1'000;   // too
 inline constexpr std::size_t kMaxOpenInvoices = 100;   // requested at once, of an account
 
 // Whether a tax office knows such numbers: 18 characters of GB 32100 (统一社会信用代码) whose check character is right, or the

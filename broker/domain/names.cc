@@ -66,6 +66,7 @@ constexpr auto kHappenings = std::to_array<std::string_view>(
 constexpr auto kJobStates = std::to_array<std::string_view>(
     {"routed", "ordered", "queued", "running", "ending", "ended", "failed", "cancelled"});
 constexpr auto kInvoiceKinds = std::to_array<std::string_view>({"ordinary", "special"});
+constexpr auto kInvoiceItems = std::to_array<std::string_view>({"month", "on_demand", "reserved", "package"});
 constexpr auto kInvoiceStates = std::to_array<std::string_view>({"requested", "issued", "rejected", "withdrawn", "reversed"});
 constexpr auto kJobKinds = std::to_array<std::string_view>({"batch", "session", "service"});
 constexpr auto kObjectives = std::to_array<std::string_view>({"cheapest", "fastest", "best_value"});
@@ -137,6 +138,9 @@ std::string_view name(DisputeSide side) {
 }
 std::string_view name(InvoiceKind kind) {
   return word(kInvoiceKinds, kind, 1);
+}
+std::string_view name(InvoiceItem item) {
+  return word(kInvoiceItems, item, 0);
 }
 std::string_view name(InvoiceState state) {
   return word(kInvoiceStates, state, 1);

@@ -240,6 +240,13 @@ class FinanceTest(unittest.TestCase):
             self.assertIn(words, shown)
         self.assertIn("failed_precondition", self.refused("bob", "dispute", "evidence", "add", dispute, "-", "--name", "late.log", stdin="late"))
 
+    def test_invoices_go_to_a_tax_system(self):
+        fiona = self.people["fiona"]
+        self.assertIn("Nothing is left to invoice", self.refused("bob", "invoice", "request", "--title", "某大学", "--email", "a@example.edu"))
+        self.assertIn("line,month,item,name,name_en,net,tax_bps,tax,amount", fiona.run("invoice", "export"))
+        self.assertEqual(json.loads(fiona.run("invoice", "export", "--state", "issued", "--format", "json")), {"invoices": []})
+        self.assertIn("not_found", self.refused("bob", "invoice", "show", "inv_00000000000000000000000000"))
+
     def opened(self, person, job):
         """The dispute's id once there is a charge to dispute."""
         try:

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/adapters/api/books.h"
+#include "broker/domain/invoice.h"
 
 namespace bourse::broker::api {
 
@@ -21,10 +22,12 @@ struct BilledMonth {
   bool closed = false;     // nothing is booked in it any more, so its bill never changes
   Amount opening, money_in, charges, corrections, other;  // charges are taken off, the others added
   Amount closing() const { return opening + money_in - charges + corrections + other; }
-  Amount billed() const { return charges - corrections; }  // what a tax invoice may be over
+  Amount billed() const { return charges - corrections; }  // no more than all of it may be on tax invoices
 };
 
 // From the month in which it was opened to the running one. Errors: unavailable (not projected yet), too_large.
 Result<std::vector<BilledMonth>> billed_months(pqxx::transaction_base& work, const BilledAccount& account, Instant now);
+// What was earned of the account in those that are closed, by item and tax rate, in order: what invoices' lines are made of.
+std::vector<EarnedMonth> earned_months(pqxx::transaction_base& work, BillingAccountId account, const std::vector<BilledMonth>& months);
 
 }  // namespace bourse::broker::api

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "broker/adapters/api/api.h"
 #include "broker/adapters/api/bills.h"
@@ -24,6 +23,13 @@ void fill_invoice(v1::Invoice& out, const Invoice& invoice, const Market& market
     v1::InvoiceLine& to = *out.add_lines();
     to.set_month(month_text(line.month));
     to.set_amount(to_text(line.amount));
+    to.set_item(std::string(name(line.item)));
+    to.set_name(std::string(words(line.item).zh));
+    to.set_name_en(std::string(words(line.item).en));
+    if (line.item == InvoiceItem::month) continue;  // from before: the tax is whoever issues it's to say
+    to.set_net(to_text(line.net));
+    to.set_tax_bps(line.tax_bps);
+    to.set_tax(to_text(line.tax));
   }
   v1::InvoiceBuyer& buyer = *out.mutable_buyer();
   buyer.set_kind(std::string(name(invoice.buyer.kind)));
@@ -52,26 +58,26 @@ Result<InvoiceBuyer> buyer_of(const v1::InvoiceBuyer& in) {
   return out;
 }
 
-// What of each closed month is billed and on no invoice that stands, the oldest first, up to `wanted` in all.
-std::vector<RequestInvoice::Month> choose_months(const std::vector<BilledMonth>& months, const std::map<std::int32_t, Amount>& invoiced,
-                                                 const std::vector<std::int32_t>& named, std::optional<Amount> wanted, Amount left) {
-  std::vector<RequestInvoice::Month> out;
-  Amount rest = wanted ? *wanted : left;
-  for (const BilledMonth& month : months) {
-    if (!month.closed || (!named.empty() && std::ranges::find(named, month.month) == named.end())) continue;
-    const auto found = invoiced.find(month.month);
-    const Amount open = month.billed() - (found == invoiced.end() ? Amount{} : found->second);
-    const Amount amount = std::min(open, rest);
-    if (!amount.is_positive()) continue;
-    out.push_back({month.month, month.billed(), amount});
-    rest -= amount;
+}  // namespace
+
+std::vector<EarnedMonth> earned_months(pqxx::transaction_base& work, BillingAccountId account, const std::vector<BilledMonth>& months) {
+  // Bounds of the closed months, which come first and follow each other.
+  std::string bounds;
+  std::size_t closed = 0;
+  while (closed < months.size() && months[closed].closed) bounds.append(bounds.empty() ? "{" : ",").append(sql(months[closed++].span.from));
+  if (closed == 0) return {};
+  bounds.append(",").append(sql(months[closed - 1].span.until)).append("}");
+  std::vector<EarnedMonth> out;
+  for (const auto& row : work.exec_params(
+           "SELECT width_bucket(at, $2::timestamptz[]) AS slot, item, tax_bps, sum(gross_micros)::bigint AS gross, sum(tax_micros)::bigint AS tax "
+           "FROM market.earned WHERE account = $1::uuid GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", sql(account), bounds)) {
+    const auto slot = row["slot"].as<std::size_t>();
+    if (slot < 1 || slot > closed) continue;
+    out.push_back({.month = months[slot - 1].month, .item = enum_column<InvoiceItem>(row["item"]), .tax_bps = row["tax_bps"].as<std::int32_t>(),
+                   .gross = amount_column(row["gross"]), .tax = amount_column(row["tax"])});
   }
-  // More was asked for than the months have left: the last says so, and the engine refuses it with what is left.
-  if (wanted && rest.is_positive() && !out.empty()) out.back().amount += rest;
   return out;
 }
-
-}  // namespace
 
 Result<v1::Invoice> Api::invoice_view(InvoiceId id, std::uint64_t position) {
   TRY(v1::Invoice out, look([id](const Market& market) {
@@ -91,48 +97,37 @@ Result<v1::Invoice> Api::request_invoice(const v1::RequestInvoiceRequest& reques
   if (!owner) return fail(ErrorCode::forbidden, "Only the account's owner may ask for an invoice.");
   RequestInvoice command{.invoice = InvoiceId::make(parts_.clock.now(), parts_.rng), .account = id, .by = caller.user};
   TRY(command.buyer, buyer_of(request.buyer()));
-  std::optional<Amount> wanted;
   if (!request.amount().empty()) {
     const auto amount = parse_amount(request.amount());
     if (!amount) return fail(amount.error().code, fmt::format("amount: {}", amount.error().detail));
     if (!amount->is_positive()) return fail(ErrorCode::amount_not_positive);
-    wanted = *amount;
+    command.amount = *amount;
   }
-  std::vector<std::int32_t> named;
   for (const std::string& month : request.months()) {
     TRY(const std::int32_t one, month_named(month));
-    named.push_back(one);
+    command.months.push_back(one);
   }
   TRY(const BilledAccount account, billed_account(caller, to_text(id)));
   const std::uint64_t newest = position();
   queries_.wait_for(newest);
-  struct Books { std::vector<BilledMonth> months; Amount paid; };
-  TRY(const Books books, queries_.database().read<Books>([&](pqxx::transaction_base& work) -> Result<Books> {
+  struct Books { std::vector<BilledMonth> months; std::vector<EarnedMonth> earned; };
+  TRY(Books books, queries_.database().read<Books>([&](pqxx::transaction_base& work) -> Result<Books> {
     work.exec("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
     CHECK_OK(check_projected(work, newest));
     TRY(std::vector<BilledMonth> months, billed_months(work, account, parts_.clock.now()));
-    Amount paid;
-    for (const BilledMonth& month : months) paid += month.money_in;
-    return Books{std::move(months), paid};
+    std::vector<EarnedMonth> earned = earned_months(work, id, months);
+    return Books{std::move(months), std::move(earned)};
   }));
-  for (const std::int32_t month : named) {
+  for (const std::int32_t month : command.months) {
     const auto found = std::ranges::find(books.months, month, &BilledMonth::month);
     if (found == books.months.end() || !found->closed)
       return fail(ErrorCode::failed_precondition, fmt::format("{} is not closed yet.", month_text(month)));
   }
-  for (const BilledMonth& month : books.months)
+  for (const BilledMonth& month : books.months) {
     if (month.closed) command.billed += month.billed();
-  command.paid = books.paid;
-  TRY(const auto invoiced, look([id](const Market& market) {
-        std::map<std::int32_t, Amount> out;
-        for (const Invoice* invoice : market.invoices(id))
-          for (const InvoiceLine& line : invoice->lines)
-            if (invoice->stands()) out[line.month] += line.amount;
-        return out;
-      }));
-  Amount left = std::min(command.billed, command.paid);
-  for (const auto& [month, amount] : invoiced) left -= amount;
-  command.months = choose_months(books.months, invoiced, named, wanted, left);
+    command.paid += month.money_in;
+  }
+  command.earned = std::move(books.earned);
   TRY(const CommandResult done, run(caller, request.key(), fingerprint("RequestInvoice", request), std::move(command)));
   return invoice_view(InvoiceId{done.object}, done.position);
 }

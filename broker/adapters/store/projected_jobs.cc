@@ -33,7 +33,7 @@ JobRow JobRow::read(const Rows& r, int i) {
   row.quote = {r.uuid(i, 4)};
   Decision decision;
   codec::Reader(r.bytes(i, 5)).read(decision);
-  for (const Plan& plan : decision.plans) row.plans.push_back({plan.center, plan.pool});
+  for (const Plan& plan : decision.plans) row.plans.push_back({plan.center, plan.pool, plan.terms.tax_bps});
   const std::string_view unit = r.text(i, 6);
   for (std::size_t k = 0; k < unit.size() && k < row.unit.code.size(); ++k) row.unit.code[k] = unit[k];
   row.hold = {r.uuid(i, 7)};
@@ -79,7 +79,7 @@ const char* const AttemptRow::kLoad =
     "FROM market.attempts WHERE id = ANY ($1)";
 const char* const AttemptRow::kCopyNew =
     "COPY market.attempts (id, job, fence, plan, center, pool, ordered_at, not_after, order_hash, scheduler_job, happened, "
-    "started_at, ended_at, exit_code, core_ms, gpu_ms, node_ms, mem_mib_s, usage_revision, usage_final, charged_micros) "
+    "started_at, ended_at, exit_code, core_ms, gpu_ms, node_ms, mem_mib_s, usage_revision, usage_final, charged_micros, tax_bps) "
     "FROM STDIN (FORMAT binary)";
 const char* const AttemptRow::kMerge =
     "UPDATE market.attempts AS t SET order_hash = s.order_hash, scheduler_job = s.scheduler_job, happened = s.happened, "
@@ -113,7 +113,7 @@ AttemptRow AttemptRow::read(const Rows& r, int i) {
 void AttemptRow::write_new(CopyRows& out) const {
   out.add(id, job, static_cast<std::int32_t>(fence), static_cast<std::int32_t>(plan), center, pool, ordered_at, not_after,
           or_null(order_hash), scheduler_job, happened, or_null(started_at), or_null(ended_at), exit_code, usage.values[0],
-          usage.values[1], usage.values[2], usage.values[3], usage_revision, usage_final, charged);
+          usage.values[1], usage.values[2], usage.values[3], usage_revision, usage_final, charged, tax_bps);
 }
 
 void AttemptRow::write_change(CopyRows& out) const {

@@ -106,6 +106,7 @@ struct JobRow {
   struct Place {
     CenterId center;
     std::string pool;
+    std::int32_t tax_bps = 0;
   };
   JobId id;
   BillingAccountId account;
@@ -149,6 +150,7 @@ struct AttemptRow {
   std::uint32_t fence = 0, plan = 0;
   CenterId center;
   std::string pool;
+  std::int32_t tax_bps = 0;  // written once, and not loaded
   Instant ordered_at, not_after;
   Hash256 order_hash;
   std::string scheduler_job;

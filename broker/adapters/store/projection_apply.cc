@@ -209,7 +209,7 @@ struct Apply {
     row.quote = e.quote;
     row.spec = e.spec;
     row.decision = codec::encoded(e.decision);
-    for (const Plan& plan : e.decision.plans) row.plans.push_back({plan.center, plan.pool});
+    for (const Plan& plan : e.decision.plans) row.plans.push_back({plan.center, plan.pool, plan.terms.tax_bps});
     row.unit = wallet->unit;
     row.hold = e.hold;
     row.held = hold->amount;
@@ -234,6 +234,7 @@ struct Apply {
     row.plan = e.plan;
     row.center = job->plans[e.plan].center;
     row.pool = job->plans[e.plan].pool;
+    row.tax_bps = job->plans[e.plan].tax_bps;
     row.ordered_at = e.at;
     row.not_after = e.not_after;
     state.attempts.add(std::move(row));

@@ -146,7 +146,7 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const I
   const Invoice& i = e.invoice;
   state.invoices.rows.add(i.id, i.account, i.by, i.unit.text(), i.amount, i.buyer.kind, i.buyer.title, i.buyer.tax_number,
                           codec::encoded(i), i.requested_at, place.seq);
-  for (const InvoiceLine& line : i.lines) state.invoice_lines.rows.add(i.id, line.month, line.amount);
+  for (const InvoiceLine& line : i.lines) state.invoice_lines.rows.add(i.id, line.month, line.amount, line.item, line.net, line.tax_bps, line.tax);
   return {};
 }
 

@@ -142,7 +142,7 @@ static void name_book_tables(ProjectionState& state) {
   state.invoices.copy =
       "COPY market.invoices (id, account, \"by\", unit, amount_micros, kind, title, tax_number, body, requested_at, journal_seq) "
       "FROM STDIN (FORMAT binary)";
-  state.invoice_lines.copy = "COPY market.invoice_lines (invoice, month, amount_micros) FROM STDIN (FORMAT binary)";
+  state.invoice_lines.copy = "COPY market.invoice_lines (invoice, month, amount_micros, item, net_micros, tax_bps, tax_micros) FROM STDIN (FORMAT binary)";
   state.invoice_moves.copy =
       "COPY market.invoice_moves (invoice, journal_seq, idx, state, number, date, reason, \"by\", at) FROM STDIN (FORMAT binary)";
 }

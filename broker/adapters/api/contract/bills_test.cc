@@ -35,13 +35,27 @@ class Bills : public BooksWorld {
     ADD_FAILURE() << "no bill of " << month;
     return {};
   }
-  // Two jobs and a refund, forty days ago: their month is closed.
-  std::string trade_earlier() {
+  // Two jobs, or more, and a refund, forty days ago: their month is closed.
+  std::string trade_earlier(int more = 0) {
     const std::string job = run("rocks");
-    run("");
+    for (int i = -1; i < more; ++i) run("");
     refund(job, "0.001");
     days_ago(40);
     return today(40).substr(0, 7);
+  }
+  // The tax of an invoice over all that was billed is the one in finance's report, to the cent.
+  void expect_reported(const std::string& month, Amount billed, Amount invoiced_tax) {
+    v1::GetReportRequest tax;
+    tax.set_kind("tax");
+    tax.set_month(month);
+    v1::Report report;
+    ASSERT_EQ(ask(&Stub::GetReport, tax, finance_, &report), "");
+    ASSERT_EQ(report.revenue_size(), 1);
+    const Amount booked = amount(report.revenue(0).tax().amount());
+    EXPECT_EQ(invoiced_tax, Amount{booked.micros - booked.micros % 10'000});
+    EXPECT_EQ(amount(report.revenue(0).gross().amount()), billed);
+    projector_settled();
+    EXPECT_EQ(database_.ask("SELECT item || '/' || tax_bps || '/' || tax_micros FROM market.invoice_lines"), "1/600/" + std::to_string(invoiced_tax.micros));
   }
   v1::RequestInvoiceRequest asking(const std::string& amount = {}) {
     v1::RequestInvoiceRequest request;
@@ -108,10 +122,12 @@ TEST_F(Bills, OnlyMonthsThatAreThere) {
 }
 
 TEST_F(Bills, AreInvoicedOnce) {
-  const std::string month = trade_earlier();
+  const std::string month = trade_earlier(25);
   run("rocks");
   const v1::Bill closed = bill(month);
-  const Amount net = amount(closed.charges()) - amount(closed.corrections());
+  const Amount billed = amount(closed.charges()) - amount(closed.corrections());
+  const Amount net = Amount{billed.micros - billed.micros % 10'000};  // in whole cents
+  ASSERT_GT(net, *parse_amount("0.20"));
   v1::RequestInvoiceRequest request = asking();
   request.set_key(key());
   v1::Invoice invoice, again;
@@ -119,6 +135,11 @@ TEST_F(Bills, AreInvoicedOnce) {
   EXPECT_EQ(amount(invoice.money().amount()), net);  // of the closed month, not of the running one
   ASSERT_EQ(invoice.lines_size(), 1);
   EXPECT_EQ(invoice.lines(0).month(), month);
+  EXPECT_EQ(invoice.lines(0).item(), "on_demand");
+  EXPECT_EQ(invoice.lines(0).name(), "按需计算服务");
+  EXPECT_EQ(invoice.lines(0).tax_bps(), 600);
+  EXPECT_EQ(amount(invoice.lines(0).net()) + amount(invoice.lines(0).tax()), net);
+  expect_reported(month, billed, amount(invoice.lines(0).tax()));
   ASSERT_EQ(ask(&Stub::RequestInvoice, request, ada_, &again), "");
   EXPECT_EQ(again.id(), invoice.id());
   EXPECT_EQ(ask(&Stub::RequestInvoice, asking(), ada_, &again), "failed_precondition");
@@ -141,9 +162,12 @@ TEST_F(Bills, AreInvoicedOnce) {
   EXPECT_EQ(move(ada_, "withdrawn"), "failed_precondition");
   EXPECT_EQ(ask(&Stub::RequestInvoice, asking(), ada_, &again), "failed_precondition");
   EXPECT_EQ(move(finance_, "reversed", "26113"), "");
-  EXPECT_EQ(ask(&Stub::RequestInvoice, asking("0.001"), ada_, &again), "") << detail_;
+  EXPECT_EQ(ask(&Stub::RequestInvoice, asking("0.001"), ada_, &again), "invalid_argument");  // below a cent
+  EXPECT_EQ(ask(&Stub::RequestInvoice, asking("0.10"), ada_, &again), "") << detail_;
+  const Amount part = amount(again.lines(0).tax());
   EXPECT_EQ(ask(&Stub::RequestInvoice, asking(), ada_, &again), "") << detail_;
-  EXPECT_EQ(amount(again.money().amount()), net - Amount::of_micros(1'000));
+  EXPECT_EQ(amount(again.money().amount()), net - Amount::of_micros(100'000));
+  EXPECT_EQ(amount(again.lines(0).tax()) + part, amount(invoice.lines(0).tax()));
 
   v1::ListInvoicesReply list;
   ASSERT_EQ(ask(&Stub::ListInvoices, v1::ListInvoicesRequest{}, ada_, &list), "");
@@ -242,6 +266,7 @@ TEST_F(Bills, ReportsAreWhatTheLedgerHolds) {
     EXPECT_EQ(amount(row.center_share().amount()), balance_of("alpha")) << kind;
     EXPECT_EQ(amount(row.gross().amount()), Amount::whole(100) - balance()) << kind;
   }
+  EXPECT_EQ(earned(), gross_and_tax(report("tax")) + " 1");
   const v1::Report holds = report("holds");
   ASSERT_EQ(holds.holds_size(), 1);
   EXPECT_EQ(holds.holds(0).job(), waits);

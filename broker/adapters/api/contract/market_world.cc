@@ -161,6 +161,21 @@ void MarketWorld::stop() {
   blobs_.reset();
 }
 
+std::string MarketWorld::earned(const std::string& month) {
+  EXPECT_TRUE(projector_->wait_for(engine_->stats().position, seconds(20)));
+  return database_.ask("SELECT coalesce(sum(gross_micros), 0)::bigint || '/' || coalesce(sum(tax_micros), 0)::bigint || coalesce(' ' || string_agg(DISTINCT item::text, ','), '') "
+                       "FROM market.earned WHERE '" + month + "' IN ('', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM'))");
+}
+
+std::string MarketWorld::gross_and_tax(const v1::Report& report) {
+  Amount gross, tax;
+  for (const v1::RevenueRow& row : report.revenue()) {
+    gross += *parse_amount(row.gross().amount());
+    tax += *parse_amount(row.tax().amount());
+  }
+  return std::to_string(gross.micros) + "/" + std::to_string(tax.micros);
+}
+
 Answer MarketWorld::answer(const grpc::Status& status, const grpc::ClientContext& context) {
   Answer out{status, {}, {}};
   const auto& trailers = context.GetServerTrailingMetadata();

@@ -67,6 +67,10 @@ class MarketWorld : public ::testing::Test {
   void run_job(StubCenter& center, const std::string& job, Duration ran);
   broker::Job job(const std::string& id);
   v1::Job see(const v1::Principal& who, const std::string& id);
+  // "gross/tax items" in micro-units, of all that invoices of a month (UTC; all without one) are made of.
+  std::string earned(const std::string& month = {});
+  // The same of what a report says of it, without the items.
+  static std::string gross_and_tax(const v1::Report& report);
   std::string key() { return "k" + std::to_string(++keys_made_); }
 
   template <class Request, class Reply>

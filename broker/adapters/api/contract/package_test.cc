@@ -295,6 +295,7 @@ TEST_F(PackagesOverTheApi, ReportsAreTheLedgersMovements) {
     EXPECT_EQ(margin, moved(4, month)) << month;
     EXPECT_EQ(tax, moved(5, month)) << month;
     EXPECT_EQ(centers, moved(3, month)) << month;
+    EXPECT_EQ(earned(month), gross_and_tax(revenue) + " 1,3") << "what is invoiced is what is reported";
     return revenue;
   };
   const auto deferred = [&] {

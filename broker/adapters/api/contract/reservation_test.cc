@@ -176,6 +176,7 @@ TEST_F(ReservationsOverTheApi, EveryBookShowsThem) {
   const v1::Report revenue = report_of("revenue"), accrual = report_of("accrual");
   ASSERT_EQ(revenue.revenue_size(), 1);
   EXPECT_EQ(revenue.revenue(0).gross().amount(), to_text(kept));
+  EXPECT_EQ(earned(), gross_and_tax(revenue) + " 2") << "a purchase alone is not invoiced";
   ASSERT_EQ(accrual.deferred_size(), 1);
   EXPECT_EQ(accrual.deferred(0).deferred().amount(), to_text(rest));
   EXPECT_EQ(accrual.revenue(0).gross().amount(), to_text(kept));
