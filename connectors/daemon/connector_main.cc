@@ -10,6 +10,7 @@
 #include <sstream>
 #include <thread>
 
+#include "connectors/daemon/doctor.h"
 #include "connectors/daemon/enrol.h"
 #include "connectors/daemon/run.h"
 
@@ -44,6 +45,19 @@ int install(const std::string& directory, const std::string& path) {
   fmt::print("Joined {} as center {} ({}). Describe your scheduler in {}/connector.toml, then\n  bourse-connector run --dir {}\n",
              bundle->audience, bundle->center_name, to_text(bundle->center), directory, directory);
   return 0;
+}
+
+int doctor(const std::string& directory, const std::string& config) {
+  SystemClock clock;
+  int wrong = 0;
+  for (const connector::Finding& finding : connector::examine({.directory = directory, .config_path = config}, clock)) {
+    fmt::print("{:<8} {:<16} {}\n", connector::name(finding.verdict), finding.what, finding.says);
+    if (!finding.remedy.empty()) fmt::print("{:<25} -> {}\n", "", finding.remedy);
+    wrong += finding.verdict == connector::Verdict::wrong;
+  }
+  if (wrong == 0) return 0;
+  fmt::print("\n{} to mend before this center can sell.\n", wrong == 1 ? "One thing" : fmt::format("{} things", wrong));
+  return info(ErrorCode::failed_precondition).exit_code;
 }
 
 int run(const std::string& directory, const std::string& config) {
@@ -81,7 +95,8 @@ int main(int argc, char** argv) {
                "  2. the market's operator answers request.json with bundle.json\n"
                "  3. bourse-connector install bundle.json --dir /var/lib/bourse-connector\n"
                "  4. describe the scheduler in <dir>/connector.toml (connector.example.toml explains every key)\n"
-               "  5. bourse-connector run --dir /var/lib/bourse-connector\n");
+               "  5. bourse-connector doctor --dir /var/lib/bourse-connector\n"
+               "  6. bourse-connector run --dir /var/lib/bourse-connector\n");
   app.require_subcommand(1);
   app.set_version_flag("--version", "bourse-connector " BOURSE_VERSION);
   std::string directory, name, bundle, config;
@@ -95,9 +110,13 @@ int main(int argc, char** argv) {
   CLI::App* run_command = app.add_subcommand("run", "Work until SIGTERM; jobs go on without the connector and are found again");
   run_command->add_option("--dir", directory, "The connector's own folder")->required();
   run_command->add_option("--config", config, "Instead of <dir>/connector.toml");
+  CLI::App* doctor_command = app.add_subcommand("doctor", "Look whether everything is in order, and say how to mend what isn't; runs no job");
+  doctor_command->add_option("--dir", directory, "The connector's own folder")->required();
+  doctor_command->add_option("--config", config, "Instead of <dir>/connector.toml");
   CLI11_PARSE(app, argc, argv);
 
   if (init_command->parsed()) return init(directory, name);
   if (install_command->parsed()) return install(directory, bundle);
+  if (doctor_command->parsed()) return doctor(directory, config);
   return run(directory, config);
 }

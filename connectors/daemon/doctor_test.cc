@@ -1,0 +1,81 @@
+#include "connectors/daemon/doctor.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "base/rng.h"
+#include "connectors/daemon/enrol.h"
+
+namespace bourse::connector {
+namespace {
+
+class Examination : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "bourse-doctor-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    base_ = pattern;
+    options_.directory = base_ + "/center";
+  }
+  void TearDown() override { std::filesystem::remove_all(base_); }
+
+  void configure(const std::string& text) { std::ofstream(options_.directory + "/connector.toml") << text; }
+  // "wrong: …"; empty where nothing was said of it.
+  std::string says(const std::string& what) {
+    const auto all = examine(options_, clock_);
+    const auto found = std::ranges::find(all, what, &Finding::what);
+    if (found == all.end()) return {};
+    EXPECT_EQ(found->remedy.empty(), found->verdict == Verdict::fine) << what << " has no remedy";
+    return std::string(name(found->verdict)) + ": " + found->says;
+  }
+
+  std::string base_;
+  DoctorOptions options_;
+  SystemClock clock_;
+  SystemRng rng_;
+};
+
+TEST_F(Examination, SaysWhatIsMissingStepByStep) {
+  EXPECT_EQ(says("folder"), "wrong: " + options_.directory + " is not there");
+  EXPECT_EQ(says("keys"), "") << "what depends on the folder is left out";
+  ASSERT_TRUE(initialise(options_.directory, "north", rng_));
+  EXPECT_EQ(says("folder"), "fine: " + options_.directory);
+  EXPECT_TRUE(says("keys").starts_with("fine: identity "));
+  EXPECT_TRUE(says("configuration").starts_with("wrong: "));
+  EXPECT_TRUE(says("membership").starts_with("warning: this center hasn't joined"));
+  EXPECT_EQ(says("market"), "");
+  EXPECT_EQ(says("scheduler"), "");
+  EXPECT_FALSE(std::filesystem::exists(options_.directory + "/.doctor"));
+  ASSERT_EQ(::chmod(options_.directory.c_str(), 0755), 0);
+  EXPECT_TRUE(says("folder").starts_with("wrong: others can look into"));
+}
+
+TEST_F(Examination, AsksTheScheduler) {
+  ASSERT_TRUE(initialise(options_.directory, "north", rng_));
+  configure("[driver]\nkind = \"slurm\"\nslurm_conf = \"/etc/slurm.conf\"\nbin_directory = \"" + base_ + "/nowhere\"\n\n[[identity.map]]\nlocal = \"no-such-user\"\n");
+  EXPECT_TRUE(says("configuration").starts_with("fine: ")) << says("configuration");
+  EXPECT_TRUE(says("scheduler").starts_with("wrong: slurm: ")) << says("scheduler");
+  EXPECT_EQ(says("local users"), "wrong: no-such-user: no such user, or root");
+}
+
+TEST(Checks, SpaceForTheSpool) {
+  constexpr std::int64_t kMiB = 1 << 20;
+  EXPECT_EQ(check_space("spool", 2048 * kMiB, 100'000).verdict, Verdict::fine);
+  EXPECT_EQ(check_space("spool", 512 * kMiB, 100'000).verdict, Verdict::warning);
+  EXPECT_EQ(check_space("spool", 63 * kMiB, 100'000).verdict, Verdict::wrong);
+  EXPECT_EQ(check_space("spool", 2048 * kMiB, 99).verdict, Verdict::wrong);
+}
+
+TEST(Checks, TheClock) {
+  EXPECT_EQ(check_clock(true, 20'000).verdict, Verdict::fine);
+  EXPECT_EQ(check_clock(true, 2'000'000).verdict, Verdict::warning);
+  EXPECT_EQ(check_clock(false, 0).verdict, Verdict::warning);
+}
+
+}  // namespace
+}  // namespace bourse::connector

@@ -1,0 +1,75 @@
+#include "connectors/daemon/wiring.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "connectors/daemon/scow.h"
+#include "connectors/local/local_driver.h"
+#include "connectors/slurm/slurm_driver.h"
+
+namespace bourse::connector {
+namespace {
+
+constexpr int kMaxMessageBytes = 4 << 20;
+
+std::string program_directory() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Driver>> open_driver(const DaemonConfig& all, const std::string& directory, const Clock& clock,
+                                            host::ProcessRunner& runner) {
+  const DriverConfig& config = all.driver;
+  if (config.kind == "scow") {
+    TRY(scow::ScowConfig scow, scow_config(config, all.identity));
+    return scow::ScowDriver::open(std::move(scow), clock);
+  }
+  if (config.kind == "slurm") {
+    slurm::SlurmConfig slurm;
+    slurm.conf = config.slurm_conf;
+    slurm.bin_directory = config.bin_directory;
+    slurm.account = config.account;
+    return slurm::SlurmDriver::open(std::move(slurm), runner);
+  }
+  local::LocalConfig local;
+  local.directory = directory + "/local";
+  local.shim = config.shim.empty() ? program_directory() + "/bourse-job-shim" : config.shim;
+  for (const auto& pool : config.pools) local.pools.push_back({pool.name, pool.cores, pool.mem_mib, pool.max_walltime});
+  return local::LocalDriver::open(std::move(local), clock, runner);
+}
+
+std::shared_ptr<grpc::Channel> dial(const std::string& directory, const ConnectorKeys& keys, const federation::JoinBundle& first) {
+  auto renewed = load_bundle(directory);
+  const federation::JoinBundle& bundle = renewed ? *renewed : first;
+  grpc::SslCredentialsOptions tls;
+  tls.pem_root_certs = bundle.root_pem;
+  tls.pem_cert_chain = bundle.certificate_pem;
+  tls.pem_private_key = keys.tls_key_pem;
+  grpc::ChannelArguments arguments;
+  arguments.SetSslTargetNameOverride(bundle.server_name);
+  arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, bundle.server_name);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetMaxSendMessageSize(kMaxMessageBytes);
+  return grpc::CreateCustomChannel(bundle.connect, grpc::SslCredentials(tls), arguments);
+}
+
+std::string jobs_directory(const DaemonConfig& config, const std::string& directory) {
+  return config.jobs_directory.empty() ? directory + "-jobs" : config.jobs_directory;
+}
+
+std::optional<std::string> closed_to_others(const std::string& path) {
+  for (std::filesystem::path at = std::filesystem::path(path).parent_path(); !at.empty(); at = at.parent_path()) {
+    struct stat info{};
+    if (::stat(at.c_str(), &info) == 0 && (info.st_mode & S_IXOTH) == 0 && ::geteuid() == 0) return at.string();
+    if (at == at.root_path()) break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace bourse::connector

@@ -1,0 +1,27 @@
+// What follows from the configuration and the bundle, for `run` and for `doctor`.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "connectors/core/driver.h"
+#include "connectors/daemon/config.h"
+#include "connectors/daemon/enrol.h"
+#include "connectors/host/process_runner.h"
+
+namespace bourse::connector {
+
+// Errors: the driver's own.
+Result<std::unique_ptr<Driver>> open_driver(const DaemonConfig& all, const std::string& directory, const Clock& clock, host::ProcessRunner& runner);
+
+// A fresh channel for every dial, with the certificate as it is then: a renewed one is used without a restart.
+std::shared_ptr<grpc::Channel> dial(const std::string& directory, const ConnectorKeys& keys, const federation::JoinBundle& first);
+
+std::string jobs_directory(const DaemonConfig& config, const std::string& directory);
+// Of the folders above `path` the lowest that jobs' users can't pass; nothing where they reach it, or where nobody else runs jobs.
+std::optional<std::string> closed_to_others(const std::string& path);
+
+}  // namespace bourse::connector
