@@ -195,6 +195,7 @@ TEST_F(Adjustments, EvidenceHasBoundsAndNamesThatHarmNobody) {
     ok(add);
   }
   EXPECT_EQ(refused([](DisputeEvidence& e) { e.sha256 = hash_of("one more"); }), ErrorCode::too_large);
+  EXPECT_EQ(refused([](DisputeEvidence& e) { e.sha256 = hash_of("one more"), e.side = DisputeSide::center; }), std::nullopt);
 }
 
 TEST_F(Adjustments, BadOnesAreRefused) {

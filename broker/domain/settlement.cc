@@ -41,8 +41,9 @@ Status check_evidence(const Dispute& dispute, const DisputeEvidence& evidence) {
     return fail(ErrorCode::failed_precondition, "The dispute was " + std::string(name(dispute.state)) + "; evidence is for open ones.");
   if (evidence.size < 1) return fail(ErrorCode::invalid_argument, "the file is empty");
   if (evidence.size > kMaxEvidenceBytes) return fail(ErrorCode::too_large, "a file of evidence is at most 1 MiB");
-  if (dispute.evidence.size() >= kMaxEvidenceFiles)
-    return fail(ErrorCode::too_large, "the dispute has " + std::to_string(kMaxEvidenceFiles) + " files of evidence, the most there may be");
+  // A side's own bound: nobody fills what the other may still say.
+  if (std::ranges::count(dispute.evidence, evidence.side, &DisputeEvidence::side) >= static_cast<std::ptrdiff_t>(kMaxEvidenceFiles))
+    return fail(ErrorCode::too_large, "this side has given " + std::to_string(kMaxEvidenceFiles) + " files of evidence, the most there may be");
   if (!is_label(evidence.file) || evidence.file.front() == '.' || evidence.file.find_first_of("/\\") != std::string::npos)
     return fail(ErrorCode::invalid_argument, "a file's name is 1 to 128 printable bytes without / and \\, and begins with neither . nor -");
   if (!is_media_type(evidence.media_type))

@@ -141,7 +141,7 @@ struct DisputeEvidence {
 };
 
 inline constexpr std::int64_t kMaxEvidenceBytes = 1 << 20;  // of a file
-inline constexpr std::size_t kMaxEvidenceFiles = 16;        // of a dispute, of all sides together
+inline constexpr std::size_t kMaxEvidenceFiles = 16;        // of each side of a dispute
 inline constexpr std::size_t kMaxMediaType = 100;           // bytes
 
 // A claim on a charge, frozen in escrow until it is resolved.
