@@ -53,8 +53,8 @@ void add_document_commands(CLI::App& app, Context& context) {
   command->add_option("--format", options->format, "pdf, xlsx, csv, json; focus (FinOps FOCUS 1.2), hledger, beancount")
       ->required()
       ->check(CLI::IsMember({"pdf", "xlsx", "csv", "focus", "hledger", "beancount", "json"}));
-  command->add_option("--table", options->table, "Of csv, which holds one: lines (the captures), prices, accruals, adjustments, payouts, reports")
-      ->check(CLI::IsMember({"lines", "prices", "accruals", "adjustments", "payouts", "reports"}))
+  command->add_option("--table", options->table, "Of csv, which holds one: lines (the captures), prices, accruals, fees, adjustments, payouts, reports")
+      ->check(CLI::IsMember({"lines", "prices", "accruals", "fees", "adjustments", "payouts", "reports"}))
       ->capture_default_str();
   command->add_option("--language", options->language, "Of labels in pdf, xlsx and json")->check(CLI::IsMember({"en", "zh"}))->capture_default_str();
   command->add_option("--output", options->output, "File; '-' for standard output")->capture_default_str();

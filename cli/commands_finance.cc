@@ -15,11 +15,11 @@ namespace {
 
 std::string show_statement_rows(const json& rows) {
   Table table({"period", "center", "no.", "state", "opened", "cut off", "captures", "gross", "center's share", "margin", "tax", "opening", "corrections",
-               "paid out", "closing", "days"});
+               "fee", "paid out", "closing", "days"});
   for (const json& s : rows)
     table.add({field(s, "period"), field(s, "center_name"), field(s, "number"), field(s, "state"), instant(s, "opened_at"),
                instant(s, "cut_off"), field(s, "captures"), money(s, "gross"), money(s, "center_share"), money(s, "margin"), money(s, "tax"),
-               money(s, "opening"), money(s, "corrections"), money(s, "paid_out"), money(s, "closing"), field(s, "completeness")});
+               money(s, "opening"), money(s, "corrections"), money(s, "fee"), money(s, "paid_out"), money(s, "closing"), field(s, "completeness")});
   return table.empty() ? "No periods.\n" : table.text();
 }
 

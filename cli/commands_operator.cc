@@ -85,9 +85,9 @@ void add_center_commands(CLI::App& app, Context& context) {
 }
 
 struct ContractArguments {
-  std::string center, unit = "CNY", valid_from, note, schedule, zone, settlement, sale_prices = "platform", settlement_prices = "platform";
+  std::string center, unit = "CNY", valid_from, note, schedule, zone, settlement, monthly_fee, sale_prices = "platform", settlement_prices = "platform";
   std::vector<std::string> reservable;
-  int margin_bps = 0, tax_bps = 0, cycle_days = 0, net_days = 0;
+  int margin_bps = 0, tax_bps = 0, fee_tax_bps = 0, cycle_days = 0, net_days = 0;
   bool may_subsidise = false;
 };
 
@@ -123,6 +123,8 @@ void set_contract(Context& context, const ContractArguments& a) {
   contract["net_days"] = a.net_days;
   if (!a.settlement.empty()) contract["settlement"] = json_file(context, a.settlement).value("rows", json::array());
   contract["may_subsidise"] = a.may_subsidise;
+  if (!a.monthly_fee.empty()) contract["monthly_fee"] = to_text(context.must("--monthly-fee", parse_amount(a.monthly_fee)));
+  contract["fee_tax_bps"] = a.fee_tax_bps;
   contract["sale_prices"] = a.sale_prices;
   contract["settlement_prices"] = a.settlement_prices;
   for (const std::string& text : a.reservable) contract["reservable"].push_back(context.must("--reservable", reservable_of(text)));
@@ -134,6 +136,8 @@ void set_contract(Context& context, const ContractArguments& a) {
                                          : "the platform keeps " + field(c, "margin_bps") + " bps of the net price";
     std::string text = "Contract " + field(c, "id") + ": " + terms + ", tax is " + field(c, "tax_bps") + " bps, from " + instant(c, "valid_from") +
                        " UTC.\n";
+    if (!field(c, "monthly_fee").empty())
+      text += "It pays " + field(c, "monthly_fee") + " " + field(c, "unit") + " a month, " + field(c, "fee_tax_bps") + " bps tax in it, when a period closes.\n";
     for (const json& r : c.value("reservable", json::array()))
       text += "To be reserved: " + field(r, "quantity") + " " + field(r, "what") + "s of " + field(r, "pool") + ".\n";
     return text;
@@ -151,11 +155,13 @@ void add_operator_commands(CLI::App& app, Context& context) {
   set->add_option("center", a->center, "Name or id")->required();
   set->add_option("--margin-bps", a->margin_bps, "Platform's share of the net price, in hundredths of a percent (0 with settlement prices)")->required()->check(CLI::Range(0, 10'000));
   set->add_option("--schedule", a->schedule, "Settle when this falls due, as cron writes it: '0 2 1 * *', '@weekly', '0 0 L * *'");
-  set->add_option("--zone", a->zone, "Time zone of the schedule, such as Asia/Shanghai (default: UTC)");
+  set->add_option("--zone", a->zone, "Time zone of the schedule and the monthly fee, such as Asia/Shanghai (default: UTC)");
   set->add_option("--net-days", a->net_days, "A payout is due so many days after the cut-off")->check(CLI::Range(0, 366))->capture_default_str();
   set->add_option("--settlement", a->settlement, "JSON file {\"rows\":[…]} as for 'prices publish': what the center gets, whatever the user pays");
   set->add_option("--reservable", a->reservable, "What may be reserved of a pool, such as gpu:node:4 or gpu:card:16:month=900:year=9000, where the center\n"
                                                 "gets 900.00 a card and month (else its share of what the user pays)");
+  set->add_option("--monthly-fee", a->monthly_fee, "What the center pays the platform a month, tax included, such as 1000.00: charged by the day when a period closes");
+  set->add_option("--fee-tax-bps", a->fee_tax_bps, "Tax included in the monthly fee, in hundredths of a percent")->check(CLI::Range(0, 10'000))->capture_default_str();
   set->add_flag("--may-subsidise", a->may_subsidise, "The platform pays what the user's price leaves missing");
   const auto setters = CLI::IsMember({"platform", "center", "either"});
   set->add_option("--sale-prices-by", a->sale_prices, "Who sets what users pay at this center: platform, center (its admins, and nobody else) or either")->check(setters)->capture_default_str();

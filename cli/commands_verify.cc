@@ -15,7 +15,7 @@ json report_of(const std::string& path, const statement::Verification& v) {
           {"center", v.center},     {"center_name", v.center_name}, {"period", v.period},   {"number", v.number},
           {"lines", v.lines},       {"reports", v.reports}, {"currency", v.unit},           {"opening", v.opening},
           {"gross", v.gross},       {"center_share", v.center_share}, {"margin", v.margin}, {"tax", v.tax},
-          {"adjustments", v.adjustments}, {"adjusted", v.adjusted},
+          {"adjustments", v.adjustments}, {"adjusted", v.adjusted}, {"fee", v.fee},
           {"completeness", v.completeness}, {"tree_size", v.tree_size ? json(*v.tree_size) : json()}, {"payout", v.payout},     {"closing", v.closing}, {"sha256", to_hex(v.file_sha256)}, {"signed_by", to_hex(v.ack_key)}};
 }
 
@@ -32,6 +32,7 @@ std::string show(const json& r) {
                   {"margin", field(r, "margin")},
                   {"tax", field(r, "tax")},
                   {"corrections", field(r, "adjusted") + " to the center in " + field(r, "adjustments")},
+                  {"fixed fee", field(r, "fee")},
                   {"paid out", field(r, "payout")},
                   {"closing", field(r, "closing")},
                   {"days", field(r, "completeness").empty() ? "not said" : harmless(field(r, "completeness"))},

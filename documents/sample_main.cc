@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   app.add_option("--adjustments", options.adjustments, "Refunds and disputes")->capture_default_str();
   app.add_option("--payouts", options.payouts, "Payments to the center; every third came back")->capture_default_str();
   app.add_option("--reason", options.reason, "Of every refund and dispute")->capture_default_str();
+  app.add_flag("--charged", options.charged, "Fixed fees of two contracts");
   app.add_flag("--key", key_only, "The key that signs, in hexadecimal, instead of the statement");
   CLI11_PARSE(app, argc, argv);
   documents::SampleStatement sample(options);

@@ -43,6 +43,7 @@ std::vector<Fact> summary_of(const Statement& s, Language l) {
           line("center_share", say(l, "+ center's share of this period", "＋ 本期中心应得"), s.totals.center),
           line("reserved", say(l, "+ center's share of what reservations earned", "＋ 预留资源本期确认的中心应得"), s.accrued.center),
           line("adjusted", say(l, "+ corrections, the center's part", "＋ 更正（中心部分）"), s.adjusted.center_share),
+          line("fee", say(l, "− the contract's fixed fee, tax included", "－ 合同固定费用（含税）"), s.fee),
           line("payout", say(l, "− paid out, less what came back", "－ 本期付款（已扣退回）"), s.payout),
           line("closing", say(l, "Owed to the center after this period", "期末应付中心"), s.closing)};
 }
@@ -57,6 +58,10 @@ std::vector<std::string> notes_of(const Statement& s, Language l) {
     out.push_back(text("Reservations are paid beforehand; of their price each day that is over is earned, in equal parts, and of an early end the agreed "
                        "fee. Jobs that a reservation carried are charged nothing.",
                        "预留资源预付费；每满一日按日均额确认收入，提前终止时另确认约定的违约金。由预留资源承载的作业不另收费。"));
+  if (!s.fees.empty())
+    out.push_back(text("The contract's fixed fee counts by the day, in a straight line within a month, and is taken off what the center is owed when the "
+                       "period closes.",
+                       "合同固定费用按日计算，月内日均分摊，于周期关闭时从应付中心款项中扣除。"));
   if (!s.adjustments.empty())
     out.push_back(text("Corrections are booked in this period whenever the charge was. What is above zero goes to that side, what is below "
                        "zero comes from it; each correction's parts sum to zero. A disputed charge's share of the center is in escrow "
@@ -81,7 +86,7 @@ Status check_covered(const Statement& s) {
   };
   bool all_fit = fits({s.totals.gross, s.totals.center, s.totals.margin, s.totals.tax, s.adjusted.user, s.adjusted.center_share,
                        s.adjusted.margin, s.adjusted.tax, s.adjusted.escrow, s.payout, s.accrued.gross, s.accrued.center, s.accrued.margin,
-                       s.accrued.tax});
+                       s.accrued.tax, s.fee});
   for (const statement::Line& line : s.lines)
     all_fit = all_fit && fits({line.added.gross, line.added.center, line.added.margin, line.added.tax});
   for (const statement::Adjustment& one : s.adjustments)
@@ -89,16 +94,18 @@ Status check_covered(const Statement& s) {
   for (const statement::PayoutLine& one : s.payouts) all_fit = all_fit && fits({one.amount});
   for (const statement::Accrual& one : s.accruals)
     all_fit = all_fit && fits({one.price, one.added.gross, one.added.center, one.added.margin, one.added.tax});
+  for (const broker::ChargedFee& one : s.fees) all_fit = all_fit && fits({one.amount, one.tax});
   const auto negates = [](Amount a) { return a.micros != std::numeric_limits<std::int64_t>::min(); };
   if (!all_fit || !negates(s.opening) || !negates(s.closing))
     return fail(ErrorCode::failed_precondition, "the statement has amounts that are too large for documents");
-  __int128 adjusted = 0, paid = 0, earned = 0;
+  __int128 adjusted = 0, paid = 0, earned = 0, fee = 0;
+  for (const broker::ChargedFee& one : s.fees) fee += one.amount.micros;
   for (const statement::Accrual& one : s.accruals) earned += one.added.center.micros;
   for (const statement::Adjustment& one : s.adjustments) adjusted += one.parts.center_share.micros;
   for (const statement::PayoutLine& one : s.payouts) paid += one.amount.micros;
-  const __int128 explained = static_cast<__int128>(s.opening.micros) + s.totals.center.micros + earned + adjusted - paid;
-  if (earned == s.accrued.center.micros && adjusted == s.adjusted.center_share.micros && paid == s.payout.micros && explained == s.closing.micros) return {};
-  return fail(ErrorCode::failed_precondition, fmt::format("the statement's closing is {}, which its captures, corrections and payouts "
+  const __int128 explained = static_cast<__int128>(s.opening.micros) + s.totals.center.micros + earned + adjusted - fee - paid;
+  if (fee == s.fee.micros && earned == s.accrued.center.micros && adjusted == s.adjusted.center_share.micros && paid == s.payout.micros && explained == s.closing.micros) return {};
+  return fail(ErrorCode::failed_precondition, fmt::format("the statement's closing is {}, which its captures, corrections, fees and payouts "
                                                           "don't explain", to_text(s.closing)));
 }
 

@@ -31,8 +31,8 @@ Status check_covered(const statement::Statement& statement);
 // marked.
 Document document_of(const VerifiedStatement& verified, Language language);
 
-// The market's bill for what the center delivered: the invoice is the period, its payable `totals.center` + the corrections'
-// part of the center, which is Σ BilledCost.
+// The market's bill for what the center delivered: the invoice is the period, its payable `totals.center` + what reservations earned
+// for the center + the corrections' part of it − its fixed fee, which is Σ BilledCost.
 //
 // A row a capture (Usage): one "Capture" at the center's share (contracted) of what was sold before tax (list), so that quantity
 // × price is exact; a Correction when its usage is of an earlier period. Consumed is what the capture added of its leading
@@ -41,11 +41,12 @@ Document document_of(const VerifiedStatement& verified, Language language);
 // or more), else Consumed is null.
 // A row a correction (Adjustment: money given back or frozen, not usage taken back, so without quantities and prices): a
 // Correction when its charge is of an earlier period. List is what the sale before tax changes by.
+// A row a fixed fee (Adjustment, below zero, without quantities and prices).
 // In every row x_Gross = BilledCost + x_Margin + x_Tax + x_Escrow.
 FocusDataset focus_of(const VerifiedStatement& verified);
 
 // The market's books as far as this period moves them: opening, sales (wallets → center, margin, tax), corrections (between
-// these and the escrow), payouts (center → in transit, and back). The account names are those of `bourse ledger export`;
+// these and the escrow), fixed fees (center → platform, tax), payouts (center → in transit, and back). The account names are those of `bourse ledger export`;
 // escrow is one account for all centers there, and holds this center's part here.
 Journal journal_of(const VerifiedStatement& verified);
 

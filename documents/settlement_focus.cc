@@ -137,6 +137,16 @@ FocusCharge charge_of(const Statement& s, const statement::Accrual& one) {
           .extra = {{}, {}, Money{one.added.gross}, Money{one.added.margin}, Money{one.added.tax}, Money{}, one.at, {}, {}, {}, {}, {}}};
 }
 
+// What the center owes the market lowers its bill; it follows from the contract, not from usage or a price of the center's.
+FocusCharge charge_of(const Statement& s, const broker::ChargedFee& one) {
+  const Amount less = Amount{} - one.amount;
+  return {.category = ChargeCategory::adjustment,
+          .description = fmt::format("Fixed fee of contract {} at {}: {} {} a month", to_text(one.contract), clean(s.center_name), to_text(one.monthly_fee), s.unit.text()),
+          .start = one.from, .end = one.until, .billed = less, .effective = less, .contracted = less, .list = less, .pricing_quantity = std::nullopt,
+          .resource_id = to_text(one.contract), .resource_name = to_text(one.contract), .resource_type = "Contract", .service_name = "Market access",
+          .extra = {{}, {}, Money{}, Money{one.amount - one.tax}, Money{one.tax}, Money{}, s.cut_off, {}, {}, {}, {}, {}}};
+}
+
 }  // namespace
 
 FocusDataset focus_of(const VerifiedStatement& verified) {
@@ -152,6 +162,7 @@ FocusDataset focus_of(const VerifiedStatement& verified) {
     before = &line;
   }
   for (const statement::Accrual& one : s.accruals) out.charges.push_back(charge_of(s, one));
+  for (const broker::ChargedFee& one : s.fees) out.charges.push_back(charge_of(s, one));
   for (const Adjustment& one : s.adjustments) out.charges.push_back(charge_of(s, one));
   return out;
 }

@@ -26,7 +26,7 @@ std::string_view entry_title(broker::AdjustmentKind kind) {
   return "correction";
 }
 
-// Four lists, each in the order of booking, become one: by time, without one entry overtaking another of its own list when
+// Five lists, each in the order of booking, become one: by time, without one entry overtaking another of its own list when
 // the clock stepped back.
 class Entries {
  public:
@@ -51,12 +51,14 @@ class Entries {
 Journal journal_of(const VerifiedStatement& verified) {
   const Statement& s = verified.statement;
   const std::string unit(s.unit.text()), center = to_text(s.center);
+  Amount fee_tax;
+  for (const broker::ChargedFee& one : s.fees) fee_tax += one.tax;
   Journal out{.title = fmt::format("Settlement of {} with {}, period {}: {}", clean(s.market), clean(s.center_name), s.number, to_text(s.period)),
               .unit = s.unit, .from = s.opened_at, .to = s.cut_off,
               .accounts = {{AccountType::liabilities, {"Wallet", unit}, "all wallets that paid", s.totals.gross - s.adjusted.user},
                            {AccountType::liabilities, {"Center payable", unit, center}, s.center_name, minus(s.closing)},
-                           {AccountType::income, {"Platform", unit}, "", minus(s.totals.margin + s.adjusted.margin + s.accrued.margin)},
-                           {AccountType::liabilities, {"Tax payable", unit}, "", minus(s.totals.tax + s.adjusted.tax + s.accrued.tax)},
+                           {AccountType::income, {"Platform", unit}, "", minus(s.totals.margin + s.adjusted.margin + s.accrued.margin + s.fee - fee_tax)},
+                           {AccountType::liabilities, {"Tax payable", unit}, "", minus(s.totals.tax + s.adjusted.tax + s.accrued.tax + fee_tax)},
                            {AccountType::liabilities, {"Dispute escrow", unit}, "", minus(s.adjusted.escrow)},
                            {AccountType::liabilities, {"Payout in transit", unit, center}, "", minus(s.payout)},
                            {AccountType::equity, {"Earlier periods", unit}, "", s.opening}}};
@@ -80,6 +82,9 @@ Journal journal_of(const VerifiedStatement& verified) {
   for (const statement::PayoutLine& one : s.payouts)
     entries.add({one.at, one.amount.is_negative() ? "payout returned" : "payout", to_text(one.id),
                  {{kPayable, one.amount}, {kTransit, minus(one.amount)}}});
+  entries.begin_list();
+  for (const broker::ChargedFee& one : s.fees)
+    entries.add({s.cut_off, "contract fee", to_text(one.contract), {{kPayable, one.amount}, {kRevenue, minus(one.amount - one.tax)}, {kTax, minus(one.tax)}}});
   out.entries = std::move(entries).in_order();
   out.entries.insert(out.entries.begin(), {s.opened_at, "opening", "", {{kBefore, s.opening}, {kPayable, minus(s.opening)}}});
   return out;

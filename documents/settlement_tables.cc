@@ -159,6 +159,30 @@ Table accruals_of(const Statement& s, Language l) {
   return table;
 }
 
+Table fees_of(const Statement& s, Language l) {
+  const auto text = [&](std::string_view english, std::string_view chinese) { return std::string(say(l, english, chinese)); };
+  const auto money = [&](Amount amount) { return Money{amount, s.unit}; };
+  Table table{.key = "fees", .title = text("Fixed fees", "固定费用明细"),
+              .columns = {{"no", text("No.", "序号"), Kind::integer},
+                          {"contract", text("Contract", "合同"), Kind::text},
+                          {"monthly_fee", text("A month", "月费"), Kind::money},
+                          {"zone", text("Calendar of", "日历时区"), Kind::text, false},
+                          {"from", text("From", "开始"), Kind::instant},
+                          {"until", text("Until", "截止"), Kind::instant},
+                          {"tax_bps", text("Tax, 1/10000", "税率（万分之）"), Kind::integer, false},
+                          {"amount", text("Fee", "费用"), Kind::money},
+                          {"tax", text("of which tax", "其中：税额"), Kind::money}},
+              .printed = true};
+  Amount tax;
+  for (const broker::ChargedFee& one : s.fees) {
+    tax += one.tax;
+    table.rows.push_back({static_cast<std::int64_t>(table.rows.size() + 1), to_text(one.contract), money(one.monthly_fee), std::string(one.zone.empty() ? "UTC" : one.zone), one.from,
+                          one.until, static_cast<std::int64_t>(one.tax_bps), money(one.amount), money(one.tax)});
+  }
+  table.totals = {{}, text("Total", "合计"), {}, {}, {}, {}, {}, money(s.fee), money(tax)};
+  return table;
+}
+
 Table payouts_of(const Statement& s, Language l) {
   const auto text = [&](std::string_view english, std::string_view chinese) { return std::string(say(l, english, chinese)); };
   Table table{.key = "payouts", .title = text("Payouts", "付款明细"),
@@ -200,6 +224,7 @@ std::vector<Table> settlement_tables(const Statement& s, Language l) {
                      {"no", "at", "what", "amount", "user", "center_share", "margin", "tax", "escrow"}, true),
           payouts_of(s, l)};
   if (!s.accruals.empty()) tables.push_back(accruals_of(s, l));
+  if (!s.fees.empty()) tables.push_back(fees_of(s, l));
   tables.push_back(prices_of(s, l));
   tables.push_back(reports_of(s, l));
   return tables;

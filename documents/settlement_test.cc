@@ -290,5 +290,42 @@ TEST(Settlement, ReservationsAreInEveryDocument) {
   EXPECT_EQ(deferred, s.accrued.gross);
 }
 
+TEST(Settlement, FixedFeesAreInEveryDocument) {
+  SampleOptions options = moving();
+  options.charged = true;
+  const VerifiedStatement v = verified(options);
+  const statement::Statement& s = v.statement;
+  ASSERT_EQ(s.fees.size(), 2u);
+  for (const Language language : {Language::en, Language::zh}) {
+    const Document document = document_of(v, language);
+    ASSERT_TRUE(check(document));
+    EXPECT_TRUE(write_pdf(document));
+    EXPECT_TRUE(write_xlsx(document));
+    EXPECT_EQ(std::ranges::count(document.summary, "fee", &Fact::key), 1);
+    EXPECT_EQ(sum(read_csv(write_csv(document, "fees").value()), "amount"), s.fee);
+  }
+  const Rows focus = read_csv(write_focus(focus_of(v)));
+  EXPECT_EQ(sum(focus, "BilledCost"), s.totals.center + s.adjusted.center_share - s.fee);
+  EXPECT_EQ(sum(focus, "x_Gross"), sum(focus, "BilledCost") + sum(focus, "x_Margin") + sum(focus, "x_Tax") + sum(focus, "x_Escrow"));
+  Amount charged;
+  const Journal journal = journal_of(v);
+  std::vector<Amount> left(journal.accounts.size());
+  for (const JournalEntry& entry : journal.entries) {
+    Amount balance;
+    for (const auto& posting : entry.postings) {
+      balance += posting.amount;
+      left[posting.account] += posting.amount;
+      if (entry.title == "contract fee" && posting.amount.is_positive()) charged += posting.amount;
+    }
+    EXPECT_TRUE(balance.is_zero());
+  }
+  EXPECT_EQ(charged, s.fee);
+  for (std::size_t i = 0; i < left.size(); ++i) EXPECT_EQ(left[i], journal.accounts[i].closing) << i;
+
+  statement::Statement wrong = s;
+  wrong.fees.pop_back();
+  EXPECT_FALSE(check_covered(wrong));
+}
+
 }  // namespace
 }  // namespace bourse::documents

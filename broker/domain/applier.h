@@ -31,6 +31,7 @@ struct Applier {
   void operator()(const PeriodOpened& event) const;
   void operator()(const PeriodClosing& event) const;
   void operator()(const StatementSealed& event) const;
+  void operator()(const FeesCharged& event) const;
   void operator()(const ReportAccepted& event) const;
   void operator()(const RecordQuarantined&) const {}  // evidence only: it changes nothing here
 

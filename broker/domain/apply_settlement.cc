@@ -28,6 +28,17 @@ void Applier::operator()(const PeriodClosing& event) const {
   closing.days = event.days;
 }
 
+void Applier::operator()(const FeesCharged& event) const {
+  Period& charged = period(event.period);
+  BOURSE_ASSERT(charged.state == PeriodState::open);
+  charged.fees += event.fees.size();
+  for (const ChargedFee& one : event.fees) {
+    charged.fee += one.amount;
+    charged.fee_tax += one.tax;
+  }
+  center(event.center).fees_charged_until = event.charged_until;
+}
+
 void Applier::operator()(const StatementSealed& event) const {
   Period& sealed = period(event.period);
   BOURSE_ASSERT(sealed.state == PeriodState::closing);

@@ -36,7 +36,7 @@ struct Contract {
   Instant valid_from;
   Duration cycle;  // a period is closed this long after it opened; 0 = by the schedule, or only by hand
   std::string schedule;  // or when the schedule (broker/domain/schedule.h) next falls due after it opened; empty = none
-  std::string zone;      // of the schedule: IANA name; empty = UTC
+  std::string zone;      // of the schedule and the monthly fee: IANA name; empty = UTC
   std::int32_t net_days = 0;  // a payout is due so many days after the cut-off
   // What the center gets for usage, by rows of its own (in `unit`; scope: any pool or QoS, this center or none named), found
   // as prices are and locked with the plan; terms.margin_bps is then not used. Empty = the rest of the sale by `terms`.
@@ -48,10 +48,13 @@ struct Contract {
   PriceSetter settlement_prices{};  // who sets `settlement`: the center does by a next contract that differs in nothing else
   // It is the one before with settlement prices that the center set. Where the platform sets terms for an earlier day, it follows them.
   bool by_center = false;
+  Amount monthly_fee;          // what the center pays the platform a month, tax included (broker/domain/fee.h); 0 = nothing
+  std::int32_t fee_tax_bps = 0;  // in it
   static constexpr bool kGrows = true;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.center, self.unit, self.terms, self.valid_from, self.cycle, self.schedule, self.zone,
-          self.net_days, self.settlement, self.may_subsidise, self.reservable, self.sale_prices, self.settlement_prices, self.by_center);
+          self.net_days, self.settlement, self.may_subsidise, self.reservable, self.sale_prices, self.settlement_prices, self.by_center,
+          self.monthly_fee, self.fee_tax_bps);
   }
 };
 
@@ -82,14 +85,16 @@ struct Period {
   std::vector<ClosedDay> days;
   std::uint64_t accruals = 0;
   Earned accrued;            // Σ of what reservations earned in it
+  std::uint64_t fees = 0;    // charged by closing it
+  Amount fee, fee_tax;       // Σ of them, and of the tax in them
 
   // Owed at its end; while it is open, now.
-  Amount closing() const { return opening + center_share + accrued.center_share + adjusted.center_share - paid_out; }
+  Amount closing() const { return opening + center_share + accrued.center_share + adjusted.center_share - fee - paid_out; }
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.center, self.unit, self.number, self.state, self.opened_at, self.cut_off, self.captures,
           self.gross, self.center_share, self.margin, self.tax, self.statement, self.opening, self.adjustments,
           self.adjusted, self.paid_out, self.completeness, self.incomplete_reason, self.days,
-          self.accruals, self.accrued);
+          self.accruals, self.accrued, self.fees, self.fee, self.fee_tax);
   }
 };
 
@@ -119,9 +124,11 @@ struct Center {
   std::uint32_t periods = 0;
   ReportChain chain;
   Payee payee;  // empty until one was set
+  std::int64_t fees_charged_until = 0;  // the day (since 1970) before which all days' fees are charged
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.name, self.state, self.connector, self.identity_key, self.billing_key, self.contracts,
-          self.open_period, self.periods, self.chain, self.payee);
+          self.open_period, self.periods, self.chain, self.payee,
+          self.fees_charged_until);
   }
 };
 

@@ -7,6 +7,7 @@
 
 #include "broker/domain/decider.h"
 #include "broker/domain/derive.h"
+#include "broker/domain/fee.h"
 #include "broker/domain/schedule.h"
 #include "broker/domain/text.h"
 
@@ -170,8 +171,12 @@ Status Decider::check(const SetContract& act) const {
     if (contract.cycle.ms != 0) return invalid("give a cycle or a schedule, not both");
     CHECK_OK(Schedule::parse(contract.schedule, contract.zone));
   } else if (!contract.zone.empty()) {
-    return invalid("a zone needs a schedule");
+    if (contract.monthly_fee.is_zero()) return invalid("a zone needs a schedule or a monthly fee");
+    CHECK_OK(Zone::named(contract.zone));
   }
+  if (contract.monthly_fee.is_negative() || contract.monthly_fee > kMaxMonthlyFee) return invalid("the monthly fee must be between 0 and 1000000000");
+  if (!between(contract.fee_tax_bps, 0, kMaxBps)) return invalid("the monthly fee's tax must be between 0 and 10000 basis points");
+  if (contract.fee_tax_bps != 0 && contract.monthly_fee.is_zero()) return invalid("a fee's tax needs a monthly fee");
   const Period* open = market_.period(center->open_period);
   if (open->unit != contract.unit)
     return fail(ErrorCode::unit_mismatch, "the center is settled in " + std::string(open->unit.text()));

@@ -5,6 +5,7 @@
 
 #include "broker/domain/decider.h"
 #include "broker/domain/derive.h"
+#include "broker/domain/fee.h"
 #include "broker/domain/text.h"
 
 namespace bourse::broker {
@@ -71,10 +72,26 @@ void Decider::close_due_periods() {
   }
 }
 
+void Decider::charge_fees(const Center& center, const Period& open) {
+  FeesCharged charged{open.id, center.id, fees_of(center.contracts, open.opened_at, now_, center.fees_charged_until), center.fees_charged_until, now_};
+  if (charged.fees.empty()) return;
+  const LedgerAccountId owed = platform_account(ledger::AccountCode::center_payable, open.unit, center.id.uuid);
+  const LedgerAccountId revenue = platform_account(ledger::AccountCode::platform_revenue, open.unit);
+  const LedgerAccountId tax = platform_account(ledger::AccountCode::tax_payable, open.unit);
+  for (std::uint32_t i = 0; const ChargedFee& one : charged.fees) {
+    post_all(derive_transfer(open.id.uuid, i++).uuid, open.id.uuid,
+             {{owed, revenue, one.amount - one.tax, ledger::TransferCode::contract_fee}, {owed, tax, one.tax, ledger::TransferCode::contract_fee_tax}});
+    const auto zone = Zone::named(one.zone.empty() ? "UTC" : one.zone);
+    charged.charged_until = std::max(charged.charged_until, day_begun(*zone, one.until));
+  }
+  emit(std::move(charged));
+}
+
 void Decider::close_period(const Center& center, PeriodId next, std::vector<ClosedDay> days, std::string incomplete) {
   const std::uint32_t number = center.periods + 1;
   const Period& open = *market_.period(center.open_period);
   const Unit unit = open.unit;
+  charge_fees(center, open);
   const Amount owed = open.closing();
   if (next.is_nil()) next = derive_period(center.id, number, now_);
   const CenterDays* known = market_.days(center.id);

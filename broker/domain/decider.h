@@ -227,6 +227,8 @@ class Decider {
   void expire_quotes();
   void expire_holds();
   void close_due_periods();
+  // Charges what the fees of its contracts come to up to now.
+  void charge_fees(const Center& center, const Period& open);
   // `days`: of ended_days.
   void close_period(const Center& center, PeriodId next, std::vector<ClosedDay> days, std::string incomplete);
 

@@ -17,6 +17,7 @@
 #include "broker/domain/events_renewal.h"
 #include "broker/domain/events_reservation.h"
 #include "broker/domain/events_settlement.h"
+#include "broker/domain/fee.h"
 #include "broker/domain/invoice.h"
 #include "broker/domain/job.h"
 #include "broker/domain/money_in.h"
@@ -355,7 +356,7 @@ using Event =
                  HoldRenewed, RenewalRefused, PauseRequested, LotIssued, LotExpired, VouchersIssued, VoucherRedeemed,
                  VouchersExpired, DayAnswered,
                  ReservedPricesPublished, ReservationBought, ReservationAccrued, ReservationEnded, RenewalSet, ProductsPublished,
-                 CreditRuleSet, MemberRemoved, MoneyInReversed, DisputeEvidenceAdded, PaymentFileWithdrawn>;
+                 CreditRuleSet, MemberRemoved, MoneyInReversed, DisputeEvidenceAdded, PaymentFileWithdrawn, FeesCharged>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

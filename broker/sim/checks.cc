@@ -1,5 +1,6 @@
 // What must hold in every world.
 #include "broker/sim/world.h"
+#include "broker/domain/fee.h"
 #include "pricing/rating.h"
 
 namespace bourse::broker::sim {
@@ -120,11 +121,15 @@ void World::check_charges() {
   };
   AdjustmentParts adjusted;
   Earned accrued;
+  Amount fee, fee_tax;
   for (const auto& center : centers_)
-    for (const Period* period : market.periods(center->id())) adjusted += period->adjusted, accrued += period->accrued;
-  if (balance(ledger::AccountCode::tax_payable) != parts.tax + adjusted.tax + accrued.tax ||
-      balance(ledger::AccountCode::platform_revenue) != parts.margin + adjusted.margin + accrued.margin + sold.expired)
-    violate("tax and margin are not what one capture of each job and the reservations would have made");
+    for (const Period* period : market.periods(center->id())) {
+      adjusted += period->adjusted, accrued += period->accrued;
+      fee += period->fee, fee_tax += period->fee_tax;
+    }
+  if (balance(ledger::AccountCode::tax_payable) != parts.tax + adjusted.tax + accrued.tax + fee_tax ||
+      balance(ledger::AccountCode::platform_revenue) != parts.margin + adjusted.margin + accrued.margin + fee - fee_tax + sold.expired)
+    violate("tax and margin are not what one capture of each job, the reservations and the fees would have made");
   Amount reserved, to_earn;  // paid for reservations and not given back; of it not earned yet
   for (const JournalRow& row : journal_.store()->rows)
     for (const Event& event : *decode(row.body)) {
@@ -177,11 +182,24 @@ void World::check_lots() {
   if (grants != nullptr && grants->balance() != Amount{} - given) violate("the platform paid for other lots than it gave");
 }
 
+// However its periods were cut, they were charged what the whole time comes to.
+void World::check_fees(const Center& center) {
+  const auto periods = committer_->market().periods(center.id);
+  Amount charged, whole;
+  for (const Period* period : periods) {
+    charged += period->fee;
+    tally_.fees += period->fees;
+  }
+  for (const ChargedFee& one : fees_of(center.contracts, periods.front()->opened_at, periods.back()->opened_at, 0)) whole += one.amount;
+  if (charged != whole) violate(of(center.id) + " was charged fees of " + to_text(charged) + ", not " + to_text(whole));
+}
+
 // Periods add up to the captures, each opens with what the one before closed with, and the ledger has what they say.
 void World::check_statements() {
   const Market& market = committer_->market();
   Amount gross, charged, owed, escrowed;
   for (const auto& center : centers_) {
+    check_fees(*market.center(center->id()));
     Amount before;
     for (const Period* period : market.periods(center->id())) {
       if (period->gross != period->center_share + period->margin + period->tax)

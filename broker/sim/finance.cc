@@ -54,6 +54,14 @@ void World::reserve() {
         {}, 0, {});
 }
 
+// By the calendar of somewhere.
+void World::charge_fee(Contract& contract) {
+  constexpr const char* kZones[] = {"", "Pacific/Kiritimati", "America/Anchorage", "Pacific/Honolulu"};  // their days are over soon after a world begins
+  contract.monthly_fee = Amount{1 + dice_.up_to({5'000'000}).ms};
+  contract.fee_tax_bps = static_cast<std::int32_t>(dice_.below(10'001));
+  contract.zone = kZones[dice_.below(std::size(kZones))];
+}
+
 void World::act(Act act) {
   if (dice_.permille(500)) {
     std::visit([this](auto& alone) { queue(std::move(alone), {}, 0, {}); }, act);

@@ -58,6 +58,7 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
     all.carried += tally->carried;
     all.packages += tally->packages;
     all.du_jobs += tally->du_jobs;
+    all.fees += tally->fees;
   }
   std::cout << "seeds " << first << " to " << last << ": " << all.steps << " steps, " << all.jobs << " jobs ("
             << all.ended << " ended, " << all.failed << " failed, " << all.cancelled << " cancelled), "
@@ -65,7 +66,7 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
             << " recoveries, " << all.repeats << " repeats answered, " << all.refused << " refusals, " << all.statements
             << " statements, " << all.payouts << " payouts, " << all.adjustments << " corrections, " << all.lots << " credit lots ("
             << all.lots_expired << " times taken back, " << all.lots_returned << " refilled), " << all.reservations << " reservations (earned "
-            << all.accruals << " times, carried " << all.carried << " jobs), " << all.days << " days agreed on, " << all.packages << " packages (" << all.du_jobs << " jobs paid with them)\n";
+            << all.accruals << " times, carried " << all.carried << " jobs), " << all.days << " days agreed on, " << all.packages << " packages (" << all.du_jobs << " jobs paid with them), " << all.fees << " fees\n";
   if (one != 0) return;
   EXPECT_GT(all.ended, 0U);
   EXPECT_GT(all.failed, 0U);
@@ -85,6 +86,7 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
   EXPECT_GT(all.carried, 0U);
   EXPECT_GT(all.packages, 0U);
   EXPECT_GT(all.du_jobs, 0U);
+  EXPECT_GT(all.fees, 0U);
 }
 
 TEST(Simulator, ASeedIsAWorld) {

@@ -116,7 +116,15 @@ Status World::set_up() {
                                .margin_bps = static_cast<std::int32_t>(dice_.below(3000))};
     SetContract contract{{id_of<ContractId>(n), id, kCny, terms, kStart, dice_.permille(500) ? hours(2) : Duration{}}};
     contract.contract.reservable = {{.pool = "batch", .what = Reserved::node, .quantity = 2, .month = Amount{dice_.permille(500) ? 500'000 : 0}}};
+    const bool has_fee = dice_.permille(600);
+    if (has_fee) charge_fee(contract.contract);
     CHECK_OK(command(contract));
+    if (has_fee) {
+      contract.contract.id = id_of<ContractId>(plot_.centers + n);
+      contract.contract.valid_from = kStart + dice_.up_to(hours(3));
+      charge_fee(contract.contract);
+      CHECK_OK(command(contract));
+    }
     CHECK_OK(command(PublishReservedPrices{{{.id = PriceRowId::make(kStart, dice_.rng()), .center = id, .pool = "batch", .what = Reserved::node, .term = Term::month,
                                              .price = Amount{1'000'000 + static_cast<std::int64_t>(dice_.below(999'999))},
                                              .early_end_bps = static_cast<std::int32_t>(dice_.below(10'001)), .valid_from = kStart}}}));

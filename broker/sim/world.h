@@ -32,7 +32,7 @@ struct Tally {
   std::size_t steps = 0, jobs = 0, ended = 0, failed = 0, cancelled = 0, redispatched = 0, quarantined = 0,
               recoveries = 0, repeats = 0, refused = 0, statements = 0, payouts = 0, adjustments = 0, lots = 0, lots_expired = 0, lots_returned = 0,
               reservations = 0, accruals = 0, carried = 0,
-              days = 0, packages = 0, du_jobs = 0;
+              days = 0, packages = 0, du_jobs = 0, fees = 0;
 };
 
 class World {
@@ -68,6 +68,7 @@ class World {
   void move_payouts(CenterId center);
   void correct(const Job& job);
   void reserve();
+  void charge_fee(Contract& contract);
   void resolve_disputes();
   void give_lots();
   // packages.cc
@@ -91,6 +92,7 @@ class World {
   void check_charges();
   void check_lots();
   void check_statements();
+  void check_fees(const Center& center);
 
   Dice dice_;
   const Plot plot_;

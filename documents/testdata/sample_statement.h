@@ -24,6 +24,7 @@ struct SampleOptions {
   std::size_t adjustments = 0;  // a refund, a dispute, its resolution, and so on; by turns of an earlier period and of this one
   std::size_t payouts = 0;      // every third came back
   std::string reason = "节点故障, half of it";
+  bool charged = false;         // fixed fees of two contracts, the second one in another zone
   bool reserved = false;        // a reservation that earned a week and then its early end's fee, and that carried the last job with one reading
 };
 
@@ -56,8 +57,9 @@ class SampleStatement {
       out.payouts.push_back({id<PayoutId>(), Amount::of_micros(i % 3 == 2 ? -size : size), {kStart + kDay + static_cast<std::int64_t>(i) * 997}});
       out.payout += out.payouts.back().amount;
     }
+    if (options_.charged) charge(out);
     out.opening = options_.opening;
-    out.closing = out.opening + out.totals.center + out.accrued.center + out.adjusted.center_share - out.payout;
+    out.closing = out.opening + out.totals.center + out.accrued.center + out.adjusted.center_share - out.fee - out.payout;
     return out;
   }
 
@@ -79,6 +81,15 @@ class SampleStatement {
     const bool more = !first.final;
     out.lines.push_back(first);
     if (more) out.lines.push_back(line(job, attempt, allocation, 2, ran, true, &first));
+  }
+
+  void charge(statement::Statement& out) {
+    const Instant middle{kStart + 13 * kDay};
+    const std::vector<broker::Contract> contracts = {
+        {.id = id<ContractId>(), .center = out.center, .valid_from = {1}, .monthly_fee = Amount::of_micros(1'000'000'001), .fee_tax_bps = 600},
+        {.id = id<ContractId>(), .center = out.center, .valid_from = middle, .zone = "Asia/Shanghai", .monthly_fee = Amount::of_micros(2'000'000'003)}};
+    out.fees = fees_of(contracts, out.opened_at, out.cut_off, 0);
+    for (const broker::ChargedFee& one : out.fees) out.fee += one.amount;
   }
 
   void reserve(statement::Statement& out) {

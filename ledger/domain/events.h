@@ -60,6 +60,9 @@ enum class TransferCode : std::uint16_t {
   top_up_reversed = 26,   // wallet → bank clearing
   grant_reversed = 27,    // wallet → grants
   package_reversed = 28,  // in DU wallet → deferred revenue, and deferred revenue → wallet
+  // Of a contract, with the reference of the period that it was charged in.
+  contract_fee = 29,      // center payable → platform revenue
+  contract_fee_tax = 30,  // center payable → tax payable
 };
 
 // Accounts whose posted credits less posted debits less pending debits may not fall below −credit_limit (wallets).

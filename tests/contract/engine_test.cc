@@ -183,7 +183,9 @@ TEST(EngineOnPostgres, WhatIsBookedIsGuarded) {
   house.trade(0, 10);
   const CenterId center{bench::StubMarket::derived(7, 7, 0)};
   const auto sealed = [&](PeriodId period) { return SealStatement{.period = period, .statement = Hash256{.bytes = {1}}}; };
-  const auto closing = house.engine->execute({.key = "close", .now = house.clock.now(), .body = ClosePeriod{.center = center}});
+  ASSERT_TRUE(house.engine->execute({.now = house.clock.now(), .body = SetContract{{.id = ContractId{{1, 77}}, .center = center, .valid_from = house.clock.now(),
+                                                                                   .monthly_fee = Amount::whole(310), .fee_tax_bps = 600}}}));
+  const auto closing = house.engine->execute({.key = "close", .now = house.clock.now() + hours(24 * 40), .body = ClosePeriod{.center = center}});
   ASSERT_TRUE(closing) << closing.error().message();
   ASSERT_TRUE(house.caught_up());
   const auto refuses = [&](const std::string& sql) {
@@ -199,11 +201,13 @@ TEST(EngineOnPostgres, WhatIsBookedIsGuarded) {
   ASSERT_EQ(db.ask("SELECT count(*) FROM market.periods WHERE state = 3"), "1");
   refuses("UPDATE market.periods SET statement = decode(repeat('00', 32), 'hex') WHERE state = 3");
   refuses("UPDATE market.periods SET state = 2 WHERE state = 3");
-  for (const std::string table : {"transfers", "usage_captures", "rated_lines", "adjustments", "reservation_accruals"}) {
+  for (const std::string table : {"transfers", "usage_captures", "rated_lines", "adjustments", "reservation_accruals", "period_fees"}) {
     refuses("DELETE FROM market." + table);
     refuses("UPDATE market." + table + " SET " + (table == "rated_lines" ? "line = line + 1" : "idx = idx + 1"));
   }
   refuses("INSERT INTO market.usage_captures SELECT (jsonb_populate_record(c, '{\"revision\": 99}')).* FROM market.usage_captures c");
+  refuses("INSERT INTO market.period_fees SELECT (jsonb_populate_record(f, '{\"contract\": \"00000000-0000-0000-0000-000000000001\"}')).* FROM market.period_fees f");
+  ASSERT_EQ(db.ask("SELECT count(*) FROM market.period_fees WHERE amount_micros > 310000000 AND tax_micros > 0"), "1");
   EXPECT_TRUE(house.verify().ok());
 }
 

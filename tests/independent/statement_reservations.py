@@ -71,8 +71,8 @@ def check_carried(statement, unix_ms):
     """The differences of lines that cost nothing because a reservation of this center and of their account carried them."""
     known, out = {one["id"]: one for one in statement.get("reservations", [])}, []
     carried = [(f"lines[{i}]", line) for i, line in enumerate(statement["lines"]) if "reservation" in line or "account" in line]
-    if (known or carried or "accruals" in statement) and statement["format"] != "bourse.statement.v4":
-        out.append("format: only version 4 has reservations")
+    if (known or carried or "accruals" in statement) and statement["format"] not in ("bourse.statement.v4", "bourse.statement.v5"):
+        out.append("format: versions before 4 have no reservations")
     ids = [one["id"] for one in statement.get("reservations", [])]
     if ids != sorted(set(ids)):
         out.append("reservations: one is there twice, or they are out of order")

@@ -20,6 +20,7 @@ from nacl.signing import VerifyKey
 
 from statement_completeness import check_completeness
 from statement_evidence import check_evidence
+from statement_fees import check_fees
 from statement_packages import check_packages
 from statement_prices import micros, rate_meter, rate_scow, split, split_settled
 from statement_reservations import check_accruals, check_carried
@@ -253,9 +254,9 @@ def check_line(place, line, before):
 
 
 def check(statement):
-    if statement["format"] not in ("bourse.statement.v2", "bourse.statement.v3", "bourse.statement.v4"):
-        differ("format", "is none of the versions 2 to 4")
-    if statement["format"] != "bourse.statement.v4" and any("du" in line for line in statement["lines"]):
+    if statement["format"] not in ("bourse.statement.v2", "bourse.statement.v3", "bourse.statement.v4", "bourse.statement.v5"):
+        differ("format", "is none of the versions 2 to 5")
+    if statement["format"] not in ("bourse.statement.v4", "bourse.statement.v5") and any("du" in line for line in statement["lines"]):
         differ("lines", "versions before 4 have no packages")
     records = signed_records(statement, bytes.fromhex(statement["center"]["billing_key"]))
     sums, newest, charged = dict.fromkeys(PARTS, 0), {}, set()
@@ -278,7 +279,9 @@ def check(statement):
     earned, wrong = check_accruals(statement)
     differences.extend(wrong)
     differences.extend(check_carried(statement, unix_ms))
-    same("closing", closing, opening + sums["center"] + check_adjustments(statement)["center"] - payout + earned)
+    fee, wrong = check_fees(statement)
+    differences.extend(wrong)
+    same("closing", closing, opening + sums["center"] + check_adjustments(statement)["center"] - payout + earned - fee)
 
 
 MOVED = ("user", "center", "margin", "tax", "escrow")

@@ -115,14 +115,15 @@ class DocumentsTest(unittest.TestCase):
 
     def test_journals_are_accepted_by_the_programs_they_are_for(self):
         for arguments in ((), ("--lines", "0"), ("--center-name", HOSTILE, "--market", HOSTILE), ("--opening", "-9000000000000000001"), ("--lines", "2000"), MOVING,
-                          ("--lines", "0", "--adjustments", "2", "--payouts", "3", "--reason", HOSTILE)):
+                          ("--lines", "0", "--adjustments", "2", "--payouts", "3", "--reason", HOSTILE), (*MOVING, "--charged")):
             with self.subTest(arguments):
                 statement = sample(*arguments)
                 body = body_of(statement)
+                fee = sum(Decimal(one["amount"]) - Decimal(one["tax"]) for one in body.get("fees", []))
                 hledger = self.good(statement, "--format", "hledger")
                 self.checked(hledger, ".journal", "hledger", "-f", "FILE", "check", "--strict")
                 total = self.checked(hledger, ".journal", "hledger", "-f", "FILE", "balance", "Income", "-N", "--format", "%(total)")
-                self.assertEqual(Decimal((total.split() or ["0"])[0]), -Decimal(body["totals"]["margin"]) - Decimal(body["adjusted"]["margin"]))
+                self.assertEqual(Decimal((total.split() or ["0"])[0]), -Decimal(body["totals"]["margin"]) - Decimal(body["adjusted"]["margin"]) - fee)
                 for account, balance in (("Center payable", -Decimal(body["closing"])), ("Dispute escrow", -Decimal(body["adjusted"]["escrow"])),
                                          ("Payout in transit", -Decimal(body["payout"]))):
                     total = self.checked(hledger, ".journal", "hledger", "-f", "FILE", "balance", account, "-N", "--format", "%(total)")
@@ -198,6 +199,23 @@ class DocumentsTest(unittest.TestCase):
             for name in ("opening", "payout", "closing"):
                 self.assertIn(f"{Decimal(body[name]):,.6f} CNY", text)
             self.assertIn(f"{Decimal(body['adjusted']['center']):,.6f} CNY", text)
+
+    def test_fixed_fees_are_in_every_file(self):
+        statement = sample(*MOVING, "--charged")
+        body = body_of(statement)
+        rows = list(csv.DictReader(io.StringIO(self.good(statement, "--format", "csv", "--table", "fees").decode(), newline="")))
+        self.assertEqual([row["contract"] for row in rows], [one["contract"] for one in body["fees"]])
+        self.assertEqual(sum(Decimal(row["amount"]) for row in rows), Decimal(body["fee"]))
+        focus = list(csv.DictReader(io.StringIO(self.good(statement, "--format", "focus").decode(), newline="")))
+        self.assertEqual(sum(Decimal(row["BilledCost"]) for row in focus),
+                         Decimal(body["totals"]["center"]) + Decimal(body["adjusted"]["center"]) - Decimal(body["fee"]))
+        self.assertEqual([row["ChargeCategory"] for row in focus if row["ResourceType"] == "Contract"], ["Adjustment"] * 2)
+        book = Workbook(self.good(statement, "--format", "xlsx"))
+        self.assertEqual(shown(book.column("Fixed fees", "Fee")[-1]), Decimal(body["fee"]))
+        for language, words in (("en", ("Fixed fees", "the contract's fixed fee")), ("zh", ("固定费用明细", "合同固定费用"))):
+            text = "\n".join(self.pages(self.good(statement, "--format", "pdf", "--language", language)))
+            for word in (*words, f"{Decimal(body['fee']):,.6f}", body["fees"][1]["contract"]):
+                self.assertIn(word, text)
 
     def test_a_workbook_holds_exact_sums(self):
         statement = sample("--lines", "50", "--center-name", HOSTILE, "--opening", "1234567890123456789")

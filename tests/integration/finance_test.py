@@ -254,6 +254,15 @@ class FinanceTest(unittest.TestCase):
         except CommandError:
             return None
 
+    def test_a_center_pays_by_the_month(self):
+        otto, olga = self.people["otto"], self.people["olga"]
+        terms = ("contract", "set", "gamma", "--margin-bps", 500, "--tax-bps", 600, "--monthly-fee")
+        self.assertIn("monthly fee", self.refused("otto", *terms[:-1], "--monthly-fee=-1"))
+        self.assertIn("zone", self.refused("otto", *terms[:-1], "--zone", "Asia/Shanghai"))  # of neither a schedule nor a fee
+        otto.propose(olga, *terms, "310", "--fee-tax-bps", 600, "--zone", "Asia/Shanghai")
+        contract = next(c for c in otto.ask("center", "list")["centers"] if c["name"] == "gamma")["contracts"][-1]
+        self.assertEqual((contract["monthly_fee"], contract["fee_tax_bps"], contract["zone"]), ("310.00", 600, "Asia/Shanghai"))
+
     def own_row(self, prices):
         """The same row as the platform's operator would publish it."""
         center = next(c for c in self.people["otto"].ask("center", "list")["centers"] if c["name"] == "gamma")["id"]

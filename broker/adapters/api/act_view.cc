@@ -155,13 +155,18 @@ std::string reservable_words(const Contract& contract) {
   }
   return text;
 }
+std::string fee_words(const Contract& contract) {
+  if (contract.monthly_fee.is_zero()) return {};
+  return fmt::format("; the center pays {} a month, {} bps tax in it, by the calendar of {}", money_words(contract.monthly_fee, contract.unit), contract.fee_tax_bps,
+                     contract.zone.empty() ? "UTC" : contract.zone);
+}
 std::string tell(const SetContract& act, const Market& market, const std::string&) {
   const Contract& c = act.contract;
   const auto set_by = [](std::string_view what, PriceSetter setter) {
     if (setter == PriceSetter::platform) return std::string();
     return fmt::format("; {} prices are set by {}", what, setter == PriceSetter::center ? "the center" : "the platform or the center");
   };
-  return fmt::format("{}erms for {} in {} from {}: {}, tax is {} bps, settled {}{}{}{}", act.by.is_nil() ? "T" : "In the center's name, and with other settlement prices alone, t",
+  return fmt::format("{}erms for {} in {} from {}: {}, tax is {} bps, settled {}{}{}{}{}", act.by.is_nil() ? "T" : "In the center's name, and with other settlement prices alone, t",
                      center_name(market, c.center), c.unit.text(),
                      to_text(c.valid_from),
                      c.settlement.empty() ? fmt::format("the platform keeps {} bps of the net price", c.terms.margin_bps)
@@ -169,7 +174,7 @@ std::string tell(const SetContract& act, const Market& market, const std::string
                                                         c.may_subsidise ? ", the platform pays what is missing" : ""),
                      c.terms.tax_bps,
                      !c.schedule.empty() ? fmt::format("by '{}' {}", c.schedule, c.zone) : c.cycle.ms == 0 ? "by hand" : "every " + plain_duration(c.cycle),
-                     reservable_words(c), set_by("sale", c.sale_prices), set_by("settlement", c.settlement_prices));
+                     fee_words(c), reservable_words(c), set_by("sale", c.sale_prices), set_by("settlement", c.settlement_prices));
 }
 std::string tell(const PublishPrices& act, const Market& market, const std::string&) {
   constexpr std::size_t kShown = 3;

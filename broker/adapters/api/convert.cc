@@ -308,55 +308,6 @@ void fill(v1::Decision& out, const Decision& decision, const JobSpec& spec, Unit
   out.set_why(why(decision, spec, unit, market));
 }
 
-void fill(v1::Contract& out, const Contract& contract) {
-  out.set_id(to_text(contract.id));
-  out.set_center(to_text(contract.center));
-  out.set_unit(std::string(contract.unit.text()));
-  out.set_tax_bps(contract.terms.tax_bps);
-  out.set_margin_bps(contract.terms.margin_bps);
-  out.set_valid_from_ms(contract.valid_from.unix_ms);
-  out.set_cycle_ms(contract.cycle.ms);
-  out.set_schedule(contract.schedule);
-  out.set_zone(contract.zone);
-  out.set_net_days(contract.net_days);
-  for (const pricing::PriceRow& row : contract.settlement) fill(*out.add_settlement(), row);
-  out.set_may_subsidise(contract.may_subsidise);
-  out.set_sale_prices(std::string(name(contract.sale_prices)));
-  out.set_settlement_prices(std::string(name(contract.settlement_prices)));
-  for (const Reservable& one : contract.reservable) {
-    v1::Reservable& to = *out.add_reservable();
-    to.set_pool(one.pool);
-    to.set_what(std::string(name(one.what)));
-    to.set_quantity(one.quantity);
-    if (!one.month.is_zero()) to.set_month(to_text(one.month));
-    if (!one.year.is_zero()) to.set_year(to_text(one.year));
-  }
-}
-
-void fill(v1::Statement& out, const Period& period, const std::string& center) {
-  out.set_period(to_text(period.id));
-  out.set_center(to_text(period.center));
-  out.set_center_name(center);
-  out.set_number(period.number);
-  out.set_state(std::string(name(period.state)));
-  out.set_opened_ms(period.opened_at.unix_ms);
-  out.set_cut_off_ms(period.cut_off.unix_ms);
-  fill(*out.mutable_gross(), period.gross, period.unit);
-  fill(*out.mutable_center_share(), period.center_share, period.unit);
-  fill(*out.mutable_margin(), period.margin, period.unit);
-  fill(*out.mutable_tax(), period.tax, period.unit);
-  if (!period.statement.is_zero()) out.set_sha256(to_hex(period.statement));
-  out.set_captures(period.captures);
-  fill(*out.mutable_opening(), period.opening, period.unit);
-  fill(*out.mutable_corrections(), period.adjusted.center_share, period.unit);
-  fill(*out.mutable_paid_out(), period.paid_out, period.unit);
-  if (period.accruals > 0) fill(*out.mutable_reserved(), period.accrued.center_share, period.unit);
-  fill(*out.mutable_closing(), period.closing(), period.unit);
-  if (period.state == PeriodState::open) return;
-  out.set_completeness(std::string(name(period.completeness)));
-  out.set_incomplete_reason(period.incomplete_reason);
-}
-
 std::optional<CenterState> center_state_named(std::string_view wanted) {
   for (const CenterState state : {CenterState::active, CenterState::paused, CenterState::quarantined})
     if (name(state) == wanted) return state;
@@ -375,7 +326,7 @@ std::string_view name(ledger::TransferCode code) {
   static constexpr std::string_view kNames[] = {"other", "top_up", "hold", "capture_center", "capture_margin",
                                                 "capture_tax", "release", "payout", "reversal", "risk", "payout_paid",
                                                 "payout_returned", "escrow", "escrow_release", "subsidy", "grant", "grant_expired", "package_sold", "package_used", "package_expired"};
-  static constexpr std::string_view kReserved[] = {"reservation", "accrual_center", "accrual_margin", "accrual_tax", "reservation_returned", "top_up_reversed", "grant_reversed", "package_reversed"};
+  static constexpr std::string_view kReserved[] = {"reservation", "accrual_center", "accrual_margin", "accrual_tax", "reservation_returned", "top_up_reversed", "grant_reversed", "package_reversed", "contract_fee", "contract_fee_tax"};
   constexpr auto kFirstReserved = static_cast<std::size_t>(ledger::TransferCode::reservation);
   const auto number = static_cast<std::size_t>(code);
   if (number >= kFirstReserved && number - kFirstReserved < std::size(kReserved)) return kReserved[number - kFirstReserved];

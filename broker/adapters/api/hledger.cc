@@ -63,6 +63,8 @@ std::string_view title(ledger::TransferCode code) {
     case ledger::TransferCode::top_up_reversed: return "top-up reversed";
     case ledger::TransferCode::grant_reversed: return "grant reversed";
     case ledger::TransferCode::package_reversed: return "package reversed";
+    case ledger::TransferCode::contract_fee:
+    case ledger::TransferCode::contract_fee_tax: return "contract fee";
     case ledger::TransferCode::hold:
     case ledger::TransferCode::release:
     case ledger::TransferCode::other: break;

@@ -213,6 +213,12 @@ Result<v1::Contract> Api::set_contract(const v1::SetContractRequest& request) {
   contract.zone = in.zone();
   contract.net_days = in.net_days();
   contract.may_subsidise = in.may_subsidise();
+  if (!in.monthly_fee().empty()) {
+    const auto fee = parse_amount(in.monthly_fee());
+    if (!fee) return fail(ErrorCode::invalid_argument, "monthly_fee: expected an amount like 1000.00.");
+    contract.monthly_fee = *fee;
+  }
+  contract.fee_tax_bps = in.fee_tax_bps();
   TRY(contract.settlement, read_settlement(in.settlement(), contract.center, key, contract.valid_from));
   TRY(contract.sale_prices, read_setter("sale_prices", in.sale_prices()));
   TRY(contract.settlement_prices, read_setter("settlement_prices", in.settlement_prices()));

@@ -24,6 +24,8 @@ std::string reference_text(ledger::TransferCode code, Uuid reference, const std:
     case ledger::TransferCode::payout:
     case ledger::TransferCode::payout_paid:
     case ledger::TransferCode::payout_returned: return to_text(PayoutId{reference});
+    case ledger::TransferCode::contract_fee:
+    case ledger::TransferCode::contract_fee_tax: return to_text(PeriodId{reference});
     case ledger::TransferCode::reversal:
     case ledger::TransferCode::escrow:
     case ledger::TransferCode::escrow_release: return to_text(JobId{reference});

@@ -157,6 +157,21 @@ void add_payout(pqxx::transaction_base& work, const std::string& payout, Rows& o
   }
 }
 
+// What closing it charged, and the transfers.
+void add_fees(pqxx::transaction_base& work, const std::string& period, Rows& out) {
+  for (const auto& row : work.exec_params(
+           "SELECT f.contract, f.monthly_fee_micros, f.amount_micros, f.tax_micros, f.journal_seq, p.unit, " BOURSE_MS("f.from_at") " AS from_ms, "
+           BOURSE_MS("f.until_at") " AS until_ms, " BOURSE_MS("f.at") " AS ms FROM market.period_fees f JOIN market.periods p ON p.id = f.period "
+           "WHERE f.period = $1 ORDER BY f.from_at LIMIT $2", period, kMostListed))
+    out.push_back({"fee", to_text(id_column<ContractIdKind>(row["contract"])),
+                   fmt::format("{} {}, {} tax in it, of {} a month, from {} until {}", micros(row["amount_micros"]), row["unit"].c_str(), micros(row["tax_micros"]),
+                               micros(row["monthly_fee_micros"]), to_text(instant_column(row["from_ms"])), to_text(instant_column(row["until_ms"]))),
+                   instant_column(row["ms"]), position_column(row["journal_seq"])});
+  for (const auto& leg : work.exec_params(std::string(kTransfers) + "WHERE t.journal_seq = (SELECT min(journal_seq) FROM market.period_fees WHERE period = $1) "
+                                          "AND t.reference = $1 AND t.code IN (29, 30) AND NOT t.pending ORDER BY t.idx", period))
+    out.push_back(transfer_row(leg));
+}
+
 void add_period(pqxx::transaction_base& work, const std::string& period, TraceView view, Rows& out) {
   for (const auto& row : work.exec_params(
            "SELECT p.id, p.number, p.unit, p.state, p.captures, p.gross_micros, p.statement, c.name, " BOURSE_MS("p.opened_at")
@@ -175,6 +190,7 @@ void add_period(pqxx::transaction_base& work, const std::string& period, TraceVi
     add_statement(row, id, out);
   }
   if (view != TraceView::staff) return;
+  add_fees(work, period, out);
   for (const auto& row : work.exec_params("SELECT payout FROM market.payout_periods WHERE period = $1 ORDER BY payout LIMIT $2", period, kMostListed))
     add_payout(work, row[0].c_str(), out);
 }

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kMostHolds = 10'000;
 
-// What was booked in the month, a row a center and unit: captures, corrections, what reservations earned, and packages that expired, by the time of their journal row (UTC), as the
+// What was booked in the month, a row a center and unit: captures, corrections, what reservations earned, contracts' fees, and packages that expired, by the time of their journal row (UTC), as the
 // ledger's accounts have it. The outer bounds let the index by the command's own time find it.
 constexpr const char* kRevenue =
     "WITH booked AS ("
@@ -30,6 +30,11 @@ constexpr const char* kRevenue =
     "FROM market.reservation_accruals e JOIN market.reservations r ON r.id = e.reservation, "
     "LATERAL (SELECT at FROM market.transfers WHERE journal_seq = e.journal_seq LIMIT 1) t "
     "WHERE e.gross_micros > 0 AND e.at >= $1::timestamptz - interval '1 hour' AND e.at < $2::timestamptz + interval '1 hour' "
+    // Nothing was sold for a fee: the center pays what the platform and tax get.
+    "UNION ALL SELECT f.center, p.unit, t.at, 0::bigint, -f.amount_micros, f.amount_micros - f.tax_micros, f.tax_micros, 0::bigint "
+    "FROM market.period_fees f JOIN market.periods p ON p.id = f.period, "
+    "LATERAL (SELECT at FROM market.transfers WHERE journal_seq = f.journal_seq LIMIT 1) t "
+    "WHERE f.at >= $1::timestamptz - interval '1 hour' AND f.at < $2::timestamptz + interval '1 hour' "
     // Of packages that expired, what was paid for the rest is the platform's alone.
     "UNION ALL SELECT NULL::uuid, d.unit, t.at, t.amount_micros, 0::bigint, t.amount_micros, 0::bigint, 0::bigint "
     "FROM market.transfers t JOIN market.ledger_accounts d ON d.id = t.credit AND d.code = 4 "
@@ -126,11 +131,11 @@ void fill_accrual(v1::Report& out, const Market& market) {
       to.set_period(to_text(period->id));
       to.set_number(period->number);
       to.set_opened_ms(period->opened_at.unix_ms);
-      to.set_bookings(period->captures + period->adjustments + period->accruals);
+      to.set_bookings(period->captures + period->adjustments + period->accruals + period->fees);
       fill(*to.mutable_gross(), period->gross - period->adjusted.user + period->accrued.gross, period->unit);
-      fill(*to.mutable_center_share(), period->center_share + period->adjusted.center_share + period->accrued.center_share, period->unit);
-      fill(*to.mutable_margin(), period->margin + period->adjusted.margin + period->accrued.margin, period->unit);
-      fill(*to.mutable_tax(), period->tax + period->adjusted.tax + period->accrued.tax, period->unit);
+      fill(*to.mutable_center_share(), period->center_share + period->adjusted.center_share + period->accrued.center_share - period->fee, period->unit);
+      fill(*to.mutable_margin(), period->margin + period->adjusted.margin + period->accrued.margin + period->fee - period->fee_tax, period->unit);
+      fill(*to.mutable_tax(), period->tax + period->adjusted.tax + period->accrued.tax + period->fee_tax, period->unit);
       fill(*to.mutable_escrow(), period->adjusted.escrow, period->unit);
     }
 }

@@ -78,7 +78,7 @@ void check_accruals(const Statement& statement, Differences& out) {
 void check_carried(const Statement& statement, Differences& out) {
   const bool any = !statement.accruals.empty() || !statement.reservations.empty() ||
                    std::ranges::any_of(statement.lines, [](const Line& line) { return !line.reservation.is_nil(); });
-  if (any && statement.format != kBodyFormat) out.add("format", "only version 4 has reservations");
+  if (any && !has_version4(statement.format)) out.add("format", "versions before 4 have no reservations");
   std::unordered_map<ReservationId, const Carrier*> known;
   for (std::size_t i = 0; i < statement.reservations.size(); ++i) {
     const Carrier& one = statement.reservations[i];
@@ -144,7 +144,7 @@ Carrier read_carrier(const Field& in) {
           .until = in["until"].instant()};
 }
 
-nlohmann::json accrual_json(const Accrual& one) {
+static nlohmann::json accrual_json(const Accrual& one) {
   nlohmann::json out = {{"reservation", to_text(one.reservation)},
               {"account", to_text(one.account)},
               {"pool", one.pool},
@@ -165,7 +165,7 @@ nlohmann::json accrual_json(const Accrual& one) {
   return out;
 }
 
-Accrual read_accrual(const Field& in) {
+static Accrual read_accrual(const Field& in) {
   Accrual out{.reservation = in["reservation"].id<ReservationIdKind>(),
               .account = in["account"].id<BillingAccountIdKind>(),
               .pool = in["pool"].text(),
@@ -187,6 +187,19 @@ Accrual read_accrual(const Field& in) {
   if (in.has("settlement")) out.settlement = in["settlement"].amount();
   if (in["terms"].has("may_subsidise")) out.may_subsidise = in["terms"]["may_subsidise"].boolean();
   return out;
+}
+
+void add_accruals(const Statement& statement, nlohmann::json& body) {
+  if (statement.accruals.empty()) return;
+  body["accruals"] = nlohmann::json::array();
+  for (const Accrual& one : statement.accruals) body["accruals"].push_back(accrual_json(one));
+  body["accrued"] = parts_json(statement.accrued);
+}
+
+void read_accruals(const Field& in, Statement& out) {
+  if (!in.has("accruals")) return;
+  for (const Field& one : in["accruals"].items()) out.accruals.push_back(read_accrual(one));
+  out.accrued = read_parts(in["accrued"]);
 }
 
 }  // namespace bourse::statement

@@ -314,7 +314,7 @@ Evidence read_evidence(const Field& in) {
 Statement read_statement(const Field& in) {
   Statement out;
   out.format = in["format"].text();
-  if (out.format != kBodyFormat && out.format != kBodyFormat3 && out.format != kBodyFormat2) throw Unreadable{"format"};
+  if (!has_version4(out.format) && out.format != kBodyFormat3 && out.format != kBodyFormat2) throw Unreadable{"format"};
   out.market = in["market"].text();
   out.center = in["center"]["id"].id<CenterIdKind>();
   out.center_name = in["center"]["name"].text();
@@ -336,10 +336,8 @@ Statement read_statement(const Field& in) {
   if (in.has("evidence")) out.evidence = read_evidence(in["evidence"]);
   if (in.has("reservations"))
     for (const Field& one : in["reservations"].items()) out.reservations.push_back(read_carrier(one));
-  if (in.has("accruals")) {
-    for (const Field& one : in["accruals"].items()) out.accruals.push_back(read_accrual(one));
-    out.accrued = read_parts(in["accrued"]);
-  }
+  read_accruals(in, out);
+  read_fees(in, out);
   for (const Field& report : in["reports"].items())
     out.reports.push_back({.sha256 = report["sha256"].hash(),
                            .envelope = report["envelope"].bytes(),
@@ -379,10 +377,8 @@ std::string body_json(const Statement& statement) {
   if (statement.completeness) body["completeness"] = completeness_json(*statement.completeness);
   if (statement.evidence) body["evidence"] = evidence_json(*statement.evidence);
   for (const Carrier& one : statement.reservations) body["reservations"].push_back(carrier_json(one));
-  if (statement.accruals.empty()) return body.dump();
-  body["accruals"] = json::array();
-  for (const Accrual& one : statement.accruals) body["accruals"].push_back(accrual_json(one));
-  body["accrued"] = parts_json(statement.accrued);
+  add_accruals(statement, body);
+  add_fees(statement, body);
   return body.dump();
 }
 

@@ -84,10 +84,13 @@ inline Parts read_parts(const Field& in) {
   return {in["gross"].amount(), in["center"].amount(), in["margin"].amount(), in["tax"].amount()};
 }
 
-// accruals.cc
-nlohmann::json accrual_json(const Accrual& one);
-Accrual read_accrual(const Field& in);
+// accruals.cc; where the statement has any.
+void add_accruals(const Statement& statement, nlohmann::json& body);
+void read_accruals(const Field& in, Statement& out);
 nlohmann::json carrier_json(const Carrier& one);
 Carrier read_carrier(const Field& in);
+// fees.cc; where the statement has any.
+void add_fees(const Statement& statement, nlohmann::json& body);
+void read_fees(const Field& in, Statement& out);
 
 }  // namespace bourse::statement

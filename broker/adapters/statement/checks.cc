@@ -268,7 +268,7 @@ void check_chains(const Statement& statement, Differences& out) {
     const std::string place = fmt::format("lines[{}]", i);
     if (!records.insert(line.record).second) out.add(place + ".record", "the usage record is charged twice");
     const Line*& before = newest[line.attempt];
-    if (line.du && statement.format != kBodyFormat) out.add(place + ".du", "versions before 4 don't have it");
+    if (line.du && !has_version4(statement.format)) out.add(place + ".du", "versions before 4 don't have it");
     check_windowed(line, before, place, out);
     if (before == nullptr) {
       if (line.revision == 1 && line.previous != Parts{}) out.add(place + ".previous", "not zero, though it is the first record");
@@ -356,7 +356,7 @@ void check_sums(const Statement& statement, Differences& out) {
   compare(out, "totals.tax", statement.totals.tax, tax);
   compare(out, "closing", statement.closing,
           static_cast<__int128>(statement.opening.micros) + statement.totals.center.micros + statement.accrued.center.micros +
-              statement.adjusted.center_share.micros - statement.payout.micros);
+              statement.adjusted.center_share.micros - statement.fee.micros - statement.payout.micros);
 }
 
 void check_all_used(const Statement& statement, Differences& out) {
@@ -381,6 +381,7 @@ void check_statement(const Statement& statement, Differences& out) {
   check_adjustments(statement, out);
   check_accruals(statement, out);
   check_carried(statement, out);
+  check_fees(statement, out);
   check_sums(statement, out);
 }
 

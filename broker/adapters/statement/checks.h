@@ -41,6 +41,8 @@ void check_completeness(const Statement& statement, Differences& differences);
 std::optional<std::uint64_t> check_evidence(const Statement& statement, const federation::PublicKey& ack_key, Differences& differences);
 // What reservations earned, each after the other.
 void check_accruals(const Statement& statement, Differences& differences);
+// The fixed fees of the period's contracts, each after the other.
+void check_fees(const Statement& statement, Differences& differences);
 // Lines that cost nothing because a reservation of this center and of the job's account carried them.
 void check_carried(const Statement& statement, Differences& differences);
 

@@ -71,6 +71,7 @@ void describe(const Statement& statement, Verification& out) {
   out.center_share = to_text(statement.totals.center);
   out.margin = to_text(statement.totals.margin);
   out.tax = to_text(statement.totals.tax);
+  out.fee = to_text(statement.fee);
   out.payout = to_text(statement.payout);
   if (statement.completeness) {
     out.completeness = name(statement.completeness->state);

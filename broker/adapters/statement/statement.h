@@ -2,8 +2,8 @@
 //
 // File (JSON, format "bourse.statement-file.v1"): the body's exact bytes in base64, their SHA-256, and an Ed25519 signature
 // by the broker's K_ack over PAE("application/vnd.bourse.statement.v1+json", body). The body (JSON, format
-// "bourse.statement.v4") holds the account and the signed reports it follows from. docs/statement.md lists every field.
-// Versions 2 and 3 are version 4 without its additions, and are read too.
+// "bourse.statement.v5") holds the account and the signed reports it follows from. docs/statement.md lists every field.
+// Versions 2 to 4 are version 5 without the additions of later ones, and are read too.
 //
 // Pure: the same Statement gives the same bytes. Nothing here reads a clock, a database or a network.
 #pragma once
@@ -23,6 +23,7 @@
 #include "base/time.h"
 #include "base/unit.h"
 #include "broker/domain/completeness.h"
+#include "broker/domain/fee.h"
 #include "broker/domain/reservation.h"
 #include "broker/domain/settlement.h"
 #include "federation-proto/envelope.h"
@@ -30,7 +31,8 @@
 
 namespace bourse::statement {
 
-inline constexpr std::string_view kBodyFormat = "bourse.statement.v4";
+inline constexpr std::string_view kBodyFormat = "bourse.statement.v5";
+inline constexpr std::string_view kBodyFormat4 = "bourse.statement.v4";
 inline constexpr std::string_view kBodyFormat3 = "bourse.statement.v3";
 inline constexpr std::string_view kBodyFormat2 = "bourse.statement.v2";
 inline constexpr std::string_view kFileFormat = "bourse.statement-file.v1";
@@ -220,7 +222,9 @@ struct Statement {
   std::vector<Carrier> reservations;  // of version 4, each once, by id
   std::vector<Accrual> accruals;  // of version 4, in the order of booking
   Parts accrued;         // Σ of what they added
-  Amount closing;        // opening + totals.center + accrued.center + adjusted.center_share − payout
+  std::vector<broker::ChargedFee> fees;  // of version 5, one after the other
+  Amount fee;            // Σ of them
+  Amount closing;        // opening + totals.center + accrued.center + adjusted.center_share − fee − payout
   federation::PublicKey billing_key{};  // the center's K_bill, whose signatures the reports carry
   std::vector<Report> reports;          // each once, by first use
   std::optional<ClosedDays> completeness; // of version 3
@@ -228,6 +232,8 @@ struct Statement {
 };
 
 std::string body_json(const Statement& statement);
+// Whether a body of that format may have what version 4 added.
+inline bool has_version4(std::string_view format) { return format == kBodyFormat || format == kBodyFormat4; }
 // What body_json wrote. Errors: verification_failed, naming the field that can't be read.
 Result<Statement> parse_body(std::string_view body);
 // The whole file, signed. The same for the same statement and key.
@@ -243,7 +249,7 @@ struct Verification {
   std::uint64_t lines = 0, reports = 0, adjustments = 0;
   std::string completeness;  // "complete"…, with the reason; empty when the statement doesn't say
   std::optional<std::uint64_t> tree_size;  // of the checkpoint that the reports are proven to be in
-  std::string opening, gross, center_share, margin, tax, adjusted, payout, closing;
+  std::string opening, gross, center_share, margin, tax, adjusted, fee, payout, closing;
   Hash256 file_sha256;   // what the broker's journal names
   federation::PublicKey ack_key{};  // that signed it: compare with the join bundle's unless it was pinned
 };

@@ -14,6 +14,8 @@
 #include "bourse/federation/v1/federation.pb.h"
 #include "broker/adapters/statement/encoding.h"
 #include "broker/adapters/statement/statement.h"
+#include "broker/domain/center.h"
+#include "broker/domain/fee.h"
 #include "federation-proto/fields.h"
 
 namespace bourse::statement {
@@ -159,6 +161,20 @@ class StatementTest : public testing::Test {
         {half, frozen.center_share - given.center_share, none - given.margin, none - given.tax, none - frozen.center_share});
     out.payouts = {{id<PayoutId>(), Amount::whole(3), {kStart + 8}}, {id<PayoutId>(), Amount::of_micros(-1), {kStart + 9}}};
     out.payout = Amount::of_micros(2'999'999);
+  }
+
+  // The same, with the fees of two contracts, of which the second has another calendar.
+  Statement charged() {
+    Statement out = sample();
+    out.opened_at = {kStart - 40 * 86'400'000LL};
+    const std::vector<broker::Contract> contracts = {
+        {.id = id<ContractId>(), .center = out.center, .valid_from = {1}, .monthly_fee = Amount::of_micros(1'000'000'003), .fee_tax_bps = 600},
+        {.id = id<ContractId>(), .center = out.center, .valid_from = {kStart - 9 * 86'400'000LL}, .zone = "Asia/Shanghai",
+         .monthly_fee = Amount::of_micros(77'777'777), .fee_tax_bps = 1'300}};
+    out.fees = fees_of(contracts, out.opened_at, out.cut_off, 0);
+    for (const broker::ChargedFee& one : out.fees) out.fee += one.amount;
+    out.closing -= out.fee;
+    return out;
   }
 
   // The differences after `change` was made to the body and the whole signed anew: what a dishonest broker could send.

@@ -70,6 +70,7 @@ Result<bool> Comparison::run() {
   CHECK_OK(reversals());
   CHECK_OK(members());
   CHECK_OK(accruals());
+  CHECK_OK(fees());
   CHECK_OK(counters_follow_transfers());
   CHECK_OK(counts());
   return found_ == 0;
@@ -217,6 +218,22 @@ Status Comparison::accruals() {
                 same(what, "margin", micros(4), period->accrued.margin);
                 same(what, "tax", micros(5), period->accrued.tax);
               });
+}
+
+Status Comparison::fees() {
+  std::uint64_t rows_seen = 0;
+  CHECK_OK(each("SELECT period, count(*), sum(amount_micros)::text, sum(tax_micros)::text FROM market.period_fees GROUP BY period", [&](const Rows& r, int i) {
+    const PeriodId id{r.uuid(i, 0)};
+    const std::string what = "fees of period " + to_text(id);
+    const Period* period = market_.period(id);
+    if (period == nullptr) return differ(what + ": it is not in the journal");
+    rows_seen += period->fees;
+    same_count(what, r.int8(i, 1), static_cast<std::int64_t>(period->fees));
+    same(what, "amount", Amount{static_cast<std::int64_t>(integer_of(r.text(i, 2)))}, period->fee);
+    same(what, "tax", Amount{static_cast<std::int64_t>(integer_of(r.text(i, 3)))}, period->fee_tax);
+  }));
+  same_count("fees", static_cast<std::int64_t>(rows_seen), expected_.fees);
+  return {};
 }
 
 Status Comparison::adjustments() {

@@ -38,6 +38,7 @@ class Comparison {
   Status reversals();
   Status members();
   Status accruals();
+  Status fees();
   Status counters_follow_transfers();
   Status counts();
 

@@ -75,6 +75,7 @@ struct Observe {
   void operator()(const RecordQuarantined&) const { ++expected.quarantined; }
   void operator()(const ReportAccepted&) const { ++expected.reports; }
   void operator()(const PeriodOpened& e) const { expected.periods.push_back(e.period); }
+  void operator()(const FeesCharged& e) const { expected.fees += static_cast<std::int64_t>(e.fees.size()); }
   void operator()(const ActProposed&) const { ++expected.proposals; }
   void operator()(const ProposalEnded&) const { ++expected.proposal_ends; }
   void operator()(const PayeeSet&) const { ++expected.payees; }

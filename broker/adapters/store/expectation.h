@@ -40,7 +40,7 @@ struct Expectation {
                quotes = 0, billing_accounts = 0, centers = 0, proposals = 0, proposal_ends = 0, payees = 0, payouts = 0,
                payout_settlements = 0, adjustments = 0, disputes = 0, dispute_resolutions = 0, dispute_evidence = 0,
                invoices = 0, invoice_moves = 0, exported_payouts = 0, voucher_batches = 0, voucher_redemptions = 0,
-               reservations = 0, reservation_ends = 0, member_changes = 0, reversals = 0, withdrawn_files = 0;
+               reservations = 0, reservation_ends = 0, member_changes = 0, reversals = 0, withdrawn_files = 0, fees = 0;
 
   // After `market.apply(event)`.
   void observe(const Market& market, const Event& event);

@@ -13,7 +13,7 @@ struct DecodedRow {
 constexpr const char* kClear =
     "TRUNCATE market.ledger_accounts, market.transfers, market.transfer_refusals, market.holds, market.billing_accounts, "
     "market.account_members, market.centers, market.contracts, market.settlement_rows, market.price_rows, market.discounts, market.quotes, market.jobs, "
-    "market.reserved_prices, market.reservations, market.reservation_accruals, market.reservation_ends, market.reservation_renewals, "
+    "market.reserved_prices, market.reservations, market.reservation_accruals, market.period_fees, market.reservation_ends, market.reservation_renewals, "
     "market.attempts, market.attempt_events, market.usage_captures, market.rated_lines, market.reports, "
     "market.quarantined_records, market.periods, market.commands, market.account_policies, market.credit_rules, market.member_limits, market.renewals, market.proposals, market.proposal_ends, market.payees, "
     "market.payouts, market.payout_periods, market.payout_settlements, market.adjustments, market.disputes, "

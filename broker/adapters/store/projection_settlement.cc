@@ -131,6 +131,13 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const D
   return {};
 }
 
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const FeesCharged& e) {
+  for (const ChargedFee& one : e.fees)
+    state.fees.rows.add(e.period, one.contract, e.center, one.monthly_fee, one.tax_bps, one.zone, one.from, one.until, one.amount, one.tax, e.at, place.seq,
+                        place.idx);
+  return {};
+}
+
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const PayoutsExported& e) {
   state.payment_files.rows.add(e.file.id, e.file.bytes, or_null(e.file.by), e.file.at, place.seq);
   for (const PayoutId payout : e.payouts) state.payment_file_payouts.rows.add(payout, e.file.id);

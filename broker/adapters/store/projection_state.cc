@@ -137,6 +137,9 @@ static void name_price_tables(ProjectionState& state) {
 
 static void name_book_tables(ProjectionState& state) {
   state.payment_files.copy = "COPY market.payment_files (id, sha256, \"by\", at, journal_seq) FROM STDIN (FORMAT binary)";
+  state.fees.copy =
+      "COPY market.period_fees (period, contract, center, monthly_fee_micros, tax_bps, zone, from_at, until_at, amount_micros, tax_micros, at, "
+      "journal_seq, idx) FROM STDIN (FORMAT binary)";
   state.payment_file_payouts.copy = "COPY market.payment_file_payouts (payout, file) FROM STDIN (FORMAT binary)";
   state.payment_file_withdrawals.copy = "COPY market.payment_file_withdrawals (file, reason, at, journal_seq) FROM STDIN (FORMAT binary)";
   state.invoices.copy =

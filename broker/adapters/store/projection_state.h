@@ -27,7 +27,7 @@ struct ProjectionState {
 
   AddedRows transfers, refusals, billing_accounts, members, contracts, settlement_rows, prices, discounts, reserved_prices, reservations, accruals, reservation_ends, reservation_renewals, attempt_events, captures, lines, reports,
       quarantined, commands, policies, credit_rules, limits, renewals, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
-      disputes, dispute_resolutions, dispute_evidence, payment_files, payment_file_payouts, payment_file_withdrawals, invoices, invoice_lines, invoice_moves, lots, lot_moves, money_in_reversals, voucher_batches,
+      disputes, dispute_resolutions, dispute_evidence, payment_files, payment_file_payouts, payment_file_withdrawals, fees, invoices, invoice_lines, invoice_moves, lots, lot_moves, money_in_reversals, voucher_batches,
       voucher_redemptions, products;
 
   ProjectionState();
@@ -42,7 +42,7 @@ struct ProjectionState {
                              &reservations, &accruals, &reservation_ends, &reservation_renewals, &attempt_events,
                              &captures, &lines, &reports, &quarantined, &commands, &policies, &credit_rules, &limits, &renewals, &proposals, &proposal_ends, &payees,
                              &payouts, &payout_periods, &payout_settlements, &adjustments, &disputes,
-                             &dispute_resolutions, &dispute_evidence, &payment_files, &payment_file_payouts, &payment_file_withdrawals, &invoices, &invoice_lines,
+                             &dispute_resolutions, &dispute_evidence, &payment_files, &payment_file_payouts, &payment_file_withdrawals, &fees, &invoices, &invoice_lines,
                              &invoice_moves, &lots, &lot_moves, &money_in_reversals, &voucher_batches, &voucher_redemptions, &products})
       visit(*added);
   }
@@ -76,6 +76,7 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const D
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const DisputeEvidenceAdded& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const PayoutsExported& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const PaymentFileWithdrawn& event);
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const FeesCharged& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const InvoiceRequested& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const InvoiceMoved& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const HoldRenewed& event);

@@ -7,13 +7,12 @@
 #include <pqxx/pqxx>
 #include <set>
 
-#include "base/codec.h"
+#include "broker/adapters/statement/sealer/booked.h"
 #include "broker/domain/job.h"
 
 namespace bourse::broker {
 namespace {
 
-using statement::Adjustment;
 using statement::Line;
 using statement::Parts;
 using statement::Statement;
@@ -24,33 +23,6 @@ struct Terms {
   JobSpec spec;
   Decision decision;
 };
-
-std::int64_t int64_of(const pqxx::field& field) { return field.as<std::int64_t>(); }
-Amount amount_of(const pqxx::field& field) { return Amount::of_micros(int64_of(field)); }
-
-template <class Kind>
-Result<Id<Kind>> id_of(const pqxx::field& field) {
-  TRY(const Uuid uuid, parse_hyphenated(field.c_str()));
-  return Id<Kind>{uuid};
-}
-
-Result<Hash256> hash_of(const pqxx::field& field) {
-  Hash256 hash;
-  const std::string bytes = field.is_null() ? std::string() : pqxx::binarystring(field).str();
-  if (bytes.size() != hash.bytes.size()) return fail(ErrorCode::integrity, fmt::format("The projected {} is not a hash.", field.name()));
-  std::ranges::copy(bytes, hash.bytes.begin());
-  return hash;
-}
-
-template <class T>
-Result<T> decoded(const pqxx::field& field) {
-  const std::string bytes = pqxx::binarystring(field).str();
-  codec::Reader reader(std::as_bytes(std::span(bytes)));
-  T value;
-  reader.read(value);
-  if (!reader.ok()) return fail(ErrorCode::integrity, fmt::format("The projected {} can't be read.", field.name()));
-  return value;
-}
 
 pricing::Readings readings_of_row(const pqxx::row& row, const std::string& kind) {
   pricing::Readings out;
@@ -217,101 +189,6 @@ Result<Line> line_of_row(const pqxx::row& row, const std::map<JobId, Terms>& job
   return line;
 }
 
-constexpr const char* kAdjustments =
-    "SELECT id, kind, dispute, job, attempt, adjusts, charge_gross_micros, charge_center_micros, charge_margin_micros, "
-    "charge_tax_micros, base_micros, amount_micros, user_micros, center_micros, margin_micros, tax_micros, escrow_micros, "
-    "reason, (extract(epoch FROM at) * 1000)::bigint AS at_ms FROM market.adjustments WHERE period = $1 "
-    "ORDER BY journal_seq, idx";
-
-Result<Adjustment> adjustment_of(const pqxx::row& row) {
-  Adjustment out;
-  TRY(out.id, id_of<AdjustmentIdKind>(row["id"]));
-  out.kind = static_cast<AdjustmentKind>(row["kind"].as<int>());
-  if (!row["dispute"].is_null()) {
-    TRY(out.dispute, id_of<DisputeIdKind>(row["dispute"]));
-  }
-  TRY(out.job, id_of<JobIdKind>(row["job"]));
-  TRY(out.attempt, id_of<AttemptIdKind>(row["attempt"]));
-  TRY(out.adjusts, id_of<PeriodIdKind>(row["adjusts"]));
-  out.charge = {amount_of(row["charge_gross_micros"]), amount_of(row["charge_center_micros"]),
-                amount_of(row["charge_margin_micros"]), amount_of(row["charge_tax_micros"])};
-  out.base = amount_of(row["base_micros"]);
-  out.amount = amount_of(row["amount_micros"]);
-  out.parts = {.user = amount_of(row["user_micros"]),
-               .center_share = amount_of(row["center_micros"]),
-               .margin = amount_of(row["margin_micros"]),
-               .tax = amount_of(row["tax_micros"]),
-               .escrow = amount_of(row["escrow_micros"])};
-  out.reason = row["reason"].c_str();
-  out.at = Instant{int64_of(row["at_ms"])};
-  return out;
-}
-
-// Payments ordered in the period, and those that came back in it.
-constexpr const char* kPayouts =
-    "SELECT id, amount_micros AS amount, (extract(epoch FROM ordered_at) * 1000)::bigint AS at_ms, journal_seq, idx "
-    "FROM market.payouts WHERE period = $1 "
-    "UNION ALL SELECT payout, -amount_micros, (extract(epoch FROM at) * 1000)::bigint, journal_seq, idx "
-    "FROM market.payout_settlements WHERE period = $1 AND state = 3 ORDER BY journal_seq, idx";
-
-// What reservations earned, with what they had earned before.
-constexpr const char* kAccruals =
-    "SELECT a.reservation, a.days, a.fee, a.gross_micros, a.center_share_micros, a.margin_micros, a.tax_micros, r.body, "
-    "(extract(epoch FROM a.at) * 1000)::bigint AS at_ms, p.gross AS before_gross, p.center AS before_center, p.margin AS before_margin, "
-    "p.tax AS before_tax FROM market.reservation_accruals a JOIN market.reservations r ON r.id = a.reservation, "
-    "LATERAL (SELECT coalesce(sum(e.gross_micros), 0)::bigint AS gross, coalesce(sum(e.center_share_micros), 0)::bigint AS center, "
-    "coalesce(sum(e.margin_micros), 0)::bigint AS margin, coalesce(sum(e.tax_micros), 0)::bigint AS tax "
-    "FROM market.reservation_accruals e WHERE e.reservation = a.reservation AND (e.journal_seq, e.idx) < (a.journal_seq, a.idx)) p "
-    "WHERE a.period = $1 ORDER BY a.journal_seq, a.idx";
-
-Status read_accruals(pqxx::transaction_base& work, PeriodId period, Statement& out) {
-  for (const auto& row : work.exec_params(kAccruals, to_hyphenated(period.uuid))) {
-    TRY(const Reservation of, decoded<Reservation>(row["body"]));
-    statement::Accrual one{.reservation = of.id, .account = of.account, .pool = of.pool, .what = of.what, .quantity = of.quantity, .price = of.price,
-                           .days = of.days, .fee = row["fee"].as<bool>(), .terms = of.split, .settlement = std::nullopt,
-                           .may_subsidise = of.by_settlement && of.may_subsidise, .price_row = of.price_row, .at = Instant{int64_of(row["at_ms"])}};
-    if (one.fee) one.fee_bps = of.early_end_bps;
-    else one.days_over = row["days"].as<std::int32_t>();
-    if (of.by_settlement) one.settlement = of.settlement;
-    one.previous = {amount_of(row["before_gross"]), amount_of(row["before_center"]), amount_of(row["before_margin"]), amount_of(row["before_tax"])};
-    one.added = {amount_of(row["gross_micros"]), amount_of(row["center_share_micros"]), amount_of(row["margin_micros"]), amount_of(row["tax_micros"])};
-    one.cumulative = {one.previous.gross + one.added.gross, one.previous.center + one.added.center, one.previous.margin + one.added.margin,
-                      one.previous.tax + one.added.tax};
-    out.accrued = {out.accrued.gross + one.added.gross, out.accrued.center + one.added.center, out.accrued.margin + one.added.margin,
-                   out.accrued.tax + one.added.tax};
-    out.accruals.push_back(std::move(one));
-  }
-  return {};
-}
-
-// The reservations that the lines name.
-Status read_carriers(pqxx::transaction_base& work, Statement& out) {
-  std::set<ReservationId> named;
-  for (const Line& line : out.lines)
-    if (!line.reservation.is_nil()) named.insert(line.reservation);
-  for (const ReservationId id : named) {
-    const auto rows = work.exec_params("SELECT body FROM market.reservations WHERE id = $1", to_hyphenated(id.uuid));
-    if (rows.empty()) return fail(ErrorCode::integrity, fmt::format("{} is not projected.", to_text(id)));
-    TRY(const Reservation of, decoded<Reservation>(rows[0][0]));
-    out.reservations.push_back({of.id, of.center, of.account, of.pool, of.what, of.quantity, of.from, of.until});
-  }
-  return {};
-}
-
-Status read_movements(pqxx::transaction_base& work, PeriodId period, Statement& out) {
-  for (const auto& row : work.exec_params(kAdjustments, to_hyphenated(period.uuid))) {
-    TRY(Adjustment one, adjustment_of(row));
-    out.adjusted += one.parts;
-    out.adjustments.push_back(std::move(one));
-  }
-  for (const auto& row : work.exec_params(kPayouts, to_hyphenated(period.uuid))) {
-    TRY(const PayoutId id, id_of<PayoutIdKind>(row["id"]));
-    out.payouts.push_back({id, amount_of(row["amount"]), Instant{int64_of(row["at_ms"])}});
-    out.payout += out.payouts.back().amount;
-  }
-  return {};
-}
-
 }  // namespace
 
 struct StatementSource::Impl {
@@ -332,9 +209,7 @@ struct StatementSource::Impl {
       TRY(Line line, line_of_row(row, jobs, rated, packages));
       out.lines.push_back(std::move(line));
     }
-    CHECK_OK(read_movements(work, period.id, out));
-    CHECK_OK(read_accruals(work, period.id, out));
-    CHECK_OK(read_carriers(work, out));
+    CHECK_OK(read_booked(work, period.id, out));
     return out;
   }
 
@@ -390,7 +265,7 @@ Result<Statement> StatementSource::gather(const Period& period, const Center& ce
   const Parts journaled{period.gross, period.center_share, period.margin, period.tax};
   const Parts accrued{period.accrued.gross, period.accrued.center_share, period.accrued.margin, period.accrued.tax};
   if (out.accrued != accrued || out.accruals.size() != period.accruals || out.totals != journaled || out.lines.size() != period.captures || out.adjusted != period.adjusted ||
-      out.adjustments.size() != period.adjustments || out.payout != period.paid_out)
+      out.adjustments.size() != period.adjustments || out.payout != period.paid_out || out.fee != period.fee || out.fees.size() != period.fees)
     return fail(ErrorCode::integrity, fmt::format("The lines of period {} of {} don't add up to its sums.", period.number, center.name));
   out.opening = period.opening;
   out.closing = period.closing();
