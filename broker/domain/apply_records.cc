@@ -120,6 +120,9 @@ void Applier::operator()(const CenterStateChanged& event) const {
 
 void Applier::operator()(const ContractSet& event) const {
   auto& contracts = center(event.contract.center).contracts;
+  // A center's version that another of its versions replaces never holds again; the projections keep it.
+  if (event.contract.by_center)
+    std::erase_if(contracts, [&](const Contract& old) { return old.by_center && old.valid_from == event.contract.valid_from; });
   contracts.insert(std::ranges::upper_bound(contracts, event.contract.valid_from, {}, &Contract::valid_from),
                    event.contract);
   market.router_.prices_changed();

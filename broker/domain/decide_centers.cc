@@ -180,7 +180,7 @@ Status Decider::check(const SetContract& act) const {
   const Period* open = market_.period(center->open_period);
   if (open->unit != contract.unit)
     return fail(ErrorCode::unit_mismatch, "the center is settled in " + std::string(open->unit.text()));
-  if (center->contracts.size() + (act.by.is_nil() ? followers(contract).size() : 0) >= kMaxContracts) return fail(ErrorCode::too_large, "the center has too many contracts");
+  if (center->contracts.size() >= kMaxContracts) return fail(ErrorCode::too_large, "the center has too many contracts");
   if (contains(center->contracts, contract.id, &Contract::id))
     return fail(ErrorCode::failed_precondition, "contract " + to_text(contract.id) + " is known and can't be changed");
   CHECK_OK(check_reservable(contract));

@@ -63,7 +63,7 @@ void Decider::close_due_periods() {
   std::size_t closed = 0;
   for (const Center* center : market_.centers()) {
     const auto closes_at = market_.closes_at(*center);
-    if (!closes_at || now_ < *closes_at) continue;
+    if (!closes_at || now_ < *closes_at || !check_fee_zones(center->contracts)) continue;
     std::vector<ClosedDay> days = ended_days(*center);
     const bool agreed = all_agreed(days);
     if (!agreed && now_ < *closes_at + kCompletenessPatience) continue;  // it waits for its center's word
@@ -116,6 +116,7 @@ Result<CommandResult> Decider::on(const ClosePeriod& command) {
   if (!command.next.is_nil() && market_.period(command.next) != nullptr)
     return fail(ErrorCode::invalid_argument, "the next period's id must be new");
   if (command.incomplete.size() > kMaxReason) return fail(ErrorCode::invalid_argument, "the reason has at most 512 bytes");
+  CHECK_OK(check_fee_zones(center->contracts));
   std::vector<ClosedDay> days = ended_days(*center);
   if (!all_agreed(days) && command.incomplete.empty())
     return fail(ErrorCode::failed_precondition,

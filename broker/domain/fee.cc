@@ -24,13 +24,20 @@ Result<__int128> fee_between(Amount monthly_fee, std::string_view zone_name, Ins
   return fee_before(monthly_fee, day_begun(zone, until)) - fee_before(monthly_fee, day_begun(zone, from));
 }
 
+Status check_fee_zones(const std::vector<Contract>& contracts) {
+  for (const Contract& one : contracts)
+    if (one.monthly_fee.is_positive() && !Zone::named(one.zone.empty() ? "UTC" : one.zone))
+      return fail(ErrorCode::failed_precondition, "This machine doesn't know the time zone " + one.zone + ", by which the center's fee counts; install it (tzdata).");
+  return {};
+}
+
 std::vector<ChargedFee> fees_of(const std::vector<Contract>& contracts, Instant from, Instant until, std::int64_t charged_until) {
   std::vector<ChargedFee> out;
   for (std::size_t i = 0; i < contracts.size(); ++i) {
     const Contract& one = contracts[i];
     if (!one.monthly_fee.is_positive()) continue;
     const auto zone = Zone::named(one.zone.empty() ? "UTC" : one.zone);
-    BOURSE_ASSERT(zone.has_value());  // checked when the contract was set
+    BOURSE_ASSERT(zone.has_value());
     ChargedFee item{.contract = one.id, .monthly_fee = one.monthly_fee, .tax_bps = one.fee_tax_bps, .zone = one.zone,
                     .from = std::max(from, one.valid_from), .until = i + 1 < contracts.size() ? std::min(until, contracts[i + 1].valid_from) : until};
     if (item.until <= item.from) continue;

@@ -27,6 +27,10 @@ __int128 fee_before(Amount monthly_fee, std::int64_t day);
 // What [from, until) costs: a day counts when it ends in it. Errors: invalid_argument (no such zone).
 Result<__int128> fee_between(Amount monthly_fee, std::string_view zone, Instant from, Instant until);
 
+// Whether this machine knows the calendars of all that have a fee: it may have another time zone database than the one where they were set.
+// Errors: failed_precondition, naming the zone.
+Status check_fee_zones(const std::vector<Contract>& contracts);
+
 // What a period was charged for the time in which one contract held.
 struct ChargedFee {
   ContractId contract;
@@ -45,7 +49,7 @@ struct ChargedFee {
 
 // What [from, until) costs by `contracts` (one center's, by valid_from), one item for each that held in it and costs anything.
 // `charged_until`: the day (since 1970) before which all are charged already; where contracts have several zones a day could else
-// end twice.
+// end twice. After check_fee_zones.
 std::vector<ChargedFee> fees_of(const std::vector<Contract>& contracts, Instant from, Instant until, std::int64_t charged_until);
 
 // The open period was charged what its contracts' fees come to; its Posted (center payable → platform revenue, tax payable) precede,

@@ -139,6 +139,13 @@ TEST(Fee, ContractsFollowEachOther) {
   EXPECT_EQ(fees[1].tax, Amount{566'037});
   EXPECT_TRUE(fees_of(contracts, opened, opened, 0).empty());
   EXPECT_TRUE(fees_of({}, opened, cut, 0).empty());
+  EXPECT_TRUE(check_fee_zones(contracts));
+  std::vector<Contract> lost = contracts;
+  lost.back().zone = "Atlantis/Poseidonis";
+  lost.back().monthly_fee = Amount::whole(1);
+  EXPECT_EQ(check_fee_zones(lost).error().code, ErrorCode::failed_precondition);
+  lost.back().monthly_fee = {};
+  EXPECT_TRUE(check_fee_zones(lost));
   EXPECT_EQ(sum(fees_of(contracts, opened, cut, 20454 + 3)), Amount::whole(710));  // 2026-01-01 is day 20454; three days are charged already
 }
 

@@ -1,6 +1,8 @@
 // Lines of tax invoices: what was earned, in whole cents, once each.
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <ranges>
 #include <tuple>
 #include <utility>
 
@@ -82,25 +84,44 @@ std::vector<InvoiceLine> invoiceable(std::span<const EarnedMonth> earned) {
     sum.lined += amount;
     sum.lined_tax += tax;
   }
+  // What went back since and was not earned again: the newest lines of its kind and rate are less by it.
+  for (const auto& [kind, sum] : sums) {
+    Amount over = sum.lined - std::max(whole_cents(sum.gross), Amount{});
+    Amount tax_over = sum.lined_tax - std::max(whole_cents(sum.tax), Amount{});
+    for (InvoiceLine& line : std::views::reverse(out)) {
+      if (!over.is_positive() || std::pair(line.item, line.tax_bps) != kind) continue;
+      const Amount before = line.tax, less = std::min(line.amount, over);
+      line.amount -= less;
+      line.tax = std::clamp(line.tax - tax_over, Amount{}, line.amount);
+      line.net = line.amount - line.tax;
+      over -= less;
+      tax_over = std::max(tax_over - (before - line.tax), Amount{});
+    }
+  }
+  std::erase_if(out, [](const InvoiceLine& line) { return line.amount.is_zero(); });
   std::ranges::sort(out, {}, [](const InvoiceLine& line) { return std::tuple(line.month, line.item, line.tax_bps); });
   return out;
 }
 
 void take_off(std::vector<InvoiceLine>& open, const InvoiceLine& invoiced) {
   Amount rest = invoiced.amount;
-  // What has no line of its kind and rate, as lines from before have not, comes off the month's others.
-  for (const bool same : {true, false}) {
-    for (InvoiceLine& line : open) {
-      if (line.month != invoiced.month || !rest.is_positive() || !line.amount.is_positive()) continue;
-      if (same != (line.item == invoiced.item && line.tax_bps == invoiced.tax_bps)) continue;
-      const Amount amount = std::min(line.amount, rest);
-      const Amount tax = same ? invoiced.tax : share_of(line.tax, amount, line.amount);
-      rest -= amount;
-      line.amount = whole_cents(line.amount - amount);
-      line.tax = std::clamp(line.tax - tax, Amount{}, line.amount);
-      line.net = line.amount - line.tax;
-    }
-  }
+  const auto off = [&rest](InvoiceLine& line, std::optional<Amount> its_tax) {
+    if (!rest.is_positive() || !line.amount.is_positive()) return;
+    const Amount amount = std::min(line.amount, rest);
+    const Amount tax = its_tax ? *its_tax : share_of(line.tax, amount, line.amount);
+    rest -= amount;
+    line.amount = whole_cents(line.amount - amount);
+    line.tax = std::clamp(line.tax - tax, Amount{}, line.amount);
+    line.net = line.amount - line.tax;
+  };
+  // A line from before is of a whole bill: of all that its month earned, and of what was bought in it and is earned later.
+  const bool of_bill = invoiced.item == InvoiceItem::month;
+  for (InvoiceLine& line : open)
+    if (line.month == invoiced.month && line.item == invoiced.item && line.tax_bps == invoiced.tax_bps) off(line, invoiced.tax);
+  for (InvoiceLine& line : open)
+    if (of_bill && line.month == invoiced.month) off(line, std::nullopt);
+  for (InvoiceLine& line : open)
+    if (of_bill && line.month > invoiced.month && line.item != InvoiceItem::on_demand) off(line, std::nullopt);
   std::erase_if(open, [](const InvoiceLine& line) { return line.amount.is_zero(); });
 }
 

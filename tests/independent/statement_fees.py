@@ -29,6 +29,8 @@ def check_fees(statement):
     out, total, reached, seen = [], 0, None, set()
     if "fees" not in statement:
         return 0, ["fee: is there without fees"] if "fee" in statement else []
+    if not statement["fees"]:
+        out.append("fees: is there without any")
     if statement["format"] != "bourse.statement.v5":
         out.append("format: versions before 5 have no fees")
     end = instant(statement["period"]["opened_at"])

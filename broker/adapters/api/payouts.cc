@@ -273,6 +273,8 @@ Result<v1::Document> Api::get_payment_file(const v1::GetPaymentFileRequest& requ
         return found == nullptr ? std::nullopt : std::optional(*found);
       }));
   if (!file) return fail(ErrorCode::not_found, "There is no such payment file.");
+  // Sent to the bank once more beside the file that took its place, it would pay twice.
+  if (file->withdrawn_at != Instant{}) return fail(ErrorCode::failed_precondition, "The payment file was withdrawn at " + to_text(file->withdrawn_at) + ".");
   TRY(const std::vector<std::byte> bytes, parts_.blobs.get(file->bytes));
   v1::Document document;
   document.set_name(fmt::format("payments-{}.xml", to_crockford(file->id)));

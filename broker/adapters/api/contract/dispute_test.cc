@@ -217,8 +217,9 @@ TEST_F(Disputes, WhatIsNoEvidenceIsRefusedAndNotStored) {
     EXPECT_EQ(add(ada_, dispute.id(), "x", &given, file), "invalid_argument") << file;
   EXPECT_EQ(database_.ask("SELECT count(*) FROM blob.blobs WHERE kind = 7"), "0");
   for (int i = 0; i < 16; ++i) ASSERT_EQ(add(ada_, dispute.id(), std::string(i == 0 ? 1 << 20 : 10, static_cast<char>('a' + i)), &given), "") << i;
-  EXPECT_EQ(add(carla_, dispute.id(), "one more", &given), "too_large");
+  EXPECT_EQ(add(ada_, dispute.id(), "one more", &given), "too_large");
   EXPECT_EQ(database_.ask("SELECT count(*) FROM blob.blobs WHERE kind = 7"), "16");
+  EXPECT_EQ(add(carla_, dispute.id(), "the other side", &given), "") << "what one side gives leaves the other its room";
   // What was altered at rest is not passed off as what was given.
   database_.ask("UPDATE blob.blobs SET bytes = '\\x00' WHERE kind = 7");
   v1::Document document;
