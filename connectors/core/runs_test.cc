@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/rng.h"
+#include "bourse/federation/v1/federation.pb.h"
 #include "connectors/core/spool.h"
 #include "connectors/core/temporary_folder.h"
 #include "federation-proto/envelope.h"
@@ -21,7 +22,9 @@ class NoUsers final : public UserDirectory {
 // Answers a poll with `status` for every id, or with `error`.
 class OneAnswer final : public Driver {
  public:
-  Capabilities capabilities() const override { return {.kind = "fake", .version = "1", .grace = minutes(1)}; }
+  Capabilities capabilities() const override {
+    return {.kind = "fake", .version = "1", .grace = minutes(1), .silent_of_cards_and_memory = silent};
+  }
   Result<std::vector<PoolInfo>> probe(const std::vector<std::string>&) override { return fail(ErrorCode::unavailable); }
   Result<std::string> submit(const SubmitRequest&) override { return fail(ErrorCode::unavailable); }
   Result<std::optional<std::string>> find_by_marker(const std::string&) override { return fail(ErrorCode::unavailable); }
@@ -40,6 +43,7 @@ class OneAnswer final : public Driver {
     return fail(ErrorCode::not_found);
   }
 
+  bool silent = false;
   RunStatus status;
   std::vector<bool> asked;  // pauses
   std::optional<Error> error;
@@ -90,6 +94,27 @@ class RunsTest : public TemporaryFolder {
   std::optional<Reporter> reporter_;
   std::optional<Runs> runs_;
 };
+
+TEST_F(RunsTest, CardsAndMemoryThatASchedulerIsSilentAboutAreThoseOrdered) {
+  federation::v1::DispatchOrder order;
+  order.set_cores(4);
+  order.set_gpus(2);
+  order.set_nodes(1);
+  order.set_mem_mib(100);
+  connector::Run& held = *table_->find(kAttempt);
+  held.order = order.SerializeAsString();
+  driver_.status = {.state = RunState::running, .started = clock_.now(), .allocation = {.cores = 4}, .reason = {}, .raw = "row"};
+  poll();
+  EXPECT_EQ(run().allocation.gpus, 0) << "a scheduler that tells has given none";
+  driver_.silent = true;
+  poll();
+  EXPECT_EQ(run().allocation.gpus, 2);
+  EXPECT_EQ(run().allocation.mem_mib, 100);
+  driver_.status.allocation = {.cores = 2, .gpus = 1, .nodes = 1, .mem_mib = 50};
+  poll();
+  EXPECT_EQ(run().allocation.gpus, 1) << "what is told counts";
+  EXPECT_EQ(run().allocation.mem_mib, 50);
+}
 
 TEST_F(RunsTest, AJobThatIsMissingForLongIsUnknownThenLostAndChargedWhatWasSeen) {
   runs_for(minutes(3));

@@ -25,6 +25,14 @@ Allocation least_of(const Allocation& a, const Allocation& b) {
   return {std::min(a.cores, b.cores), std::min(a.gpus, b.gpus), std::min(a.nodes, b.nodes), std::min(a.mem_mib, b.mem_mib)};
 }
 
+// Of a scheduler that is silent about cards and memory: it was asked for exactly what was ordered, and gave cores.
+Allocation told_or_ordered(Allocation told, const Allocation& ordered) {
+  if (told.cores == 0) return told;
+  if (told.gpus == 0) told.gpus = ordered.gpus;
+  if (told.mem_mib == 0) told.mem_mib = ordered.mem_mib;
+  return told;
+}
+
 }  // namespace
 
 Result<bool> Runs::advance() {
@@ -63,10 +71,11 @@ Result<bool> Runs::resolve(Run& run, Doubt& doubt) {
     return true;
   }
   const Duration now = clock_.monotonic();
-  if (doubt.needs_settling && (!doubt.absent || now - doubt.asked < driver_.capabilities().submission_settle)) {
+  const Duration settle = driver_.capabilities().submission_settle;
+  if (doubt.needs_settling && (!doubt.absent || now - doubt.asked < settle)) {
     if (!doubt.absent) doubt.asked = now;
     doubt.absent = true;
-    not_before_[run.attempt] = now + kAskAgain;
+    not_before_[run.attempt] = now + std::max(kAskAgain, milliseconds(settle.ms / 30));
     return false;
   }
   if (run.cancel || run.order.empty()) {
@@ -212,8 +221,10 @@ Status Runs::apply(Run& run, const RunStatus& status) {
   see_running(run, at.unix_ms, status.running.ms,
               {order.tariff_edges_ms().data(), static_cast<std::size_t>(order.tariff_edges_ms_size())});
   if (status.started) {
+    run.allocation = status.allocation;
+    if (known && driver_.capabilities().silent_of_cards_and_memory) run.allocation = told_or_ordered(run.allocation, allocation_of(order));
     // What the scheduler gave beyond the order is the center's own affair.
-    run.allocation = known ? least_of(status.allocation, allocation_of(order)) : status.allocation;
+    if (known) run.allocation = least_of(run.allocation, allocation_of(order));
   }
   if (over) {
     run.phase = RunPhase::over;
