@@ -197,6 +197,9 @@ Result<DaemonConfig> parse_config(const std::string& text, const std::string& na
   Reader in(&table, "", error);
   read_driver(in.table("driver"), config.driver);
   read_identity(in.table("identity"), config.identity);
+  // Its queue is asked by user, and a job's absence is only believed of a queue that was asked for its user.
+  if (config.driver.kind == "scow" && !config.identity.pattern.empty())
+    in.wrong("identity.pattern", "an adapter's queue is asked by user, so with kind = \"scow\" local users are named: in pool or map");
   read_sell(in.table("sell"), config.sell);
   Reader report = in.table("report");
   report.duration("poll_ms", config.poll, 1);

@@ -44,6 +44,7 @@ TEST(Config, ReadsAScowCenter) {
   EXPECT_EQ(config->driver.max_walltime, minutes(90));
   EXPECT_EQ(config->driver.tls_key, "/c");
   EXPECT_EQ(parse_config(small + identity, "c")->driver.house, "as-it-is");
+  EXPECT_NE(error_of(small + identity + "pattern = \"bourse-{user}\"\n").find("identity.pattern"), std::string::npos);
   const std::string kind = "[driver]\nkind = \"scow\"\n";
   EXPECT_NE(error_of(kind + "account = \"m\"\n" + identity).find("driver.address"), std::string::npos);
   EXPECT_NE(error_of(kind + "address = \"a:1\"\n" + identity).find("driver.account"), std::string::npos);
