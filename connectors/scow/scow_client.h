@@ -53,6 +53,7 @@ struct JobsQuestion {
   std::string name;
   enum class Window : std::uint8_t { none, submitted, ended } window = Window::none;
   Instant from, to;  // whole seconds, both inclusive; from the first second of 1970 on
+  bool roughly = false;  // rows that the adapter counts and doesn't tell are done without
 };
 // Pure. `question` must ask for something.
 wire::GetJobsRequest jobs_request(const JobsQuestion& question, std::uint64_t page_size);
@@ -72,7 +73,8 @@ class ScowClient {
   Said call(const std::string& name, const std::function<grpc::Status(grpc::ClientContext*)>& rpc);
 
   // Rows of all that fits. With a window, an answer that is too large or cut short is asked for again in overlapping
-  // halves, and each row is there once. Errors: unavailable.
+  // halves, and each row is there once. Errors: unavailable; unknown_outcome (it answered, but counts rows that it can't tell: Slurm's
+  // adapter leaves out what the accounting says is live and the controller doesn't know).
   Result<std::vector<JobRow>> jobs(const JobsQuestion& question);
 
   ::scow::scheduler_adapter::VersionService::Stub& version() { return *version_; }
@@ -85,6 +87,7 @@ class ScowClient {
   ScowClient(ClientConfig config, const Clock& clock, std::shared_ptr<grpc::Channel> channel);
   struct Answer {
     bool whole = true;
+    bool withheld = false;  // and halves would be no more whole
     std::vector<JobRow> rows;
   };
   Result<Answer> jobs_once(const JobsQuestion& question);

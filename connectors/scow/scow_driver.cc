@@ -16,8 +16,12 @@ namespace {
 
 using slurm::is_plain_name;
 
-constexpr std::size_t kMaxUsers = 1'000;
 constexpr Duration kQueueAge = hours(24 * 7);  // what has waited longer is not counted
+// Slurm's adapter starts a process for each live row that it is asked for, so the whole cluster is asked for seldom.
+constexpr Duration kQueueKept = minutes(5);
+constexpr std::size_t kMaxQueue = 50'000;
+
+constexpr const char* kLooking = "this driver was opened to look only";
 
 std::string machine_architecture() {
   utsname names{};
@@ -83,14 +87,16 @@ Status ScowDriver::greet() {
 connector::Capabilities ScowDriver::capabilities() const {
   return {.kind = "scow", .version = version_ + " (" + scheduler_ + ")", .grace = minutes(2),
           .call_deadline = milliseconds(4 * config_.client.call_limit.ms),
-          // The adapter goes on with sbatch when nobody waits for its answer any more.
-          .submission_settle = seconds(30)};
+          // The adapter goes on with sbatch when nobody waits for its answer any more, and sbatch itself tries a busy controller
+          // again for two minutes, longer each time.
+          .submission_settle = minutes(5), .silent_of_cards_and_memory = true};
 }
 
 Result<std::vector<connector::PoolInfo>> ScowDriver::probe(const std::vector<std::string>& pools) {
   for (const std::string& pool : pools)
     if (!is_plain_name(pool)) return fail(ErrorCode::invalid_argument, "pool");
   begin();
+  if (const Status kept = keep_house(); !kept) spdlog::warn("house account {}: {}", config_.account, kept.error().message());
   ClusterSaid said;
   const Said config =
       client_->call("GetClusterConfig", [&](grpc::ClientContext* c) { return client_->config().GetClusterConfig(c, {}, &said.config); });
@@ -103,11 +109,10 @@ Result<std::vector<connector::PoolInfo>> ScowDriver::probe(const std::vector<std
     return client_->config().GetClusterNodesInfo(c, {}, &said.nodes.emplace());
   });
   if (!nodes.ok()) said.nodes.reset();
-  // Without it the waiting work is not known; the pools still are.
-  if (auto queue = queue_of_everybody()) said.queue = std::move(*queue);
-  if (const Status kept = keep_house(); !kept) spdlog::warn("house account {}: {}", config_.account, kept.error().message());
   read_members();
   const auto usable = usable_pools();
+  // Without it the waiting work is not known; the pools still are.
+  said.queue = queue_of_everybody(!said.info);
   std::vector<connector::PoolInfo> found = pools_from(said, config_.arch, config_.max_walltime);
   pools_.clear();
   qos_.clear();
@@ -123,38 +128,58 @@ Result<std::vector<connector::PoolInfo>> ScowDriver::probe(const std::vector<std
   return found;
 }
 
-Result<std::vector<JobRow>> ScowDriver::queue_of_everybody() {
-  // Live states alone would make Slurm's adapter ask squeue, which tells neither cores nor limits and fails without a user. One
-  // state more, a rare one that every level has, and it asks the accounting. Crane's takes a window for one of end times.
-  if (flavour_ == Flavour::crane) return client_->jobs({.states = {"PENDING", "RUNNING"}});
-  return client_->jobs({.states = {"PENDING", "RUNNING", "SUSPENDED", "CANCELED"},
-                        .window = JobsQuestion::Window::submitted,
-                        .from = clock_.now() - kQueueAge,
-                        .to = clock_.now() + hours(24)});
+// What waits, and where nothing else tells of it what runs. Minutes old; after a failure it is empty as long.
+const std::vector<JobRow>& ScowDriver::queue_of_everybody(bool running_too) {
+  const Duration tick = clock_.monotonic();
+  if (queue_asked_ && tick - *queue_asked_ < kQueueKept && (queue_runs_ || !running_too)) return queue_;
+  queue_asked_ = tick;
+  queue_runs_ = running_too;
+  queue_.clear();
+  JobsQuestion question{.states = {"PENDING"}, .roughly = true};
+  if (running_too) question.states.push_back("RUNNING");
+  if (flavour_ == Flavour::slurm) {
+    // Live states alone would make Slurm's adapter ask squeue, which tells neither cores nor limits and fails without a user. One
+    // state more, a rare one that every level has, and it asks the accounting. Crane's takes a window for one of end times.
+    if (running_too) question.states.push_back("SUSPENDED");
+    question.states.push_back("CANCELED");
+    question.window = JobsQuestion::Window::submitted;
+    question.from = clock_.now() - kQueueAge, question.to = clock_.now() + hours(24);
+  }
+  auto rows = client_->jobs(question);
+  if (!rows) {
+    spdlog::warn("the cluster's queue: {}", rows.error().message());
+    return queue_;
+  }
+  for (JobRow& row : *rows) {
+    if (!row.live() || queue_.size() == kMaxQueue) continue;
+    row.raw.clear(), row.workdir.clear();
+    queue_.push_back(std::move(row));
+  }
+  return queue_;
 }
 
-// Makes the house account what the configuration says, and sees whether it may submit.
+// Makes the house account what the configuration says, and sees whether it may submit. What isn't told is blocked.
 Status ScowDriver::keep_house() {
+  blocked_ = true;
   wire::QueryAccountBlockStatusRequest request;
   request.set_account_name(config_.account);
   wire::QueryAccountBlockStatusResponse status;
   Said said = client_->call("QueryAccountBlockStatus", [&](grpc::ClientContext* c) {
     return client_->accounts().QueryAccountBlockStatus(c, request, &status);
   });
-  if (said.not_found() && !config_.owner.empty()) {
+  if (said.not_found() && !config_.owner.empty() && !config_.only_look) {
     CHECK_OK(make_house());
     said = Said{};
     status.Clear();
   }
-  if (said.not_found()) {
-    blocked_ = true;  // nobody can submit to an account that isn't there
-    return {};
-  }
+  if (said.not_found()) return {};  // nobody can submit to an account that isn't there
   if (!said.ok() && !said.not_implemented()) return std::unexpected(unanswered("QueryAccountBlockStatus", said));
   blocked_pools_.clear();
   for (const wire::AccountStatusInPartition& detail : status.account_blocked_details())
     if (detail.blocked()) blocked_pools_.insert(detail.partition());
-  blocked_ = status.blocked();
+  const bool found_blocked = status.blocked();
+  blocked_ = found_blocked || config_.house == House::blocked;
+  if (config_.only_look) return {};
   // Where it can't be told, it is said all the same: saying it twice is no error.
   if (config_.house == House::open && (said.not_implemented() || blocked_ || !blocked_pools_.empty())) {
     wire::UnblockAccountRequest open;
@@ -164,13 +189,12 @@ Status ScowDriver::keep_house() {
         client_->call("UnblockAccount", [&](grpc::ClientContext* c) { return client_->accounts().UnblockAccount(c, open, &done); });
     if (opened.ok()) blocked_ = false, blocked_pools_.clear();
   }
-  if (config_.house == House::blocked && !blocked_) {
+  if (config_.house == House::blocked && !found_blocked) {
     wire::BlockAccountRequest close;
     close.set_account_name(config_.account);
     wire::BlockAccountResponse done;
-    // Whether it worked or not: nothing more is sold.
+    // Whether it works or not: nothing more is sold.
     client_->call("BlockAccount", [&](grpc::ClientContext* c) { return client_->accounts().BlockAccount(c, close, &done); });
-    blocked_ = true;
   }
   return {};
 }
@@ -194,11 +218,10 @@ void ScowDriver::read_members() {
   });
   if (!said.ok()) return;
   members_.clear();
-  members_known_ = true;
   for (const wire::ClusterAccountInfo& account : all.accounts()) {
     if (std::ranges::find(accounts_, account.account_name()) == accounts_.end()) continue;
     for (const auto& user : account.users())
-      if (is_safe_user(user.user_id()) && members_.size() < kMaxUsers) members_.insert(user.user_id());
+      if (is_safe_user(user.user_id()) && members_.size() <= kMaxUsers) members_.insert(user.user_id());
   }
 }
 
@@ -228,7 +251,7 @@ Status ScowDriver::admit(const std::string& user, const std::string& account) {
   const Said said =
       client_->call("AddUserToAccount", [&](grpc::ClientContext* c) { return client_->users().AddUserToAccount(c, request, &done); });
   if (!said.ok() && !said.already() && !said.not_implemented()) return std::unexpected(unanswered("AddUserToAccount", said));
-  if (members_.size() < kMaxUsers) members_.insert(user);
+  if (members_.size() <= kMaxUsers) members_.insert(user);
   return {};
 }
 
@@ -257,6 +280,7 @@ Status ScowDriver::check_fits(const connector::SubmitRequest& request) {
 }
 
 Result<std::string> ScowDriver::submit(const connector::SubmitRequest& request) {
+  if (config_.only_look) return fail(ErrorCode::forbidden, kLooking);
   const std::string& account = request.user.scheduler_account.empty() ? config_.account : request.user.scheduler_account;
   TRY(const wire::SubmitJobRequest call, submit_request(request, account, flavour_));
   // What is looked for afterwards is looked for in these accounts.
@@ -269,13 +293,14 @@ Result<std::string> ScowDriver::submit(const connector::SubmitRequest& request) 
   if (!client_->reachable()) return fail(ErrorCode::unavailable, "the scheduler adapter can't be reached");
   CHECK_OK(admit(user.name, account));
   CHECK_OK(host::write_new(script_path(request.workdir), request.script, {.mode = 0500, .uid = user.uid, .gid = user.gid}));
-  if (submitted_as_.size() < kMaxUsers) submitted_as_.insert(user.name);
+  if (submitted_as_.size() <= kMaxUsers) submitted_as_.insert(user.name);
   wire::SubmitJobResponse answer;
   const Said said = client_->call("SubmitJob", [&](grpc::ClientContext* c) { return client_->job().SubmitJob(c, call, &answer); });
   return read_submission(said, answer.job_id());
 }
 
 Status ScowDriver::cancel(const std::string& id, const connector::LocalUser& user) {
+  if (config_.only_look) return fail(ErrorCode::forbidden, kLooking);
   if (!slurm::is_job_id(id) || !is_safe_user(user.name)) return fail(ErrorCode::invalid_argument, "job id or user");
   begin();
   // Crane's adapter cancels anybody's job, so whose it is is asked here.
@@ -296,7 +321,7 @@ Status ScowDriver::cancel(const std::string& id, const connector::LocalUser& use
   const Said said = client_->call("CancelJob", [&](grpc::ClientContext* c) { return client_->job().CancelJob(c, request, &done); });
   if (said.ok() || said.not_found()) return {};
   // It says so too of a job that has left the queue.
-  TRY(const std::vector<JobRow> live, live_rows(job.job().name()));
+  TRY(const std::vector<JobRow> live, live_rows({user.name}, job.job().name()));
   if (std::ranges::none_of(live, [&](const JobRow& row) { return row.id == id; })) return {};
   return std::unexpected(unanswered("CancelJob", said));
 }

@@ -33,14 +33,18 @@ struct ScowConfig {
   std::string account;                 // the house account
   std::string owner;                   // makes the house account, and puts local users into it, when set
   House house = House::as_it_is;
+  bool only_look = false;              // changes nothing at the scheduler: neither the house account nor any job
   std::vector<std::string> accounts;   // others that local users are mapped to
   std::vector<std::string> users;      // local users that jobs may run as, as far as they are known beforehand
   std::optional<Flavour> flavour;      // nothing: told by the scheduler's name
   std::string arch;                    // of the nodes; empty = this machine's
   Duration max_walltime = hours(24 * 7);
-  Duration overlap = minutes(10);      // of windows of end times: how late the accounting may be
+  Duration overlap = minutes(10);      // of windows of end times: how late the accounting may be; later than that, a run is missing
   int accounting_days = 40;            // how far back a marker is looked for
 };
+
+// More local users than this can't be asked for: a driver that would have to fails, and believes nothing.
+inline constexpr std::size_t kMaxUsers = 1'000;
 
 class ScowDriver final : public connector::Driver {
  public:
@@ -70,15 +74,16 @@ class ScowDriver final : public connector::Driver {
   Status admit(const std::string& user, const std::string& account);
   void read_members();
   std::optional<std::set<std::string>> usable_pools();
-  Result<std::vector<JobRow>> queue_of_everybody();
+  const std::vector<JobRow>& queue_of_everybody(bool running_too);
 
   // scow_poll.cc
-  Result<std::vector<JobRow>> live_rows(const std::string& name);
+  Result<std::vector<JobRow>> live_rows(const std::set<std::string>& of, const std::string& name);
   Result<std::vector<JobRow>> rows_named(const std::string& marker);
   Result<std::vector<JobRow>> ended_rows(Instant now);
   std::set<std::string> known_users() const;
+  Result<std::set<std::string>> users_to_ask();
   void hold_only(const std::map<std::string, std::string>& marker_by_id);
-  Status ask_by_name(const std::map<std::string, JobRow>& live);
+  Status ask_by_name(const std::set<std::string>& asked_users, std::map<std::string, JobRow>& live);
   connector::RunStatus status_of(Seen& seen, const JobRow* live, Instant now);
   std::optional<std::int32_t> exit_code_of(const Seen& seen) const;
 
@@ -92,9 +97,11 @@ class ScowDriver final : public connector::Driver {
   std::map<std::string, connector::PoolInfo> pools_;
   std::map<std::string, std::vector<std::string>> qos_;  // by pool
   std::set<std::string> submitted_as_, members_;     // local users
-  bool members_known_ = false;                       // the adapter told who is in the house account
-  bool blocked_ = false;                             // the house account, as last seen
+  bool blocked_ = true;                              // the house account, as last seen; until then it is
   std::set<std::string> blocked_pools_;
+  std::vector<JobRow> queue_;                        // of everybody, as last told
+  bool queue_runs_ = false;                          // it has what runs, too
+  std::optional<Duration> queue_asked_;              // monotonic
   std::map<std::string, Seen> held_;                 // by id: what poll was asked about last
   std::optional<Instant> ended_from_;                // where the next window of end times begins
   std::string by_name_next_;                         // whose turn it is

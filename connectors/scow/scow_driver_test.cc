@@ -27,6 +27,16 @@ TEST_F(ScowDriverTest, WhatTheSchedulerRefusesIsRejectedInItsWords) {
   EXPECT_NE(id.error().detail.find("node configuration is not available"), std::string::npos);
 }
 
+TEST_F(ScowDriverTest, WhatFailsBeforeTheSubmissionIsRejected) {
+  connect();
+  for (const auto fault : {testing::SubmitFault::script_not_made, testing::SubmitFault::illegal_characters}) {
+    world_.fault = fault;
+    EXPECT_EQ(outcome_of_submit(), Outcome::rejected);
+  }
+  EXPECT_TRUE(world_.jobs.empty());
+  EXPECT_GE(driver_->capabilities().submission_settle, minutes(3)) << "sbatch tries a busy controller again for two minutes";
+}
+
 TEST_F(ScowDriverTest, AnAdapterThatIsAwaySaysNothingOfJobsAndIsFoundAgain) {
   connect();
   const std::string id = submit();

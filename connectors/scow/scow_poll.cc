@@ -28,10 +28,22 @@ std::set<std::string> ScowDriver::known_users() const {
   return users;
 }
 
+// Never none: a queue that nobody was asked for proves no absence.
+Result<std::set<std::string>> ScowDriver::users_to_ask() {
+  std::set<std::string> users = known_users();
+  if (users.empty()) {
+    read_members();
+    users = known_users();
+  }
+  if (users.empty()) return fail(ErrorCode::unavailable, "no local user is known, so the queue can't be asked");
+  if (users.size() > kMaxUsers)
+    return fail(ErrorCode::unavailable, "scow: " + std::to_string(users.size()) + " local users are more than can be asked for");
+  return users;
+}
+
 // The queue itself. Rows that aren't named `name` (any of ours if empty) are left out.
-Result<std::vector<JobRow>> ScowDriver::live_rows(const std::string& name) {
-  const std::set<std::string> all = known_users();
-  const std::vector<std::string> users(all.begin(), all.end());
+Result<std::vector<JobRow>> ScowDriver::live_rows(const std::set<std::string>& of, const std::string& name) {
+  const std::vector<std::string> users(of.begin(), of.end());
   JobsQuestion question{.accounts = accounts_, .states = {"RUNNING", "PENDING"}, .name = name};
   if (flavour_ == Flavour::slurm) question.states.push_back("SUSPENDED");
   std::vector<JobRow> found;
@@ -59,17 +71,17 @@ Result<std::vector<JobRow>> ScowDriver::rows_named(const std::string& marker) {
 
 Result<std::vector<JobRow>> ScowDriver::ended_rows(Instant now) {
   const Instant from = ended_from_.value_or(now - config_.overlap);
-  return client_->jobs({.accounts = accounts_, .window = JobsQuestion::Window::ended, .from = from, .to = now + kAhead});
+  // A row that is missing comes with the next window, or is asked for by name.
+  return client_->jobs({.accounts = accounts_, .window = JobsQuestion::Window::ended, .from = from, .to = now + kAhead, .roughly = true});
 }
 
 Result<std::optional<std::string>> ScowDriver::find_by_marker(const std::string& marker) {
   if (!is_marker(marker)) return fail(ErrorCode::invalid_argument, "marker");
   begin();
   read_members();
-  if (known_users().empty() && !members_known_)
-    return fail(ErrorCode::unavailable, "no local user is known, so the queue can't be asked");
+  TRY(const std::set<std::string> users, users_to_ask());
   // In this order: a job goes from the queue to the accounting, never back, so it can't slip through between the two.
-  TRY(const std::vector<JobRow> live, live_rows(marker));
+  TRY(const std::vector<JobRow> live, live_rows(users, marker));
   if (!live.empty()) return live.front().id;
   TRY(const std::vector<JobRow> all, rows_named(marker));
   if (!all.empty()) return all.front().id;
@@ -88,8 +100,15 @@ void ScowDriver::hold_only(const std::map<std::string, std::string>& marker_by_i
 Result<std::map<std::string, RunStatus>> ScowDriver::poll(const std::map<std::string, std::string>& marker_by_id) {
   begin();
   hold_only(marker_by_id);
+  std::map<std::string, RunStatus> found;
+  if (held_.empty()) {
+    ended_from_.reset();
+    for (const auto& [id, marker] : marker_by_id) found.emplace(id, RunStatus{});
+    return found;
+  }
   const Instant now = clock_.now();
-  TRY(const std::vector<JobRow> queue, live_rows(""));
+  TRY(const std::set<std::string> users, users_to_ask());
+  TRY(const std::vector<JobRow> queue, live_rows(users, ""));
   TRY(const std::vector<JobRow> ended, ended_rows(now));
   ended_from_ = now - config_.overlap;
   std::map<std::string, JobRow> live;
@@ -106,8 +125,7 @@ Result<std::map<std::string, RunStatus>> ScowDriver::poll(const std::map<std::st
   }
   for (const JobRow& row : ended)
     if (Seen* seen = ours(row); seen != nullptr && row.over()) learn(*seen, row);
-  CHECK_OK(ask_by_name(live));
-  std::map<std::string, RunStatus> found;
+  CHECK_OK(ask_by_name(users, live));
   for (const auto& [id, marker] : marker_by_id) {
     const auto held = held_.find(id);
     const auto alive = live.find(id);
@@ -119,7 +137,7 @@ Result<std::map<std::string, RunStatus>> ScowDriver::poll(const std::map<std::st
 
 // What runs and hasn't told since when; what is neither in the queue nor ended; what ended with a past that we don't know. A few
 // a poll, in turn.
-Status ScowDriver::ask_by_name(const std::map<std::string, JobRow>& live) {
+Status ScowDriver::ask_by_name(const std::set<std::string>& asked_users, std::map<std::string, JobRow>& live) {
   const auto lacks = [&](const std::string& id, const Seen& seen) {
     const auto row = live.find(id);
     if (row == live.end()) return seen.over.empty() || !seen.whole;
@@ -134,10 +152,23 @@ Status ScowDriver::ask_by_name(const std::map<std::string, JobRow>& live) {
     if (!lacks(id, seen)) continue;
     by_name_next_ = id;
     if (asked++ == kByNameAPoll || client_->left() < config_.client.call_limit) break;
-    TRY(const std::vector<JobRow> rows, rows_named(seen.marker));
-    seen.whole = true;
-    for (const JobRow& row : rows)
-      if (row.id == id) learn(seen, row);
+    by_name_next_.push_back('\0');  // the next one, even if this one is never answered
+    const auto rows = rows_named(seen.marker);
+    if (!rows && rows.error().code != ErrorCode::unknown_outcome) return std::unexpected(rows.error());
+    const JobRow* newest = nullptr;
+    if (rows) {
+      seen.whole = true;
+      for (const JobRow& row : *rows) {
+        if (row.id != id) continue;
+        learn(seen, row);
+        if (newest == nullptr || newest->submit.value_or(Instant{}) <= row.submit.value_or(Instant{})) newest = &row;
+      }
+    }
+    // A waiting job may miss in the queue's answer: Slurm's adapter loses rows with spaces. What runs is only believed of the
+    // accounting where the queue wasn't asked for its user, since there it goes on running until the accounting has caught up.
+    if (newest != nullptr && newest->live() && (newest->state.phase == Phase::waiting || !asked_users.contains(newest->user)))
+      live.emplace(id, *newest);
+    if (!live.contains(id) && (seen.over.empty() || !seen.whole) && !seen.endless_since) seen.endless_since = clock_.monotonic();
   }
   return {};
 }
@@ -145,6 +176,7 @@ Status ScowDriver::ask_by_name(const std::map<std::string, JobRow>& live) {
 RunStatus ScowDriver::status_of(Seen& seen, const JobRow* live, Instant now) {
   if (live != nullptr) {
     seen.over_since.reset();
+    seen.endless_since.reset();
     // What the queue tells of an incarnation, the accounting may tell later.
     return live_status(seen, *live, now);
   }
@@ -157,7 +189,11 @@ RunStatus ScowDriver::status_of(Seen& seen, const JobRow* live, Instant now) {
     const bool waits_for_code = !code && status.started && status.state == RunState::ended && status.reason.starts_with("COMPLETED");
     if (since >= (waits_for_code ? kExitCodeComes : kOverSettles)) return status;
   }
+  if (!seen.over.empty() && seen.whole) seen.endless_since.reset();
   if (!seen.start) return RunStatus{};  // in neither: that proves nothing
+  // Some ends are never told: Crane's adapter doesn't know every state, and a controller that lost a job leaves it running in the
+  // accounting. The connector's patience decides, and charges what was seen.
+  if (seen.endless_since && tick - *seen.endless_since > config_.overlap) return RunStatus{};
   // It left the queue and the accounting has not caught up: what it had run stands still.
   RunStatus status{.state = RunState::running, .started = seen.start, .running = seen.running, .allocation = seen.allocation};
   status.reason = "ending";

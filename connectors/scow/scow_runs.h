@@ -29,6 +29,7 @@ struct Seen {
   Duration suspended;                   // in all, as seen
   std::optional<Instant> suspended_since;
   std::optional<Duration> over_since;   // monotonic: when it was first seen to be over
+  std::optional<Duration> endless_since;  // monotonic: since when it is not in the queue, and the accounting, asked by name, tells no end
 };
 
 inline constexpr std::size_t kMaxIncarnations = 100;

@@ -339,11 +339,13 @@ TEST_F(ScowOnSlurm, ALateAccountingStandsStillAndItsRowIsFoundBehindTheWindow) {
   leave_exit_code(0);
   finish(id);
   job(id).end_accounted = false;
-  for (int i = 0; i < 4; ++i, clock_.advance(hours(1))) {  // far behind every window of ends
+  for (int i = 0; i < 4; ++i, clock_.advance(minutes(3))) {
     const RunStatus stands = poll(id);
     EXPECT_EQ(stands.state, RunState::running);
     EXPECT_EQ(stands.running, seconds(30));
   }
+  // Later than the accounting may be, the connector's patience begins. It ends with the row, far behind every window of ends.
+  for (int i = 0; i < 3; ++i, clock_.advance(hours(1))) EXPECT_EQ(poll(id).state, RunState::missing);
   job(id).end_accounted = true;
   const RunStatus over = poll_over(id);
   EXPECT_EQ(over.state, RunState::ended);

@@ -152,6 +152,9 @@ Result<std::string> read_submission(const Said& said, std::uint32_t job_id) {
   }
   // sbatch did not succeed; only its words tell whether the controller has the job.
   if (said.reason == "SBATCH_FAILED") return slurm::read_sbatch(1, "", said.why.empty() ? said.text : said.why);
+  // The adapter had not come to sbatch.
+  if (said.reason == "CREATE_SCRIPT_FAILED" || said.reason.ends_with("_ILLEGAL_CHARACTERS"))
+    return fail(ErrorCode::failed_precondition, detail);
   if (said.reason == "BUDGET") return fail(ErrorCode::unavailable, detail);
   return fail(ErrorCode::unknown_outcome, detail);
 }

@@ -53,7 +53,7 @@ grpc::Status squeue_jobs(World& world, const Filter& filter, wire::GetJobsRespon
   for (const std::string& user : filter.users()) world.injected = world.injected || user.find_first_of(" ;'\"\n,") != std::string::npos;
   for (const WorldJob& job : world.jobs) {
     if (!job.in_queue || !has(filter.users(), job.user) || !has(filter.states(), job.state)) continue;
-    if (job.name.contains(' ') || job.workdir.contains(' ')) continue;  // not 17 columns any more
+    if (job.name.contains(' ') || job.workdir.contains(' ') || job.reason.contains(' ')) continue;  // not 17 columns any more
     wire::JobInfo& info = *response.add_jobs();
     fill_common(job, info);
     info.set_state(job.state);
@@ -96,7 +96,17 @@ grpc::Status sql_jobs(World& world, const wire::GetJobsRequest& request, wire::G
   if (request.has_page_info()) response.set_total_count(static_cast<std::uint32_t>(found.size()));
   const std::uint64_t size = request.has_page_info() ? request.page_info().page_size() : found.size();
   const std::uint64_t first = request.has_page_info() ? (request.page_info().page() - 1) * size : 0;
-  for (std::uint64_t i = first; i < std::min<std::uint64_t>(found.size(), first + size); ++i) fill_sql(world, *found[i], *response.add_jobs());
+  for (std::uint64_t i = first; i < std::min<std::uint64_t>(found.size(), first + size); ++i) {
+    const WorldJob& job = *found[i];
+    const std::string state = slurm_state(job);
+    // What waits is known from one squeue for all. For each other live row there is one of its own, and what it doesn't find is
+    // left out, though counted.
+    if (state == "RUNNING" || state == "SUSPENDED" || (state == "PENDING" && !job.in_queue)) {
+      ++world.squeues;
+      if (!job.in_queue) continue;
+    }
+    fill_sql(world, job, *response.add_jobs());
+  }
   return grpc::Status::OK;
 }
 
@@ -126,6 +136,7 @@ std::optional<std::string> crane_state(const WorldJob& job) {
 void fill_crane(const World& world, const WorldJob& job, wire::JobInfo& info) {
   fill_common(job, info);
   fill_allocation(job, info);
+  info.set_gpus_alloc(0), info.set_mem_alloc_mb(0);  // always
   const auto state = crane_state(job);
   info.set_state(state.value_or("IVALID"));
   if (job.limit_minutes == 0) info.set_time_limit_minutes(4'294'967'295);

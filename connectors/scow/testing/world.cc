@@ -52,7 +52,7 @@ grpc::Status refusal(grpc::StatusCode code, const std::string& reason, const std
 
 bool gate(World& world, const std::string& rpc, grpc::Status& status) {
   ++world.calls[rpc];
-  if (world.died || world.away) {
+  if (world.died || world.away || world.failing.contains(rpc)) {
     status = {grpc::StatusCode::UNAVAILABLE, "connection refused"};
     return false;
   }
@@ -85,6 +85,8 @@ grpc::Status submit_job(World& world, const wire::SubmitJobRequest& request, wir
     return sbatch_failed("sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified");
   const SubmitFault fault = std::exchange(world.fault, SubmitFault::none);
   if (fault == SubmitFault::id_zero_and_nothing) return grpc::Status::OK;
+  if (fault == SubmitFault::script_not_made) return refusal(grpc::StatusCode::ABORTED, "CREATE_SCRIPT_FAILED", "Create submit script failed.");
+  if (fault == SubmitFault::illegal_characters) return refusal(grpc::StatusCode::INTERNAL, "JOBNAME_CONTAINS_ILLEGAL_CHARACTERS", "job name");
   if (fault == SubmitFault::sbatch_refused)
     return sbatch_failed("sbatch: error: Batch job submission failed: Requested node configuration is not available");
   WorldJob job{.id = world.next_id++, .name = request.job_name(), .account = request.account(), .user = request.user_id(),

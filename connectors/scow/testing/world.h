@@ -26,6 +26,7 @@ struct WorldJob {
   std::string state = "PENDING";  // the scheduler's own word, which an adapter may not know
   std::int64_t cores = 1, gpus = 0, nodes = 1, mem_mib = 0, limit_minutes = 60;
   std::int64_t submit = 0, start = 0, end = 0;
+  std::string reason = "None";  // why it waits, in the controller's words
   bool in_queue = true;      // the controller knows it
   bool accounted = true;     // so does the accounting
   bool end_accounted = true; // and that it ended
@@ -38,7 +39,8 @@ struct WorldAccount {
 };
 
 enum class SubmitFault : std::uint8_t {
-  none, id_zero_and_runs, id_zero_and_nothing, answer_lost, sbatch_timed_out, sbatch_refused, crane_call_failed
+  none, id_zero_and_runs, id_zero_and_nothing, answer_lost, sbatch_timed_out, sbatch_refused, crane_call_failed,
+  script_not_made, illegal_characters
 };
 
 // Everything is under `mutex`; tests take it too.
@@ -47,6 +49,7 @@ struct World {
   bool crane = false;
   std::function<std::int64_t()> now;      // seconds
   std::set<std::string> not_implemented;  // RPCs
+  std::set<std::string> failing;          // RPCs that end as UNAVAILABLE
   std::string scheduler_name = "slurm";
   std::int64_t nodes = 2, cores_per_node = 4, gpus_per_node = 0, mem_mib_per_node = 8'000;
   std::string partition = "cpu", qos = "normal";
@@ -64,6 +67,7 @@ struct World {
   bool died = false;                      // a handler panicked; there is nothing to catch that
   bool injected = false;                  // a text with quotes, spaces or line breaks came
   std::map<std::string, int> calls;       // by RPC
+  int squeues = 0;                        // processes that Slurm's adapter started for single rows
   wire::SubmitJobRequest last_submission;
 
   WorldJob* find(std::uint32_t id);       // its first row
