@@ -128,7 +128,7 @@ class Doctor {
   void scheduler() {
     const std::string kind = config_->driver.kind;
     if (kind == "local" && in_use()) return fine("scheduler", "local; the connector runs, and has it");
-    auto driver = open_driver(*config_, directory_, clock_, runner_);
+    auto driver = open_driver(*config_, directory_, clock_, runner_, Purpose::look);
     if (!driver) return wrong("scheduler", kind + ": " + words(driver.error()), "Check [driver] in connector.toml, and that this user may ask the scheduler.");
     const Capabilities can = (*driver)->capabilities();
     const auto pools = (*driver)->probe({});

@@ -10,6 +10,7 @@
 
 #include "base/rng.h"
 #include "connectors/daemon/enrol.h"
+#include "connectors/scow/testing/adapter_double.h"
 
 namespace bourse::connector {
 namespace {
@@ -61,6 +62,23 @@ TEST_F(Examination, AsksTheScheduler) {
   EXPECT_TRUE(says("configuration").starts_with("fine: ")) << says("configuration");
   EXPECT_TRUE(says("scheduler").starts_with("wrong: slurm: ")) << says("scheduler");
   EXPECT_EQ(says("local users"), "wrong: no-such-user: no such user, or root");
+}
+
+TEST_F(Examination, ChangesNothingAtTheScheduler) {
+  ASSERT_TRUE(initialise(options_.directory, "north", rng_));
+  scow::testing::World world;
+  world.now = [this] { return clock_.now().unix_ms / 1000; };
+  world.accounts["market"].blocked = true;
+  const scow::testing::AdapterDouble adapter(world);
+  const std::string text = "[driver]\nkind = \"scow\"\naddress = \"" + adapter.address() + "\"\nowner = \"ops\"\n";
+  const std::string identity = "\n[[identity.map]]\nlocal = \"daemon\"\n";
+  configure(text + "account = \"market\"\nhouse = \"open\"\n" + identity);
+  EXPECT_TRUE(says("scheduler").starts_with("fine: scow ")) << says("scheduler");
+  EXPECT_TRUE(says("pool cpu").starts_with("warning: ")) << says("pool cpu");
+  configure(text + "account = \"nowhere\"\nhouse = \"blocked\"\n" + identity);
+  EXPECT_TRUE(says("scheduler").starts_with("fine: scow "));
+  for (const char* rpc : {"CreateAccount", "BlockAccount", "UnblockAccount", "AddUserToAccount"}) EXPECT_EQ(world.calls[rpc], 0) << rpc;
+  EXPECT_GT(world.calls["QueryAccountBlockStatus"], 0);
 }
 
 TEST(Checks, SpaceForTheSpool) {

@@ -22,10 +22,11 @@ std::string program_directory() {
 }  // namespace
 
 Result<std::unique_ptr<Driver>> open_driver(const DaemonConfig& all, const std::string& directory, const Clock& clock,
-                                            host::ProcessRunner& runner) {
+                                            host::ProcessRunner& runner, Purpose purpose) {
   const DriverConfig& config = all.driver;
   if (config.kind == "scow") {
     TRY(scow::ScowConfig scow, scow_config(config, all.identity));
+    scow.only_look = purpose == Purpose::look;
     return scow::ScowDriver::open(std::move(scow), clock);
   }
   if (config.kind == "slurm") {

@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,8 +15,11 @@
 
 namespace bourse::connector {
 
+// `look`: a driver whose probe would change something at the scheduler leaves that be, and runs no jobs.
+enum class Purpose : std::uint8_t { work = 1, look = 2 };
 // Errors: the driver's own.
-Result<std::unique_ptr<Driver>> open_driver(const DaemonConfig& all, const std::string& directory, const Clock& clock, host::ProcessRunner& runner);
+Result<std::unique_ptr<Driver>> open_driver(const DaemonConfig& all, const std::string& directory, const Clock& clock, host::ProcessRunner& runner,
+                                            Purpose purpose = Purpose::work);
 
 // A fresh channel for every dial, with the certificate as it is then: a renewed one is used without a restart.
 std::shared_ptr<grpc::Channel> dial(const std::string& directory, const ConnectorKeys& keys, const federation::JoinBundle& first);
