@@ -17,8 +17,6 @@ namespace {
 using slurm::is_plain_name;
 
 constexpr Duration kQueueAge = hours(24 * 7);  // what has waited longer is not counted
-// Slurm's adapter starts a process for each live row that it is asked for, so the whole cluster is asked for seldom.
-constexpr Duration kQueueKept = minutes(5);
 constexpr std::size_t kMaxQueue = 50'000;
 
 constexpr const char* kLooking = "this driver was opened to look only";
@@ -37,7 +35,8 @@ Status check(const ScowConfig& config) {
     if (!is_safe_user(user))
       return fail(ErrorCode::invalid_argument, "scow: the adapter does not take a user named '" + slurm::shown(user) + "'");
   if (config.users.size() > kMaxUsers) return fail(ErrorCode::invalid_argument, "scow: more local users than can be asked for");
-  if (config.max_walltime.ms < 60'000 || config.accounting_days < 1 || config.overlap.ms < 0 || config.client.call_limit.ms < 1)
+  if (config.max_walltime.ms < 60'000 || config.accounting_days < 1 || config.overlap.ms < 0 || config.queue_kept.ms < 0 ||
+      config.client.call_limit.ms < 1)
     return fail(ErrorCode::invalid_argument, "scow: limits");
   return {};
 }
@@ -128,10 +127,11 @@ Result<std::vector<connector::PoolInfo>> ScowDriver::probe(const std::vector<std
   return found;
 }
 
-// What waits, and where nothing else tells of it what runs. Minutes old; after a failure it is empty as long.
+// What waits, and where nothing else tells of it what runs. Kept for minutes, since Slurm's adapter starts a process for each row of
+// what runs; after a failure it is empty as long.
 const std::vector<JobRow>& ScowDriver::queue_of_everybody(bool running_too) {
   const Duration tick = clock_.monotonic();
-  if (queue_asked_ && tick - *queue_asked_ < kQueueKept && (queue_runs_ || !running_too)) return queue_;
+  if (queue_asked_ && tick - *queue_asked_ < config_.queue_kept && (queue_runs_ || !running_too)) return queue_;
   queue_asked_ = tick;
   queue_runs_ = running_too;
   queue_.clear();

@@ -41,6 +41,7 @@ struct ScowConfig {
   Duration max_walltime = hours(24 * 7);
   Duration overlap = minutes(10);      // of windows of end times: how late the accounting may be; later than that, a run is missing
   int accounting_days = 40;            // how far back a marker is looked for
+  Duration queue_kept = minutes(5);    // how old the cluster's waiting work may be: asking for it is dear at the adapter
 };
 
 // More local users than this can't be asked for: a driver that would have to fails, and believes nothing.

@@ -45,7 +45,7 @@ void DriverTest::restart() {
   }
   if (is_scow()) {
     auto opened = scow::ScowDriver::open({.client = {.address = setting("ADDRESS"), .tls = {}}, .account = setting("ACCOUNT"),
-                                          .owner = setting("OWNER"), .users = {user_.name}}, clock_);
+                                          .owner = setting("OWNER"), .users = {user_.name}, .queue_kept = {}}, clock_);
     ASSERT_TRUE(opened) << opened.error().message();
     driver_ = std::move(*opened);
     return;
