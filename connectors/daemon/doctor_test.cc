@@ -2,28 +2,25 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 
 #include "base/rng.h"
+#include "connectors/core/temporary_folder.h"
 #include "connectors/daemon/enrol.h"
 #include "connectors/scow/testing/adapter_double.h"
 
 namespace bourse::connector {
 namespace {
 
-class Examination : public ::testing::Test {
+class Examination : public TemporaryFolder {
  protected:
   void SetUp() override {
-    std::string pattern = (std::filesystem::temp_directory_path() / "bourse-doctor-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    base_ = pattern;
-    options_.directory = base_ + "/center";
+    TemporaryFolder::SetUp();
+    options_.directory = path("center");
   }
-  void TearDown() override { std::filesystem::remove_all(base_); }
 
   void configure(const std::string& text) { std::ofstream(options_.directory + "/connector.toml") << text; }
   // "wrong: …"; empty where nothing was said of it.
@@ -35,7 +32,6 @@ class Examination : public ::testing::Test {
     return std::string(name(found->verdict)) + ": " + found->says;
   }
 
-  std::string base_;
   DoctorOptions options_;
   SystemClock clock_;
   SystemRng rng_;
@@ -58,7 +54,7 @@ TEST_F(Examination, SaysWhatIsMissingStepByStep) {
 
 TEST_F(Examination, AsksTheScheduler) {
   ASSERT_TRUE(initialise(options_.directory, "north", rng_));
-  configure("[driver]\nkind = \"slurm\"\nslurm_conf = \"/etc/slurm.conf\"\nbin_directory = \"" + base_ + "/nowhere\"\n\n[[identity.map]]\nlocal = \"no-such-user\"\n");
+  configure("[driver]\nkind = \"slurm\"\nslurm_conf = \"/etc/slurm.conf\"\nbin_directory = \"" + directory_ + "/nowhere\"\n\n[[identity.map]]\nlocal = \"no-such-user\"\n");
   EXPECT_TRUE(says("configuration").starts_with("fine: ")) << says("configuration");
   EXPECT_TRUE(says("scheduler").starts_with("wrong: slurm: ")) << says("scheduler");
   EXPECT_EQ(says("local users"), "wrong: no-such-user: no such user, or root");

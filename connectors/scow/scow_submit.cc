@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "connectors/core/job_environment.h"
 #include "connectors/slurm/slurm_submit.h"
 #include "connectors/slurm/slurm_text.h"
 
@@ -107,22 +108,9 @@ Result<wire::SubmitJobRequest> submit_request(const connector::SubmitRequest& re
 }
 
 std::string batch_script(const connector::SubmitRequest& request) {
-  const std::string& home = request.user.home.empty() ? request.workdir : request.user.home;
   std::string text(kEnvironment);
   text += "exec /usr/bin/env -i \"$@\"";
-  const auto set = [&](std::string_view name, std::string_view value) {
-    text.append(" ").append(name).append("='").append(value).append("'");
-  };
-  set("PATH", "/usr/local/bin:/usr/bin:/bin");
-  set("HOME", home);
-  set("USER", request.user.name);
-  set("LOGNAME", request.user.name);
-  set("LANG", "C.UTF-8");
-  set("TMPDIR", request.workdir);
-  set("BOURSE_JOB_ID", request.marker);
-  set("BOURSE_CORES", std::to_string(request.need.cores));
-  set("BOURSE_MEM_MIB", std::to_string(request.need.mem_mib));
-  set("BOURSE_WALLTIME_S", std::to_string(request.walltime.ms / 1000));
+  for (const auto& [name, value] : connector::job_environment(request)) text.append(" ").append(name).append("='").append(value).append("'");
   text.append(" ").append(kRun).append("bourse");
   for (const std::string& path :
        {request.workdir, request.stdout_path, script_path(request.workdir), exit_code_path(request.workdir)})

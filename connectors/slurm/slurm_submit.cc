@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "connectors/core/job_environment.h"
 #include "connectors/slurm/slurm_text.h"
 
 namespace bourse::slurm {
@@ -94,21 +95,8 @@ Result<std::vector<std::string>> sbatch_arguments(const connector::SubmitRequest
 }
 
 std::string batch_script(const connector::SubmitRequest& request, std::string_view script_path) {
-  const std::string& home = request.user.home.empty() ? request.workdir : request.user.home;
   std::string text = "#!/bin/sh\n";
-  const auto set = [&](std::string_view name, std::string_view value) {
-    text.append("export ").append(name).append("='").append(value).append("'\n");
-  };
-  set("PATH", "/usr/local/bin:/usr/bin:/bin");
-  set("HOME", home);
-  set("USER", request.user.name);
-  set("LOGNAME", request.user.name);
-  set("LANG", "C.UTF-8");
-  set("TMPDIR", request.workdir);
-  set("BOURSE_JOB_ID", request.marker);
-  set("BOURSE_CORES", std::to_string(request.need.cores));
-  set("BOURSE_MEM_MIB", std::to_string(request.need.mem_mib));
-  set("BOURSE_WALLTIME_S", std::to_string(request.walltime.ms / 1000));
+  for (const auto& [name, value] : connector::job_environment(request)) text.append("export ").append(name).append("='").append(value).append("'\n");
   text.append("unset SLURM_EXPORT_ENV\numask 077\nexec '").append(script_path).append("'\n");
   return text;
 }
