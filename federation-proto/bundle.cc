@@ -2,7 +2,13 @@
 
 #include <sodium.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <string_view>
+
+#include "base/hex.h"
+#include "base/sha256.h"
 
 namespace bourse::federation {
 namespace {
@@ -10,6 +16,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxBytes = 256 << 10;
+constexpr std::string_view kTokenPrefix = "bjt_";
+constexpr std::size_t kChecksumDigits = 8;
+
+std::string checksum(const std::string& text) { return to_hex(sha256(text)).substr(0, kChecksumDigits); }
 
 template <std::size_t N>
 std::string hex_of(const std::array<std::uint8_t, N>& bytes) {
@@ -46,60 +56,17 @@ Status hex_at(const Json& json, const char* field, std::array<std::uint8_t, N>& 
 
 }  // namespace
 
-std::string to_json(const EnrolRequest& request) {
-  const Json json = {{"version", 1},
-                     {"name", request.name},
-                     {"identity_key", hex_of(request.identity_key)},
-                     {"billing_key", hex_of(request.billing_key)},
-                     {"csr_pem", request.csr_pem},
-                     {"identity_proof", hex_of(request.identity_proof)},
-                     {"billing_proof", hex_of(request.billing_proof)}};
-  return json.dump(2) + "\n";
-}
-
-Result<EnrolRequest> parse_enrol_request(const std::string& text) {
-  TRY(const Json json, parse(text));
-  EnrolRequest request;
-  TRY(request.name, text_at(json, "name"));
-  TRY(request.csr_pem, text_at(json, "csr_pem"));
-  CHECK_OK(hex_at(json, "identity_key", request.identity_key));
-  CHECK_OK(hex_at(json, "billing_key", request.billing_key));
-  CHECK_OK(hex_at(json, "identity_proof", request.identity_proof));
-  CHECK_OK(hex_at(json, "billing_proof", request.billing_proof));
-  return request;
-}
-
-std::string enrol_payload(const EnrolRequest& request) {
-  std::string payload = request.name;
-  payload.push_back('\0');
-  payload.append(request.csr_pem);
-  payload.append(reinterpret_cast<const char*>(request.identity_key.data()), request.identity_key.size());
-  payload.append(reinterpret_cast<const char*>(request.billing_key.data()), request.billing_key.size());
-  return payload;
-}
-
-Status verify_proofs(const EnrolRequest& request) {
-  CHECK_OK(check_public_key(request.identity_key));
-  CHECK_OK(check_public_key(request.billing_key));
-  if (request.identity_key == request.billing_key)
-    return fail(ErrorCode::invalid_argument, "the identity key and the billing key must differ");
-  const std::string payload = enrol_payload(request);
-  const auto text = [](const Signature& s) { return std::string_view(reinterpret_cast<const char*>(s.data()), s.size()); };
-  CHECK_OK(verify(request.identity_key, kEnrolType, payload, text(request.identity_proof)));
-  return verify(request.billing_key, kEnrolType, payload, text(request.billing_proof));
-}
-
 std::string to_json(const JoinBundle& bundle) {
   const Json json = {{"version", 1},
                      {"audience", bundle.audience},
                      {"center", to_text(bundle.center)},
                      {"center_name", bundle.center_name},
-                     {"connector", to_text(bundle.connector)},
-                     {"epoch", bundle.epoch},
+                     {"token", bundle.token},
+                     {"expires_at", to_text(bundle.expires_at)},
                      {"connect", bundle.connect},
                      {"server_name", bundle.server_name},
+                     {"join_server_name", bundle.join_server_name},
                      {"root_pem", bundle.root_pem},
-                     {"certificate_pem", bundle.certificate_pem},
                      {"order_key", hex_of(bundle.order_key)},
                      {"ack_key", hex_of(bundle.ack_key)}};
   return json.dump(2) + "\n";
@@ -112,21 +79,64 @@ Result<JoinBundle> parse_join_bundle(const std::string& text) {
   TRY(const std::string center, text_at(json, "center"));
   TRY(bundle.center, parse_id<CenterIdKind>(center));
   TRY(bundle.center_name, text_at(json, "center_name"));
-  TRY(const std::string connector, text_at(json, "connector"));
-  TRY(bundle.connector, parse_id<ConnectorIdKind>(connector));
-  const auto epoch = json.find("epoch");
-  if (epoch == json.end() || !epoch->is_number_unsigned() || *epoch == 0)
-    return fail(ErrorCode::invalid_argument, "epoch: expected a positive integer");
-  bundle.epoch = epoch->get<std::uint64_t>();
+  TRY(bundle.token, text_at(json, "token"));
+  TRY(const CenterId of_token, center_of_token(bundle.token));
+  if (of_token != bundle.center) return fail(ErrorCode::invalid_argument, "token: it is for another center");
+  TRY(const std::string expires, text_at(json, "expires_at"));
+  TRY(bundle.expires_at, parse_instant(expires));
   TRY(bundle.connect, text_at(json, "connect"));
   TRY(bundle.server_name, text_at(json, "server_name"));
+  TRY(bundle.join_server_name, text_at(json, "join_server_name"));
   TRY(bundle.root_pem, text_at(json, "root_pem"));
-  TRY(bundle.certificate_pem, text_at(json, "certificate_pem"));
   CHECK_OK(hex_at(json, "order_key", bundle.order_key));
   CHECK_OK(hex_at(json, "ack_key", bundle.ack_key));
   CHECK_OK(check_public_key(bundle.order_key));
   CHECK_OK(check_public_key(bundle.ack_key));
   return bundle;
+}
+
+std::string make_join_token(CenterId center, Rng& rng) {
+  std::array<std::uint8_t, 32> secret{};
+  rng.fill(std::as_writable_bytes(std::span(secret)));
+  std::string token = std::string(kTokenPrefix) + to_crockford(center.uuid) + "." + hex_of(secret);
+  return token + "." + checksum(token);
+}
+
+Result<CenterId> center_of_token(const std::string& token) {
+  const auto wrong = [] { return fail(ErrorCode::invalid_argument, "token: it is not whole; was the bundle copied completely?"); };
+  if (token.size() != kTokenPrefix.size() + 26 + 1 + 64 + 1 + kChecksumDigits || !token.starts_with(kTokenPrefix)) return wrong();
+  const std::string before = token.substr(0, token.size() - kChecksumDigits - 1);
+  if (token.substr(before.size()) != "." + checksum(before)) return wrong();
+  auto center = parse_crockford(token.substr(kTokenPrefix.size(), 26));
+  if (!center) return wrong();
+  return CenterId{*center};
+}
+
+Hash256 token_hash(const std::string& token) { return sha256(token); }
+
+Hash256 keys_fingerprint(const PublicKey& identity, const PublicKey& billing) {
+  const std::span<const std::byte> pieces[] = {std::as_bytes(std::span(identity)), std::as_bytes(std::span(billing))};
+  return sha256(pieces);
+}
+
+std::string shown_fingerprint(const Hash256& fingerprint) {
+  const std::string digits = to_hex(fingerprint);
+  std::string out;
+  for (std::size_t i = 0; i < digits.size(); i += 4) out.append(i == 0 ? "" : " ").append(digits, i, 4);
+  return out;
+}
+
+Result<Hash256> read_fingerprint(const std::string& typed) {
+  std::string digits;
+  for (const char c : typed)
+    if (c != ' ' && c != ':' && c != '-' && c != '\t' && c != '\n') digits.push_back(c);
+  Hash256 out;
+  std::size_t size = 0;
+  if (digits.size() != 2 * out.bytes.size() ||
+      sodium_hex2bin(reinterpret_cast<unsigned char*>(out.bytes.data()), out.bytes.size(), digits.data(), digits.size(), nullptr, &size, nullptr) != 0 ||
+      size != out.bytes.size())
+    return fail(ErrorCode::invalid_argument, "a fingerprint has 64 hexadecimal digits");
+  return out;
 }
 
 }  // namespace bourse::federation

@@ -2,45 +2,19 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
+
+#include "base/hex.h"
+
 namespace bourse::federation {
 namespace {
 
-EnrolRequest signed_request(std::uint64_t seed) {
-  SeededRng rng(seed);
-  const KeyPair identity = make_key_pair(rng), billing = make_key_pair(rng);
-  EnrolRequest request{.name = "north", .identity_key = identity.public_key, .billing_key = billing.public_key, .csr_pem = "-----BEGIN…"};
-  request.identity_proof = sign(identity.secret, kEnrolType, enrol_payload(request));
-  request.billing_proof = sign(billing.secret, kEnrolType, enrol_payload(request));
-  return request;
-}
-
 JoinBundle bundle() {
   SeededRng rng(9);
-  return {.audience = "bourse.test", .center = CenterId{Uuid{1, 2}}, .center_name = "north", .connector = ConnectorId{Uuid{3, 4}},
-          .epoch = 1, .connect = "127.0.0.1:8443", .server_name = "link.bourse.internal", .root_pem = "root", .certificate_pem = "chain",
+  const CenterId center{Uuid{1, 2}};
+  return {.audience = "bourse.test", .center = center, .center_name = "north", .token = make_join_token(center, rng), .expires_at = Instant{1'800'000'000'000},
+          .connect = "127.0.0.1:8443", .server_name = "link.bourse.internal", .join_server_name = "join.bourse.internal", .root_pem = "root",
           .order_key = make_key_pair(rng).public_key, .ack_key = make_key_pair(rng).public_key};
-}
-
-TEST(EnrolRequest, GoesThroughJsonAndProves) {
-  const EnrolRequest request = signed_request(1);
-  const auto read = parse_enrol_request(to_json(request));
-  ASSERT_TRUE(read) << read.error().message();
-  EXPECT_TRUE(verify_proofs(*read));
-}
-
-TEST(EnrolRequest, ProofsCoverEveryField) {
-  const auto spoilt = [](auto change) {
-    EnrolRequest request = signed_request(1);
-    change(request);
-    return verify_proofs(request).has_value();
-  };
-  EXPECT_FALSE(spoilt([](EnrolRequest& r) { r.name = "south"; }));
-  EXPECT_FALSE(spoilt([](EnrolRequest& r) { r.csr_pem += " "; }));
-  EXPECT_FALSE(spoilt([](EnrolRequest& r) { r.identity_key = signed_request(2).identity_key; }));
-  EXPECT_FALSE(spoilt([](EnrolRequest& r) { r.billing_key = signed_request(2).billing_key; }));
-  EXPECT_FALSE(spoilt([](EnrolRequest& r) { std::swap(r.identity_proof, r.billing_proof); }));
-  EXPECT_FALSE(spoilt([](EnrolRequest& r) { r.billing_key = r.identity_key, r.billing_proof = r.identity_proof; }));
-  EXPECT_FALSE(spoilt([](EnrolRequest& r) { r.billing_key = {1}; }));
 }
 
 TEST(JoinBundle, GoesThroughJson) {
@@ -58,12 +32,41 @@ TEST(JoinBundle, NamesTheFieldThatIsWrong) {
     return read ? std::string("accepted") : read.error().detail;
   };
   EXPECT_NE(error("\"version\": 1", "\"version\": 2").find("version"), std::string::npos);
-  EXPECT_NE(error("\"epoch\": 1", "\"epoch\": -1").find("epoch"), std::string::npos);
-  EXPECT_NE(error("\"epoch\": 1", "\"epoch\": 1e9").find("epoch"), std::string::npos);
   EXPECT_NE(error("\"connect\": \"127.0.0.1:8443\"", "\"connect\": 8443").find("connect"), std::string::npos);
   EXPECT_FALSE(parse_join_bundle("[]"));
   EXPECT_FALSE(parse_join_bundle("{"));
   EXPECT_FALSE(parse_join_bundle(std::string(1 << 20, ' ')));
+}
+
+TEST(JoinToken, NamesItsCenterAndShowsSlips) {
+  SeededRng rng(1);
+  const CenterId center{Uuid{5, 6}};
+  const std::string token = make_join_token(center, rng);
+  EXPECT_EQ(center_of_token(token), center);
+  EXPECT_NE(make_join_token(center, rng), token);
+  for (std::size_t i = 0; i < token.size(); ++i) {
+    std::string slip = token;
+    slip[i] = slip[i] == '7' ? '8' : '7';
+    EXPECT_FALSE(center_of_token(slip)) << i;
+    EXPECT_NE(token_hash(slip), token_hash(token));
+  }
+  EXPECT_FALSE(center_of_token(token.substr(0, token.size() - 1)));
+  EXPECT_FALSE(center_of_token(std::string(1 << 20, 'x')));
+  EXPECT_FALSE(center_of_token(""));
+}
+
+TEST(Fingerprint, IsComparedAsPeopleTypeIt) {
+  SeededRng rng(1);
+  const PublicKey identity = make_key_pair(rng).public_key, billing = make_key_pair(rng).public_key;
+  const Hash256 fingerprint = keys_fingerprint(identity, billing);
+  EXPECT_NE(fingerprint, keys_fingerprint(billing, identity));
+  std::string shown = shown_fingerprint(fingerprint);
+  EXPECT_EQ(shown.size(), 64U + 15U);
+  EXPECT_EQ(read_fingerprint(shown), fingerprint);
+  for (char& c : shown) c = c == ' ' ? ':' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  EXPECT_EQ(read_fingerprint(" " + shown + "\n"), fingerprint);
+  for (const char* wrong : {"", "12", "zz"}) EXPECT_FALSE(read_fingerprint(wrong));
+  EXPECT_FALSE(read_fingerprint(to_hex(fingerprint) + "0"));
 }
 
 }  // namespace

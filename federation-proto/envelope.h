@@ -33,7 +33,9 @@ inline constexpr std::string_view kCheckpointType = "application/vnd.bourse.chec
 // Never signed by itself, only in batches; names an order among what is signed.
 inline constexpr std::string_view kOrderType = "application/vnd.bourse.order.v1+protobuf";
 inline constexpr std::string_view kPauseBatchType = "application/vnd.bourse.pauses.v1+protobuf";
-inline constexpr std::string_view kEnrolType = "application/vnd.bourse.enrol.v1";
+inline constexpr std::string_view kJoinType = "application/vnd.bourse.join.v1+protobuf";
+inline constexpr std::string_view kCertifyType = "application/vnd.bourse.certify.v1+protobuf";
+inline constexpr std::string_view kJoinStateType = "application/vnd.bourse.join-state.v1+protobuf";
 
 inline constexpr std::size_t kMaxMessageBytes = 4 << 20;  // a frame
 inline constexpr std::size_t kMaxReportBytes = 1 << 20;   // a report's payload

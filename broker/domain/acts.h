@@ -151,9 +151,24 @@ struct WithdrawPaymentFile {
   static constexpr void fields(auto& self, auto&& visit) { visit(self.file, self.reason); }
 };
 
+// Lets in who joined: these keys speak for the center from then on. Whoever says so has compared their fingerprints with the
+// center's people. Ends its invitation.
+struct EnrolCenter {
+  CenterId center;
+  std::string name;
+  ConnectorId connector;
+  PublicKey identity_key{};
+  PublicKey billing_key{};
+  Unit unit = kCny;  // what it is settled in, for good
+  static constexpr bool kGrows = true;
+  static constexpr void fields(auto& self, auto&& visit) {
+    visit(self.center, self.name, self.connector, self.identity_key, self.billing_key, self.unit);
+  }
+};
+
 using Act = std::variant<FundAccount, SetContract, PublishPrices, SetPayee, OrderPayout, Refund, ResolveDispute,
                          SetCreditLimit, GrantLot, IssueVouchers, PublishReservedPrices, PublishProducts,
-                         ReverseMoneyIn, WithdrawPaymentFile>;
+                         ReverseMoneyIn, WithdrawPaymentFile, EnrolCenter>;
 std::string_view name(const Act& act);  // "fund_account"
 CenterId setter_of(const Act& act);      // the center in whose name prices are set; nil: the platform's, or no such act
 

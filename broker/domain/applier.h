@@ -24,6 +24,11 @@ struct Applier {
   void operator()(const BillingAccountOpened& event) const;
   void operator()(const MemberAdded& event) const;
   void operator()(const MemberRemoved& event) const;
+  void operator()(const CenterInvited& event) const;
+  void operator()(const InvitationUsed& event) const;
+  void operator()(const InvitationEnded& event) const;
+  void operator()(const CertificateIssued& event) const;
+  void operator()(const GenerationAcknowledged& event) const;
   void operator()(const CenterEnrolled& event) const;
   void operator()(const CenterStateChanged& event) const;
   void operator()(const ContractSet& event) const;

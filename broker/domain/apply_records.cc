@@ -110,11 +110,13 @@ void Applier::operator()(const CenterEnrolled& event) const {
   const auto [it, fresh] = market.centers_.try_emplace(event.center, std::move(center));
   BOURSE_ASSERT(fresh);
   market.index(it->second);
+  market.invitations_.erase(event.center);
 }
 
 void Applier::operator()(const CenterStateChanged& event) const {
   Center& changed = center(event.center);
   changed.state = event.state;
+  if (event.state == CenterState::active) changed.certification.recoveries = 0;
   market.router_.set_paused(event.center, event.state != CenterState::active);
 }
 

@@ -1,7 +1,6 @@
 // Centers as the engine knows them: who they are, what they are owed, what they reported last.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,15 +11,15 @@
 #include "base/id.h"
 #include "base/time.h"
 #include "broker/domain/completeness.h"
+#include "broker/domain/membership.h"
 #include "broker/domain/reservation.h"
 #include "broker/domain/settlement.h"
 #include "pricing/rating.h"
 
 namespace bourse::broker {
 
-using PublicKey = std::array<std::uint8_t, 32>;  // Ed25519
-
-enum class CenterState : std::uint8_t { active = 1, paused = 2, quarantined = 3 };
+// A revoked center never comes back; what it is owed stays owed.
+enum class CenterState : std::uint8_t { active = 1, paused = 2, quarantined = 3, revoked = 4 };
 std::string_view name(CenterState state);  // "active"
 
 // Who may set a kind of price of a center.
@@ -125,10 +124,11 @@ struct Center {
   ReportChain chain;
   Payee payee;  // empty until one was set
   std::int64_t fees_charged_until = 0;  // the day (since 1970) before which all days' fees are charged
+  Certification certification;
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.name, self.state, self.connector, self.identity_key, self.billing_key, self.contracts,
           self.open_period, self.periods, self.chain, self.payee,
-          self.fees_charged_until);
+          self.fees_charged_until, self.certification);
   }
 };
 

@@ -38,13 +38,42 @@ struct PostTransfers {
   std::vector<ledger::AccountOpened> open;
   std::vector<ledger::TransferRequest> transfers;
 };
-struct EnrolCenter {
+// Lets a connector join under that name by a token of which this is the hash.
+struct InviteCenter {
   CenterId center;
   std::string name;
-  ConnectorId connector;
+  Unit unit = kCny;
+  Hash256 token;
+  UserId by;
+  Duration validity = kInvitationValidity;
+};
+// A connector that has the token, and whose keys signed the request. The same keys again change nothing.
+// Errors: not_found (no such token), failed_precondition (expired, or keys that are known), conflict (used with other keys).
+struct UseInvitation {
+  CenterId center;
+  Hash256 token;
+  ConnectorId connector;  // its id from now on
   PublicKey identity_key{};
   PublicKey billing_key{};
-  Unit unit = kCny;  // what it is settled in, for good
+};
+struct WithdrawInvitation {
+  CenterId center;
+  UserId by;
+  std::string reason;
+};
+// The connector, known by K_id, has certificate `generation` (0 = none) and gets one until `until`: Center::certification says
+// which. One older than it has taken up quarantines the center. Errors: forbidden, failed_precondition (too many recoveries).
+struct CertifyConnector {
+  CenterId center;
+  ConnectorId connector;
+  std::uint64_t generation = 0;
+  Instant until;
+};
+// The connector came with that generation.
+struct ShowGeneration {
+  CenterId center;
+  ConnectorId connector;
+  std::uint64_t generation = 0;
 };
 struct ChangeCenterState {
   CenterId center;
@@ -257,7 +286,8 @@ using CommandBody = std::variant<OpenBillingAccount, AddMember, FundAccount, Pos
                                  SetAccountPolicy, SetMemberLimits, ExportPayouts, RequestInvoice, MoveInvoice,
                                  GrantLot, IssueVouchers, RedeemVoucher,
                                  PublishReservedPrices, BuyReservation, EndReservation, SetRenewal,
-                                 PublishProducts, BuyPackage, RemoveMember, ReverseMoneyIn, AddDisputeEvidence, WithdrawPaymentFile>;
+                                 PublishProducts, BuyPackage, RemoveMember, ReverseMoneyIn, AddDisputeEvidence, WithdrawPaymentFile,
+                                 InviteCenter, UseInvitation, WithdrawInvitation, CertifyConnector, ShowGeneration>;
 
 struct Command {
   // The caller's idempotency key, already scoped by principal ("usr_…/key"); empty for commands that need none

@@ -125,33 +125,13 @@ Status check_reservable(const Contract& contract) {
 
 }  // namespace
 
-Result<CommandResult> Decider::on(const EnrolCenter& command) {
-  if (command.center.is_nil() || command.connector.is_nil()) return invalid("center and connector must be given");
-  CHECK_OK(parse_unit(command.unit.text()));
-  if (command.unit == kDu) return invalid("a center is settled in money");
-  if (!is_slug(command.name)) return invalid("name must be 1 to 63 of a-z, 0-9 and -");
-  if (command.identity_key == command.billing_key) return invalid("identity and billing key must differ");
-  if (command.identity_key == PublicKey{} || command.billing_key == PublicKey{}) return invalid("a key is missing");
-  if (market_.center_named(command.name) != nullptr)
-    return fail(ErrorCode::failed_precondition, "there is a center named " + command.name);
-  for (const auto& [id, other] : market_.centers_) {
-    if (id == command.center || other.connector == command.connector)
-      return fail(ErrorCode::failed_precondition, "the id belongs to center " + other.name);
-    for (const PublicKey& key : {command.identity_key, command.billing_key})
-      if (key == other.identity_key || key == other.billing_key)
-        return fail(ErrorCode::failed_precondition, "a key is known from another center");
-  }
-  emit(
-      CenterEnrolled{command.center, command.name, command.connector, command.identity_key, command.billing_key, now_});
-  emit(PeriodOpened{derive_period(command.center, 1, now_), command.center, command.unit, 1, now_, {}});
-  return made(command.center.uuid);
-}
-
 Result<CommandResult> Decider::on(const ChangeCenterState& command) {
   const Center* center = market_.center(command.center);
   if (center == nullptr) return no_center(command.center);
-  if (command.state < CenterState::active || command.state > CenterState::quarantined)
+  if (command.state < CenterState::active || command.state > CenterState::revoked)
     return invalid("state is unknown");
+  if (center->state == CenterState::revoked && command.state != CenterState::revoked)
+    return fail(ErrorCode::failed_precondition, "center " + center->name + " was revoked for good; it can be invited again under another name");
   if (center->state != command.state)
     emit(CenterStateChanged{command.center, command.state, shown(command.reason), now_});
   return made(command.center.uuid);

@@ -29,6 +29,7 @@ Result<CommandResult> Decider::on(const Tick&) {
   expire_quotes();
   expire_holds();
   expire_proposals();
+  expire_invitations();
   expire_lots();
   expire_vouchers();
   settle_credit();

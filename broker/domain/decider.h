@@ -123,8 +123,20 @@ class Decider {
   Status check_setter(CenterId by, CenterId center, Instant from, const std::string& what) const;
   Status check_settlement_by(const SetContract& act) const;
   std::vector<Contract> followers(const Contract& terms) const;
+  // decide_membership.cc
+  Status check_unused(CenterId center, ConnectorId connector, const PublicKey& identity, const PublicKey& billing) const;
+  Result<CommandResult> on(const InviteCenter& command);
+  Result<CommandResult> on(const UseInvitation& command);
+  Result<CommandResult> on(const WithdrawInvitation& command);
+  void expire_invitations();
+  Status check(const EnrolCenter& act) const;
+  Result<CommandResult> on(const EnrolCenter& act);
+  // The connector's center, if it may have certificates. Errors: unauthenticated, forbidden.
+  Result<const Center*> certified(CenterId id, ConnectorId connector) const;
+  void lock_copy(const Center& center, std::uint64_t generation);
+  Result<CommandResult> on(const CertifyConnector& command);
+  Result<CommandResult> on(const ShowGeneration& command);
   // decide_centers.cc
-  Result<CommandResult> on(const EnrolCenter& command);
   Result<CommandResult> on(const ChangeCenterState& command);
   Result<CommandResult> on(const SetContract& command);
   Result<CommandResult> on(const PublishPrices& command);

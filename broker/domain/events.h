@@ -20,6 +20,7 @@
 #include "broker/domain/fee.h"
 #include "broker/domain/invoice.h"
 #include "broker/domain/job.h"
+#include "broker/domain/membership.h"
 #include "broker/domain/money_in.h"
 #include "broker/domain/spending.h"
 #include "ledger/domain/events.h"
@@ -356,7 +357,8 @@ using Event =
                  HoldRenewed, RenewalRefused, PauseRequested, LotIssued, LotExpired, VouchersIssued, VoucherRedeemed,
                  VouchersExpired, DayAnswered,
                  ReservedPricesPublished, ReservationBought, ReservationAccrued, ReservationEnded, RenewalSet, ProductsPublished,
-                 CreditRuleSet, MemberRemoved, MoneyInReversed, DisputeEvidenceAdded, PaymentFileWithdrawn, FeesCharged>;
+                 CreditRuleSet, MemberRemoved, MoneyInReversed, DisputeEvidenceAdded, PaymentFileWithdrawn, FeesCharged,
+                 CenterInvited, InvitationUsed, InvitationEnded, CertificateIssued, GenerationAcknowledged>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

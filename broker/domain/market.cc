@@ -68,6 +68,14 @@ std::pair<std::int64_t, std::int32_t> Market::calendar(const BillingAccount& acc
 const Center* Market::center(CenterId id) const {
   return find_or_null(centers_, id);
 }
+const Invitation* Market::invitation(CenterId center) const {
+  return find_or_null(invitations_, center);
+}
+std::vector<const Invitation*> Market::invitations() const {
+  std::vector<const Invitation*> all;
+  for (const auto& [center, invitation] : invitations_) all.push_back(&invitation);
+  return all;
+}
 const Contract* contract_at(const std::vector<Contract>& contracts, Instant at) {
   const auto after = std::ranges::upper_bound(contracts, at, {}, &Contract::valid_from);
   return after == contracts.begin() ? nullptr : &*std::prev(after);

@@ -105,6 +105,8 @@ class Market {
   std::pair<std::int64_t, std::int32_t> calendar(const BillingAccount& account, Instant at) const;
   const Center* center(CenterId id) const;
   const Center* center_named(std::string_view name) const;
+  const Invitation* invitation(CenterId center) const;  // while it is open
+  std::vector<const Invitation*> invitations() const;   // open ones, by center
   std::vector<const Center*> centers() const;                              // by name
   bool online(CenterId center) const { return online_.contains(center); }  // as last observed
   const Job* job(JobId id) const;
@@ -239,6 +241,7 @@ class Market {
   mutable absl::flat_hash_map<std::string, Zone> zones_;  // of accounts, as read once
   absl::flat_hash_map<CenterId, Center> centers_;
   std::map<std::string, CenterId, std::less<>> center_names_;
+  absl::btree_map<CenterId, Invitation> invitations_;
   absl::flat_hash_map<PeriodId, Period> periods_;
   absl::flat_hash_map<CenterId, std::vector<PeriodId>> periods_of_;
   absl::flat_hash_map<CenterId, CenterDays> days_;

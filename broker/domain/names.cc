@@ -70,17 +70,18 @@ constexpr auto kInvoiceItems = std::to_array<std::string_view>({"month", "on_dem
 constexpr auto kInvoiceStates = std::to_array<std::string_view>({"requested", "issued", "rejected", "withdrawn", "reversed"});
 constexpr auto kJobKinds = std::to_array<std::string_view>({"batch", "session", "service"});
 constexpr auto kObjectives = std::to_array<std::string_view>({"cheapest", "fastest", "best_value"});
-constexpr auto kCenterStates = std::to_array<std::string_view>({"active", "paused", "quarantined"});
+constexpr auto kCenterStates = std::to_array<std::string_view>({"active", "paused", "quarantined", "revoked"});
 constexpr auto kPayoutStates = std::to_array<std::string_view>({"in_transit", "paid", "returned"});
 constexpr auto kAdjustmentKinds =
     std::to_array<std::string_view>({"refund", "dispute_opened", "dispute_resolved"});
 constexpr auto kDisputeStates = std::to_array<std::string_view>({"open", "accepted", "split", "rejected"});
 constexpr auto kDisputeSides = std::to_array<std::string_view>({"user", "center", "platform"});
+constexpr auto kInvitationEnds = std::to_array<std::string_view>({"withdrawn", "expired"});
 constexpr auto kProposalEnds = std::to_array<std::string_view>({"approved", "rejected", "withdrawn", "expired"});
 constexpr auto kActs = std::to_array<std::string_view>({"fund_account", "set_contract", "publish_prices", "set_payee",
                                                         "order_payout", "refund", "resolve_dispute", "set_credit_limit",
                                                         "grant_lot", "issue_vouchers", "publish_reserved_prices", "publish_products",
-                                                        "reverse_money_in", "withdraw_payment_file"});
+                                                        "reverse_money_in", "withdraw_payment_file", "enrol_center"});
 static_assert(kActs.size() == std::variant_size_v<Act>);
 constexpr auto kLotKinds = std::to_array<std::string_view>({"grant", "voucher", "package"});
 constexpr auto kMoneyInKinds = std::to_array<std::string_view>({"top_up", "grant", "voucher", "package"});
@@ -153,6 +154,9 @@ std::string_view name(MoneyInKind kind) {
 }
 std::string_view name(PriceSetter setter) {
   return word(kPriceSetters, setter, 0);
+}
+std::string_view name(InvitationEnd end) {
+  return word(kInvitationEnds, end, 1);
 }
 std::string_view name(ProposalEnd end) {
   return word(kProposalEnds, end, 1);

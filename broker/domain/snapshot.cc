@@ -8,7 +8,7 @@
 namespace bourse::broker {
 namespace {
 
-constexpr std::uint32_t kVersion = 6;  // another one's snapshot is passed over: the journal is replayed instead
+constexpr std::uint32_t kVersion = 7;  // another one's snapshot is passed over: the journal is replayed instead
 
 Status damaged(std::string_view what) {
   return fail(ErrorCode::integrity, "market snapshot: " + std::string(what));
@@ -72,6 +72,7 @@ void Market::save(std::vector<std::byte>& state) const {
   save_sorted(out, prices_.discounts());
   save_sorted(out, accounts_);
   save_sorted(out, centers_);
+  save_sorted(out, invitations_);
   std::vector<const Period*> periods;
   for (const auto& [id, period] : periods_) periods.push_back(&period);
   std::ranges::sort(periods, {}, [](const Period* p) { return std::pair(p->center, p->number); });
@@ -142,6 +143,9 @@ Status Market::load_records(codec::Reader& in) {
   CHECK_OK(load_each<Center>(in, "centers", [&](Center center) {
     index(center);
     return centers_.try_emplace(center.id, std::move(center)).second;
+  }));
+  CHECK_OK(load_each<Invitation>(in, "invitations", [&](Invitation invitation) {
+    return invitations_.try_emplace(invitation.center, std::move(invitation)).second;
   }));
   return load_each<Period>(in, "periods", [&](const Period& period) {
     if (!centers_.contains(period.center) || period.number != periods_of_[period.center].size() + 1) return false;
