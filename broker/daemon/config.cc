@@ -33,6 +33,8 @@ constexpr Setting kSettings[] = {
     {"keys.root_directory", &Config::root_directory, true, "the root certificate's key; not read once the intermediate exists"},
     {"edge.connect", &Config::edge_connect, false, "host:port that connectors dial"},
     {"edge.server_name", &Config::edge_server_name, false, "TLS name of the link at the edge"},
+    {"edge.join_server_name", &Config::edge_join_server_name, false, "TLS name at the edge by which connectors join and renew"},
+    {"connectors.certificate_minutes", &Config::certificate_minutes, false, "a connector's certificate is good for so long; 1 to 366, default 60"},
     {"finance.two_people", &Config::two_people, false, "true: what moves or commits money waits for a second person; default true"},
     {"finance.debtor.name", &Config::debtor_name, false, "holder of our account, from which payouts are paid"},
     {"finance.debtor.account", &Config::debtor_account, false, "its IBAN or number; only its statements are imported"},
@@ -116,6 +118,7 @@ Status check(const Config& config) {
     if (address->size() - 5 > 107)
       return fail(ErrorCode::invalid_argument, fmt::format("{}: a socket's path has at most 107 bytes.", key));
   }
+  if (config.certificate_minutes < 1) return fail(ErrorCode::invalid_argument, "connectors.certificate_minutes must be a number from 1 to 366.");
   static const std::set<std::string> kLevels = {"trace", "debug", "info", "warn", "error"};
   if (!kLevels.contains(config.log_level))
     return fail(ErrorCode::invalid_argument, "log.level must be trace, debug, info, warn or error.");

@@ -16,7 +16,8 @@ struct Config {
   std::string migrator, writer, projector, reader;  // libpq connection strings, one a role
   std::string keys_directory, root_directory;
   std::string edge_connect = "127.0.0.1:8443";
-  std::string edge_server_name = "link.bourse.internal";
+  std::string edge_server_name = "link.bourse.internal", edge_join_server_name = "join.bourse.internal";
+  int certificate_minutes = 60;  // a connector's certificate is good for so long
   std::string log_level = "info";
   std::string factors;     // folder of tables of 度 factors; empty = what this version was published with
   int bill_net_days = 30;  // what a closed month owes is due so many days after its end

@@ -91,6 +91,14 @@ TEST(Config, BillsAreDueAndFactorsLieWhereItSays) {
             })->bill_net_days, 7);
 }
 
+TEST(Config, CertificatesAreGoodForAnHourUnlessToldOtherwise) {
+  const std::string good = kGood;
+  EXPECT_EQ(parse_config(good, "broker.toml", nothing())->certificate_minutes, 60);
+  EXPECT_EQ(parse_config(good + "[connectors]\ncertificate_minutes = 5\n", "broker.toml", nothing())->certificate_minutes, 5);
+  for (const char* wrong : {"0", "367", "-1", "\"5\""})
+    EXPECT_FALSE(parse_config(good + "[connectors]\ncertificate_minutes = " + wrong + "\n", "broker.toml", nothing())) << wrong;
+}
+
 TEST(Config, TheHelpNamesEverySetting) {
   for (const char* word : {"postgres.reader", "BOURSE_BROKER_KEYS_DIRECTORY", "bourse-broker ready", "Exit codes"})
     EXPECT_NE(config_help().find(word), std::string::npos) << word;

@@ -12,6 +12,7 @@
 #include "broker/adapters/ca/keys.h"
 #include "broker/adapters/evidence/notary.h"
 #include "broker/adapters/link/link_server.h"
+#include "broker/adapters/membership/membership_server.h"
 #include "broker/adapters/statement/sealer/sealer.h"
 #include "broker/adapters/store/migrations.h"
 #include "broker/adapters/store/pg_blob_store.h"
@@ -36,7 +37,7 @@ std::chrono::system_clock::time_point deadline_in(const Clock& clock, Duration p
 }
 
 // Servers are bounded in memory and message size; connections come from the edge and the gateways only.
-Result<std::unique_ptr<grpc::Server>> serve(const std::string& address, const std::string& group, grpc::Service& service,
+Result<std::unique_ptr<grpc::Server>> serve(const std::string& address, const std::string& group, std::initializer_list<grpc::Service*> services,
                                             std::size_t memory, const char* quota_name, int max_message) {
   CHECK_OK(clear_stale_socket(path_of(address)));
   grpc::ServerBuilder builder;
@@ -49,7 +50,7 @@ Result<std::unique_ptr<grpc::Server>> serve(const std::string& address, const st
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 32 * 1024);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddListeningPort(address, grpc::InsecureServerCredentials());
-  builder.RegisterService(&service);
+  for (grpc::Service* service : services) builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (!server) return fail(ErrorCode::unavailable, fmt::format("{} can't be listened on.", address));
   CHECK_OK(protect_socket(path_of(address), group));
@@ -73,6 +74,7 @@ struct Daemon::Parts {
   std::unique_ptr<Follower> follower;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<LinkServer> link;
+  std::unique_ptr<MembershipServer> membership;
   std::unique_ptr<Sealer> sealer;
   std::unique_ptr<MarketService> market;
   std::unique_ptr<grpc::Server> market_server, link_server;
@@ -112,6 +114,8 @@ void Daemon::Parts::build(const Config& config) {
   engine = std::make_unique<Engine>(EngineOptions{}, *journal, clock, rng);
   notary = std::make_unique<Notary>(config.name, *evidence, keys.ack, clock);
   link = std::make_unique<LinkServer>(LinkOptions{.audience = config.name}, *engine, *blobs, *notary, keys, clock, rng);
+  membership = std::make_unique<MembershipServer>(MembershipOptions{.audience = config.name, .certificate_lifetime = minutes(config.certificate_minutes)}, *engine,
+                                                  *authority, keys.ack, clock, rng);
   const auto wait_projected = [this](std::uint64_t position, Duration timeout) -> Status {
     if (projector->wait_for(position, timeout)) return {};
     return fail(ErrorCode::timeout, "The projections are behind.");
@@ -122,6 +126,7 @@ void Daemon::Parts::build(const Config& config) {
       MarketServiceOptions{.name = config.name,
                            .edge_connect = config.edge_connect,
                            .edge_server_name = config.edge_server_name,
+                           .edge_join_server_name = config.edge_join_server_name,
                            .writer_conninfo = config.writer,
                            .reader_conninfo = config.reader,
                            .debtor = {.name = config.debtor_name, .account = config.debtor_account, .agent = config.debtor_bank},
@@ -144,8 +149,8 @@ Status Daemon::Parts::run(const Config& config, std::function<void(const Error&)
   CHECK_OK(projector->start());
   CHECK_OK(follower->start());
   sealer->start();
-  TRY(market_server, serve(config.listen_market, config.listen_group, market->service(), 512U << 20, "market", kMaxMarketMessage));
-  TRY(link_server, serve(config.listen_link, config.listen_group, link->service(), 1U << 30, "link", kMaxMessage));
+  TRY(market_server, serve(config.listen_market, config.listen_group, {&market->service()}, 512U << 20, "market", kMaxMarketMessage));
+  TRY(link_server, serve(config.listen_link, config.listen_group, {&link->service(), &membership->service()}, 1U << 30, "link", kMaxMessage));
   return {};
 }
 
@@ -153,6 +158,7 @@ Status Daemon::Parts::run(const Config& config, std::function<void(const Error&)
 void Daemon::Parts::stop() {
   if (link) link->shutdown();
   if (link_server) link_server->Shutdown(deadline_in(clock, kDrain));
+  if (membership) membership->shutdown();
   if (market_server) market_server->Shutdown(deadline_in(clock, kDrain));
   if (market) market->shutdown();
   if (sealer) sealer->stop();

@@ -21,6 +21,8 @@ namespace bourse::broker {
 // A revoked center never comes back; what it is owed stays owed.
 enum class CenterState : std::uint8_t { active = 1, paused = 2, quarantined = 3, revoked = 4 };
 std::string_view name(CenterState state);  // "active"
+// Its connector is not let in.
+constexpr bool barred(CenterState state) { return state == CenterState::quarantined || state == CenterState::revoked; }
 
 // Who may set a kind of price of a center.
 enum class PriceSetter : std::uint8_t { platform = 0, center = 1, either = 2 };

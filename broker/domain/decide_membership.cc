@@ -125,7 +125,7 @@ Result<CommandResult> Decider::on(const EnrolCenter& act) {
 Result<const Center*> Decider::certified(CenterId id, ConnectorId connector) const {
   const Center* center = market_.center(id);
   if (center == nullptr || center->connector != connector) return fail(ErrorCode::unauthenticated, "an unknown connector");
-  if (center->state == CenterState::quarantined || center->state == CenterState::revoked)
+  if (barred(center->state))
     return fail(ErrorCode::forbidden, "the center is " + std::string(name(center->state)));
   return center;
 }

@@ -149,8 +149,8 @@ TEST_F(Membership, ASecondPersonAdmitsWhatTheFirstCompared) {
   ok(invitation());
   ok(use());
   ok(Propose{.proposal = id_of<ProposalId>(1), .by = operator_id, .act = admission(), .note = "compared by telephone"});
-  EXPECT_EQ(error(EndProposal{.proposal = id_of<ProposalId>(1), .end = ProposalEnd::approved, .by = operator_id}), ErrorCode::forbidden);
-  ok(EndProposal{.proposal = id_of<ProposalId>(1), .end = ProposalEnd::approved, .by = user});
+  EXPECT_EQ(error(EndProposal{id_of<ProposalId>(1), operator_id, ProposalEnd::approved, {}}), ErrorCode::forbidden);
+  ok(EndProposal{id_of<ProposalId>(1), user, ProposalEnd::approved, {}});
   EXPECT_NE(market.center(west), nullptr);
 }
 

@@ -11,7 +11,7 @@
 namespace bourse::broker {
 namespace {
 
-constexpr int kNewest = 6;  // a field was appended? Add the next version's file; the older ones stay
+constexpr int kNewest = 7;  // a field was appended? Add the next version's file; the older ones stay
 
 // Fills every field, of whatever depth, with a value of its own.
 class Filler {

@@ -47,14 +47,14 @@ std::string broker_toml(const StateDirectory& state, const MarketOptions& option
       "# Written by `bourse up` at each start; config/broker.example.toml explains the fields.\n"
       "name = {}\n\n[listen]\nmarket = {}\nlink = {}\n\n"
       "[postgres]\nmigrator = {}\nwriter = {}\nprojector = {}\nreader = {}\n\n"
-      "[keys]\ndirectory = {}\nroot_directory = {}\n\n[edge]\nconnect = \"127.0.0.1:{}\"\nserver_name = {}\n\n"
+      "[keys]\ndirectory = {}\nroot_directory = {}\n\n[edge]\nconnect = \"127.0.0.1:{}\"\nserver_name = {}\njoin_server_name = {}\n\n[connectors]\ncertificate_minutes = {}\n\n"
       "[finance]\ntwo_people = {}\n\n[prices]\nfactors = {}\n\n"
       "# No bank has this account: it stands in for yours while you try payouts and statements.\n"
       "[finance.debtor]\nname = \"A market on trial\"\naccount = \"TRIAL-ACCOUNT\"\nbank = \"000000000000\"\n",
       quoted(kBrokerName), quoted("unix:" + state.market_socket()), quoted("unix:" + state.link_socket()),
       quoted(postgres("postgres")), quoted(postgres("bourse_writer")), quoted(postgres("bourse_projector")),
       quoted(postgres("bourse_reader")), quoted(state.keys()), quoted(state.root_ca()), options.port,
-      quoted(kLinkServerName), options.two_people, quoted(fs::exists(factors_of(state)) ? factors_of(state) : ""));
+      quoted(kLinkServerName), quoted(kJoinServerName), options.certificate_minutes, options.two_people, quoted(fs::exists(factors_of(state)) ? factors_of(state) : ""));
 }
 
 std::string gateway_toml(const StateDirectory& state, const MarketOptions& options, const std::string& issuers) {
@@ -73,7 +73,8 @@ std::string nginx_conf(const StateDirectory& state, const MarketOptions& options
                                  {"SCRATCH", state.scratch()},
                                  {"EDGE", state.edge()},
                                  {"LISTEN", "127.0.0.1:" + std::to_string(options.port)},
-                                 {"LINK_NAME", kLinkServerName}});
+                                 {"LINK_NAME", kLinkServerName},
+                                 {"JOIN_NAME", kJoinServerName}});
 }
 
 // Moves one issuer's client secret into the gateway's secrets and names the copy in the table.
@@ -152,7 +153,7 @@ Status make_certificates(const StateDirectory& state, const Clock& clock, Rng& r
   CHECK_OK(write_file(state.root_certificate(), authority.root_pem(), 0644));
   CHECK_OK(write_file(state.edge() + "/client-ca.pem", authority.intermediate_pem() + authority.root_pem(), 0644));
   if (certificate_is_fresh(state.edge() + "/server.pem", clock.now())) return {};
-  TRY(const auto server, authority.issue_server({"localhost", kLinkServerName}, clock.now(), hours(24 * 90)));
+  TRY(const auto server, authority.issue_server({"localhost", kLinkServerName, kJoinServerName}, clock.now(), hours(24 * 90)));
   CHECK_OK(write_file(state.edge() + "/server.key", server.key_pem, 0600));
   return write_file(state.edge() + "/server.pem", server.chain_pem, 0644);
 }

@@ -17,12 +17,14 @@ struct MarketOptions {
   std::string issuers_file;        // TOML with [[issuer]] tables; empty = keep those of the last start
   std::string factors;             // folder of tables of 度 factors; empty = keep those of the last start, or the published one
   bool two_people = false;         // whether finance needs a second person; one person alone can try the market without
+  int certificate_minutes = 60;    // a connector's certificate is good for so long
   std::string programs;            // folder of bourse-broker and bourse-gateway
   std::string public_url() const { return "https://127.0.0.1:" + std::to_string(port); }
 };
 
 inline constexpr const char* kBrokerName = "bourse.local";
 inline constexpr const char* kLinkServerName = "link.bourse.internal";
+inline constexpr const char* kJoinServerName = "join.bourse.internal";
 
 // Copies the identity providers into the state directory, each client secret into a file of the gateway's own.
 // Errors: invalid_argument (not TOML, a secret is missing), unavailable.

@@ -31,6 +31,7 @@ struct Options {
   int port = 8443;
   std::string issuers;
   bool two_people = false;
+  int certificate_minutes = 60;
   std::string factors;
   bool foreground = false;
   bool as_json = false;
@@ -46,6 +47,7 @@ embedded::MarketOptions market_options(const Options& options) {
   market.state_directory = std::filesystem::absolute(options.state).lexically_normal().string();
   market.port = options.port;
   market.two_people = options.two_people;
+  market.certificate_minutes = options.certificate_minutes;
   if (!options.factors.empty()) market.factors = std::filesystem::absolute(options.factors).lexically_normal().string();
   if (!options.issuers.empty()) market.issuers_file = std::filesystem::absolute(options.issuers).string();
   market.programs = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
@@ -188,6 +190,7 @@ void add_up_commands(CLI::App& app) {
       ->check(CLI::ExistingFile);
   start->add_option("--factors", options->factors, "Folder with tables of 度 factors (default: those of the last start, at first the published one)")->check(CLI::ExistingDirectory);
   start->add_flag("--two-people", options->two_people, "What moves money waits for a second person (default: one is enough, to try it)");
+  start->add_option("--certificate-minutes", options->certificate_minutes, "How long a connector's certificate is good; it is renewed at half of that")->check(CLI::Range(1, 366))->capture_default_str();
   start->add_flag("--foreground", options->foreground, "Stay in the foreground until Ctrl-C");
   start->footer("Everything lives in the state directory; run by root, each server drops to a user of its own.\n"
                 "Example: bourse up && bourse status && bourse down");

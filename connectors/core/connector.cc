@@ -47,7 +47,7 @@ Result<std::unique_ptr<Connector>> Connector::open(ConnectorOptions options, con
 }
 
 void Connector::attach(Link& link, std::function<void()> on_ready) {
-  session_.emplace(options_.membership, identity_, *spool_, *runs_, *reporter_, *witness_, *days_, driver_, link, clock_, options_.software);
+  session_.emplace(options_.membership, identity_, *spool_, *runs_, *reporter_, *witness_, *days_, driver_, link, clock_, options_.software, options_.generation);
   on_ready_ = std::move(on_ready);
 }
 

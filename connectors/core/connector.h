@@ -30,6 +30,7 @@ struct ConnectorOptions {
   std::string jobs_directory;   // workdirs
   std::string software;         // "bourse-connector 0.1.0"
   Membership membership;
+  std::function<std::uint64_t()> generation = [] { return std::uint64_t{0}; };  // of the newest certificate; asked for every hello
   IdentityConfig identity;
   SellConfig sell;
   Duration poll_interval = seconds(2);

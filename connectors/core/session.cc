@@ -38,9 +38,10 @@ void fill(wire::Pool& out, const Offered& offer) {
 }  // namespace
 
 Session::Session(const Membership& us, const federation::KeyPair& identity, Spool& spool, Runs& runs, Reporter& reporter,
-                 Witness& witness, Days& days, Driver& driver, Link& link, const Clock& clock, std::string software)
+                 Witness& witness, Days& days, Driver& driver, Link& link, const Clock& clock, std::string software,
+                 std::function<std::uint64_t()> generation)
     : us_(us), identity_(identity), spool_(spool), runs_(runs), reporter_(reporter), witness_(witness), days_(days), driver_(driver), link_(link), clock_(clock),
-      software_(std::move(software)) {}
+      software_(std::move(software)), generation_(std::move(generation)) {}
 
 void Session::refuse(const std::string& what, const Error& error) {
   spdlog::error("{}: {}", what, error.message());
@@ -112,6 +113,7 @@ Status Session::on_challenge(const std::string& nonce) {
   hello.set_driver(driver.kind);
   hello.set_grace_ms(driver.grace.ms);
   hello.set_tree_size(witness_.size());
+  hello.set_generation(generation_());
   for (const AttemptId id : runs_.held()) {
     const auto place = runs_.find(id);
     if (place == nullptr) continue;

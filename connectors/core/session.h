@@ -23,7 +23,7 @@ namespace bourse::connector {
 class Session {
  public:
   Session(const Membership& us, const federation::KeyPair& identity, Spool& spool, Runs& runs, Reporter& reporter, Witness& witness, Days& days,
-          Driver& driver, Link& link, const Clock& clock, std::string software);
+          Driver& driver, Link& link, const Clock& clock, std::string software, std::function<std::uint64_t()> generation);
 
   // Errors are for good (the spool and the broker disagree about the past, or the disk fails): stop and let a person look.
   Status on(const LinkEvent& event);
@@ -53,6 +53,7 @@ class Session {
   Link& link_;
   const Clock& clock_;
   std::string software_;
+  std::function<std::uint64_t()> generation_;
 
   std::uint64_t number_ = 0;
   std::string nonce_;

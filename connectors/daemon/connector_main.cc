@@ -1,17 +1,20 @@
 // bourse-connector: a compute center's agent.
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <thread>
 
 #include "connectors/daemon/doctor.h"
-#include "connectors/daemon/enrol.h"
+#include "connectors/daemon/join_command.h"
 #include "connectors/daemon/run.h"
 
 namespace {
@@ -23,28 +26,33 @@ int report(const Error& error) {
   return info(error.code).exit_code;
 }
 
-int init(const std::string& directory, const std::string& name) {
-  SystemRng rng;
-  const auto request = connector::initialise(directory, name, rng);
-  if (!request) return report(request.error());
-  fmt::print("{}/request.json is ready. Give it to the market's operator, who runs\n"
-             "  bourse center enrol --request request.json --output bundle.json\n"
-             "and compares these fingerprints with you:\n  identity key  {}\n  billing key   {}\n",
-             directory, to_hex(federation::fingerprint(request->identity_key)), to_hex(federation::fingerprint(request->billing_key)));
-  return 0;
-}
+volatile std::sig_atomic_t interrupted = 0;
+extern "C" void on_interrupt(int) { interrupted = 1; }
 
-int install(const std::string& directory, const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return report({ErrorCode::not_found, path});
-  std::ostringstream text;
-  text << file.rdbuf();
+int join(connector::JoinOptions options, const std::string& path) {
+  if (!path.empty()) {
+    std::ifstream file(path);
+    if (!file) return report({ErrorCode::not_found, path});
+    std::ostringstream text;
+    text << file.rdbuf();
+    options.bundle_json = text.str();
+  }
+  ::signal(SIGINT, on_interrupt);
   SystemClock clock;
-  const auto bundle = connector::install(text.str(), directory, clock.now());
-  if (!bundle) return report(bundle.error());
-  fmt::print("Joined {} as center {} ({}). Describe your scheduler in {}/connector.toml, then\n  bourse-connector run --dir {}\n",
-             bundle->audience, bundle->center_name, to_text(bundle->center), directory, directory);
-  return 0;
+  SystemRng rng;
+  const auto desk = [](const federation::JoinBundle& bundle) -> std::unique_ptr<connector::MembershipPort> {
+    return std::make_unique<connector::MembershipClient>([bundle] { return connector::dial_membership(bundle); });
+  };
+  const auto say = [](const std::string& text) {
+    fmt::print("{}\n", text);
+    std::fflush(stdout);
+  };
+  const auto sleep = [](Duration time) {
+    if (interrupted == 0) ::poll(nullptr, 0, static_cast<int>(time.ms));  // Ctrl-C ends it
+    return interrupted == 0;
+  };
+  const Status joined = connector::run_join(options, desk, say, sleep, clock, rng);
+  return joined ? 0 : report(joined.error());
 }
 
 int doctor(const std::string& directory, const std::string& config) {
@@ -91,22 +99,21 @@ int run(const std::string& directory, const std::string& config) {
 
 int main(int argc, char** argv) {
   CLI::App app("bourse-connector: joins a compute center to a Bourse market and runs its orders on the center's scheduler.\n\n"
-               "  1. bourse-connector init --dir /var/lib/bourse-connector --name my-center\n"
-               "  2. the market's operator answers request.json with bundle.json\n"
-               "  3. bourse-connector install bundle.json --dir /var/lib/bourse-connector\n"
-               "  4. describe the scheduler in <dir>/connector.toml (connector.example.toml explains every key)\n"
-               "  5. bourse-connector doctor --dir /var/lib/bourse-connector\n"
-               "  6. bourse-connector run --dir /var/lib/bourse-connector\n");
+               "  1. the market's operator invites the center and hands over bundle.json\n"
+               "  2. bourse-connector join bundle.json --dir /var/lib/bourse-connector\n"
+               "     and read the fingerprint that it shows out to the operator\n"
+               "  3. describe the scheduler in <dir>/connector.toml (connector.example.toml explains every key)\n"
+               "  4. bourse-connector doctor --dir /var/lib/bourse-connector\n"
+               "  5. bourse-connector run --dir /var/lib/bourse-connector\n");
   app.require_subcommand(1);
   app.set_version_flag("--version", "bourse-connector " BOURSE_VERSION);
-  std::string directory, name, bundle, config;
+  std::string directory, bundle, config;
 
-  CLI::App* init_command = app.add_subcommand("init", "Make this center's keys and the request to join; may be repeated");
-  init_command->add_option("--dir", directory, "The connector's own folder, 0700")->required();
-  init_command->add_option("--name", name, "The center's name in the market: a-z, 0-9, '-'")->required();
-  CLI::App* install_command = app.add_subcommand("install", "Take the operator's answer; also for a renewed certificate");
-  install_command->add_option("bundle", bundle, "bundle.json")->required();
-  install_command->add_option("--dir", directory, "The connector's own folder")->required();
+  CLI::App* join_command = app.add_subcommand("join", "Join a market by the bundle that its operator made; may be repeated and interrupted");
+  join_command->add_option("bundle", bundle, "bundle.json; without it the one that this folder has");
+  join_command->add_option("--dir", directory, "The connector's own folder, 0700; made if it isn't there")->required();
+  bool no_wait = false;
+  join_command->add_flag("--no-wait", no_wait, "Don't wait for the operator's word");
   CLI::App* run_command = app.add_subcommand("run", "Work until SIGTERM; jobs go on without the connector and are found again");
   run_command->add_option("--dir", directory, "The connector's own folder")->required();
   run_command->add_option("--config", config, "Instead of <dir>/connector.toml");
@@ -115,8 +122,7 @@ int main(int argc, char** argv) {
   doctor_command->add_option("--config", config, "Instead of <dir>/connector.toml");
   CLI11_PARSE(app, argc, argv);
 
-  if (init_command->parsed()) return init(directory, name);
-  if (install_command->parsed()) return install(directory, bundle);
+  if (join_command->parsed()) return join({.directory = directory, .bundle_json = {}, .wait = !no_wait}, bundle);
   if (doctor_command->parsed()) return doctor(directory, config);
   return run(directory, config);
 }

@@ -13,7 +13,7 @@
 #include <filesystem>
 
 #include "connectors/core/sell.h"
-#include "connectors/daemon/enrol.h"
+#include "connectors/daemon/membership_client.h"
 #include "connectors/daemon/tls.h"
 #include "connectors/daemon/wiring.h"
 #include "connectors/host/files.h"
@@ -27,7 +27,7 @@ constexpr std::int64_t kLittleSpace = 1024 * kMiB, kNoSpace = 64 * kMiB;
 constexpr std::int64_t kFewFiles = 10'000;
 constexpr std::int64_t kMostClockErrorUs = 1'000'000;  // the broker takes what is up to five minutes ahead
 constexpr Duration kSlowSync = milliseconds(200);      // every report is on the disk before it is sent
-constexpr Duration kCertificateSoon = hours(24 * 3);
+
 
 // What was wrong; the table's sentence where nothing more is known.
 std::string words(const Error& error) { return error.detail.empty() ? error.message() : error.detail; }
@@ -53,7 +53,7 @@ class Doctor {
       local_users();
       scheduler();
     }
-    if (keys_) membership();
+    membership();
     return std::move(findings_);
   }
 
@@ -64,8 +64,7 @@ class Doctor {
 
   bool folder() {
     struct stat info{};
-    const std::string init = fmt::format("bourse-connector init --dir {} --name CENTER", directory_);
-    if (::stat(directory_.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return wrong("folder", directory_ + " is not there", init), false;
+    if (::stat(directory_.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return wrong("folder", directory_ + " is not there", fmt::format("mkdir -m 0700 {}, as the connector's own user; 'bourse-connector join' makes it too", directory_)), false;
     if (info.st_uid != ::geteuid())
       return wrong("folder", fmt::format("{} belongs to user {}, and this runs as {}", directory_, info.st_uid, ::geteuid()), "Run it as the connector's own user."), false;
     if ((info.st_mode & 0077) != 0) wrong("folder", fmt::format("others can look into {} (mode {:04o})", directory_, info.st_mode & 07777), "chmod 0700 " + directory_);
@@ -75,9 +74,9 @@ class Doctor {
 
   void keys() {
     auto loaded = load_keys(directory_);
-    if (!loaded) return wrong("keys", words(loaded.error()), fmt::format("bourse-connector init --dir {} --name CENTER", directory_));
+    if (!loaded && loaded.error().code == ErrorCode::not_found) return;  // joining makes them
+    if (!loaded) return wrong("keys", words(loaded.error()), "Bring the folder back from a backup; without its keys the center joins anew.");
     fine("keys", "identity " + to_hex(federation::fingerprint(loaded->identity.public_key)).substr(0, 16) + "…");
-    keys_ = std::move(*loaded);
   }
 
   void configuration() {
@@ -160,17 +159,28 @@ class Doctor {
 
   void membership() {
     const auto bundle = load_bundle(directory_);
-    if (!bundle)
-      return add({"membership", Verdict::warning, "this center hasn't joined a market yet", fmt::format("Give {}/request.json to the market's operator, then: bourse-connector install BUNDLE --dir {}", directory_, directory_)});
-    const std::string renew = fmt::format("Ask the market's operator for a new bundle, then: bourse-connector install BUNDLE --dir {}", directory_);
-    if (const Status good = check_certificate(bundle->certificate_pem, keys_->tls_key_pem, bundle->root_pem, clock_.now()); !good)
-      return wrong("membership", "certificate: " + words(good.error()), renew);
-    if (!check_certificate(bundle->certificate_pem, keys_->tls_key_pem, bundle->root_pem, clock_.now() + kCertificateSoon))
-      add({"membership", Verdict::warning, bundle->center_name + "; its certificate ends within three days", renew});
-    else fine("membership", fmt::format("{} ({}) of {}", bundle->center_name, to_text(bundle->center), bundle->audience));
-    const auto channel = dial(directory_, *keys_, *bundle);
-    if (channel->WaitForConnected(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(options_.patience.ms, GPR_TIMESPAN)))) return fine("market", bundle->connect + " answers");
-    wrong("market", fmt::format("{} doesn't answer within {} s, or not with the certificate that the bundle names", bundle->connect, options_.patience.ms / 1000),
+    if (!bundle && bundle.error().code == ErrorCode::not_found)
+      return add({"membership", Verdict::warning, "this center hasn't joined a market yet", fmt::format("Ask the market's operator for a bundle, then: bourse-connector join BUNDLE --dir {}", directory_)});
+    if (!bundle) return wrong("membership", words(bundle.error()), "Bring the folder back from a backup.");
+    const auto credentials = load_credentials(directory_);
+    if (!credentials && credentials.error().code == ErrorCode::not_found) {
+      add({"membership", Verdict::warning, bundle->center_name + " isn't admitted yet", fmt::format("bourse-connector join --dir {}", directory_)});
+      return market(*dial_membership(*bundle), bundle->connect);
+    }
+    if (!credentials) return wrong("membership", words(credentials.error()), "Bring the folder back from a backup.");
+    if (const Status good = check_certificate(credentials->certificate_pem, credentials->tls_key_pem, bundle->root_pem, clock_.now()); !good) {
+      const bool over = credentials->until <= clock_.now();
+      return add({"membership", over ? Verdict::warning : Verdict::wrong, "certificate: " + words(good.error()),
+                  over ? "'bourse-connector run' recovers it; after three times the market's operator has to resume the center." : "Bring the folder back from a backup."});
+    }
+    fine("membership", fmt::format("{} ({}) of {}; its certificate {} is good until {}", bundle->center_name, to_text(bundle->center), bundle->audience,
+                                   credentials->generation, to_text(credentials->until)));
+    market(*dial(directory_, *bundle, *credentials), bundle->connect);
+  }
+
+  void market(grpc::Channel& channel, const std::string& where) {
+    if (channel.WaitForConnected(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(options_.patience.ms, GPR_TIMESPAN)))) return fine("market", where + " answers");
+    wrong("market", fmt::format("{} doesn't answer within {} s, or not with the certificate that the bundle names", where, options_.patience.ms / 1000),
           "Let TCP connections out to it; no proxy may end the TLS.");
   }
 
@@ -178,7 +188,6 @@ class Doctor {
   const Clock& clock_;
   host::SystemProcessRunner runner_;
   std::string directory_;
-  std::optional<ConnectorKeys> keys_;
   std::optional<DaemonConfig> config_;
   std::vector<Finding> findings_;
 };

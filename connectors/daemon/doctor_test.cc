@@ -9,7 +9,7 @@
 
 #include "base/rng.h"
 #include "connectors/core/temporary_folder.h"
-#include "connectors/daemon/enrol.h"
+#include "connectors/daemon/credentials.h"
 #include "connectors/scow/testing/adapter_double.h"
 
 namespace bourse::connector {
@@ -40,7 +40,7 @@ class Examination : public TemporaryFolder {
 TEST_F(Examination, SaysWhatIsMissingStepByStep) {
   EXPECT_EQ(says("folder"), "wrong: " + options_.directory + " is not there");
   EXPECT_EQ(says("keys"), "") << "what depends on the folder is left out";
-  ASSERT_TRUE(initialise(options_.directory, "north", rng_));
+  ASSERT_TRUE(make_keys(options_.directory, rng_));
   EXPECT_EQ(says("folder"), "fine: " + options_.directory);
   EXPECT_TRUE(says("keys").starts_with("fine: identity "));
   EXPECT_TRUE(says("configuration").starts_with("wrong: "));
@@ -53,7 +53,7 @@ TEST_F(Examination, SaysWhatIsMissingStepByStep) {
 }
 
 TEST_F(Examination, AsksTheScheduler) {
-  ASSERT_TRUE(initialise(options_.directory, "north", rng_));
+  ASSERT_TRUE(make_keys(options_.directory, rng_));
   configure("[driver]\nkind = \"slurm\"\nslurm_conf = \"/etc/slurm.conf\"\nbin_directory = \"" + directory_ + "/nowhere\"\n\n[[identity.map]]\nlocal = \"no-such-user\"\n");
   EXPECT_TRUE(says("configuration").starts_with("fine: ")) << says("configuration");
   EXPECT_TRUE(says("scheduler").starts_with("wrong: slurm: ")) << says("scheduler");
@@ -61,7 +61,7 @@ TEST_F(Examination, AsksTheScheduler) {
 }
 
 TEST_F(Examination, ChangesNothingAtTheScheduler) {
-  ASSERT_TRUE(initialise(options_.directory, "north", rng_));
+  ASSERT_TRUE(make_keys(options_.directory, rng_));
   scow::testing::World world;
   world.now = [this] { return clock_.now().unix_ms / 1000; };
   world.accounts["market"].blocked = true;

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <thread>
+#include <utility>
 
 #include "connectors/core/connector.h"
 #include "connectors/core/link_client.h"
 #include "connectors/daemon/config.h"
-#include "connectors/daemon/enrol.h"
+#include "connectors/daemon/renewer.h"
 #include "connectors/daemon/wiring.h"
 #include "connectors/host/process_runner.h"
 #include "federation-proto/key_file.h"
@@ -46,6 +48,10 @@ Status run(const RunOptions& options, std::stop_token stop) {
   TRY(const DaemonConfig config, read_config(options.config_path.empty() ? directory + "/connector.toml" : options.config_path));
   TRY(const ConnectorKeys keys, load_keys(directory));
   TRY(const federation::JoinBundle bundle, load_bundle(directory));
+  const auto credentials = load_credentials(directory);
+  if (!credentials && credentials.error().code == ErrorCode::not_found)
+    return fail(ErrorCode::failed_precondition, "the market has not admitted this connector yet; go on with: bourse-connector join --dir " + directory);
+  if (!credentials) return std::unexpected(credentials.error());
   TRY(const Lock lock, Lock::take(directory + "/lock"));
 
   SystemClock clock;
@@ -58,8 +64,8 @@ Status run(const RunOptions& options, std::stop_token stop) {
   connector_options.directory = directory;
   connector_options.jobs_directory = jobs_directory(config, directory);
   connector_options.software = "bourse-connector " BOURSE_VERSION;
-  connector_options.membership = {.audience = bundle.audience, .center = bundle.center, .connector = bundle.connector,
-                                  .epoch = bundle.epoch, .order_key = bundle.order_key, .ack_key = bundle.ack_key};
+  connector_options.membership = {.audience = bundle.audience, .center = bundle.center, .connector = credentials->connector,
+                                  .epoch = credentials->epoch, .order_key = bundle.order_key, .ack_key = bundle.ack_key};
   connector_options.identity = config.identity;
   connector_options.sell = config.sell;
   connector_options.poll_interval = config.poll;
@@ -71,15 +77,19 @@ Status run(const RunOptions& options, std::stop_token stop) {
   // Nothing else tells an administrator why every job fails at once.
   if (const auto closed = closed_to_others(connector_options.jobs_directory))
     spdlog::warn("{} is closed to other users, so jobs can't reach their folders in {}", *closed, connector_options.jobs_directory);
+  MembershipClient desk([&] { return dial_membership(bundle); });
+  Renewer renewer(directory, bundle, keys, *credentials, desk, clock, rng);
+  connector_options.generation = [&renewer] { return renewer.generation(); };
   TRY(const std::unique_ptr<Connector> connector,
       Connector::open(std::move(connector_options), keys.identity, keys.billing, *driver, users, clock, rng));
 
-  LinkClient link({.channel = [&] { return dial(directory, keys, bundle); }, .metadata = {}}, [&](LinkEvent event) { connector->on_link(std::move(event)); },
+  LinkClient link({.channel = [&] { return dial(directory, bundle, *credentials); }, .metadata = {}}, [&](LinkEvent event) { connector->on_link(std::move(event)); },
                   [&](JobId, AttemptId attempt, std::int64_t offset, std::int64_t max_bytes) { return connector->read_log(attempt, offset, max_bytes); },
                   clock, rng);
   connector->attach(link, options.on_ready);
   spdlog::info("center {} ({}), driver {}", bundle.center_name, to_text(bundle.center), config.driver.kind);
   CHECK_OK(connector->step());  // asks the scheduler what became of earlier runs, before anybody can order new ones
+  const std::jthread renewing([&renewer](std::stop_token done) { renewer.run(std::move(done)); });
   link.start();
   Status ended = connector->run(stop);
   connector->refuse_link_events();

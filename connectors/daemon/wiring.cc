@@ -43,13 +43,13 @@ Result<std::unique_ptr<Driver>> open_driver(const DaemonConfig& all, const std::
   return local::LocalDriver::open(std::move(local), clock, runner);
 }
 
-std::shared_ptr<grpc::Channel> dial(const std::string& directory, const ConnectorKeys& keys, const federation::JoinBundle& first) {
-  auto renewed = load_bundle(directory);
-  const federation::JoinBundle& bundle = renewed ? *renewed : first;
+std::shared_ptr<grpc::Channel> dial(const std::string& directory, const federation::JoinBundle& bundle, const Credentials& first) {
+  const auto renewed = load_credentials(directory);
+  const Credentials& credentials = renewed ? *renewed : first;
   grpc::SslCredentialsOptions tls;
   tls.pem_root_certs = bundle.root_pem;
-  tls.pem_cert_chain = bundle.certificate_pem;
-  tls.pem_private_key = keys.tls_key_pem;
+  tls.pem_cert_chain = credentials.certificate_pem;
+  tls.pem_private_key = credentials.tls_key_pem;
   grpc::ChannelArguments arguments;
   arguments.SetSslTargetNameOverride(bundle.server_name);
   arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, bundle.server_name);

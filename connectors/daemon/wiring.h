@@ -10,7 +10,7 @@
 
 #include "connectors/core/driver.h"
 #include "connectors/daemon/config.h"
-#include "connectors/daemon/enrol.h"
+#include "connectors/daemon/credentials.h"
 #include "connectors/host/process_runner.h"
 
 namespace bourse::connector {
@@ -22,7 +22,7 @@ Result<std::unique_ptr<Driver>> open_driver(const DaemonConfig& all, const std::
                                             Purpose purpose = Purpose::work);
 
 // A fresh channel for every dial, with the certificate as it is then: a renewed one is used without a restart.
-std::shared_ptr<grpc::Channel> dial(const std::string& directory, const ConnectorKeys& keys, const federation::JoinBundle& first);
+std::shared_ptr<grpc::Channel> dial(const std::string& directory, const federation::JoinBundle& bundle, const Credentials& first);
 
 std::string jobs_directory(const DaemonConfig& config, const std::string& directory);
 // Of the folders above `path` the lowest that jobs' users can't pass; nothing where they reach it, or where nobody else runs jobs.

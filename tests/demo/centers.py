@@ -41,14 +41,19 @@ class Center:
 
     # ── joining ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def join(self, operator):
-        """init here, enrol there, install here: the private keys never leave the connector's folder."""
+    def join(self, operator, second):
+        """Invited, joined, and admitted by two people once they have compared the fingerprint: the private keys never leave the
+        connector's folder. Returns the fingerprint."""
         workdir.make_dir(self.dir)
-        program = f"{self.market.programs}/bourse-connector"
-        process.run([program, "init", "--dir", self.connector_dir, "--name", self.name])
         bundle = f"{self.dir}/bundle.json"
-        operator.run("center", "enrol", "--request", f"{self.connector_dir}/request.json", "--output", bundle)
-        process.run([program, "install", bundle, "--dir", self.connector_dir])
+        operator.run("center", "invite", self.name, "--output", bundle)
+        joining = process.Process([f"{self.market.programs}/bourse-connector", "join", bundle, "--dir", self.connector_dir],
+                                  f"{self.dir}/join.log", name=f"joining of {self.name}")
+        fingerprint = joining.wait_for_line(r"^\s+((?:[0-9a-f]{4} ){15}[0-9a-f]{4})$", 30).group(1)
+        operator.propose(second, "center", "admit", self.name, "--fingerprint", fingerprint)
+        code = joining.wait(30)
+        if code != 0:
+            raise RuntimeError(f"{self.name} did not join: {joining.output()}")
         with open(bundle, encoding="utf-8") as file:
             self.id = json.load(file)["center"]
         job_users = ", ".join(f'"{name}"' for name in users.job_users(JOB_USERS))
@@ -63,6 +68,7 @@ scheduler_account = "market"
 [sell.{self.pool}]
 speed_milli = {self.speed_milli}
 """)
+        return fingerprint
 
     def start_connector(self):
         # It must outlive a killed harness no more than the market does, but its jobs outlive it.

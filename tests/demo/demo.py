@@ -70,7 +70,8 @@ class Demo:
         otto = self.people["otto"]
         for center in self.centers:
             center.start_scheduler()
-            center.join(otto)
+            fingerprint = center.join(otto, self.people["olga"])
+            self.story.say(f"{center.name} joined; two operators compared its keys' fingerprint {fingerprint[:19]} … and let it in")
             otto.propose(self.people["olga"], "contract", "set", center.name, "--margin-bps", center.margin_bps, "--tax-bps", 600,
                          "--reservable", f"{center.pool}:node:1")
             center.start_connector()

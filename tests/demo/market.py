@@ -69,10 +69,10 @@ operators = "operator"
 """)
         return path
 
-    def up(self):
+    def up(self, *more):
         factors = ["--factors", self.factors] if self.factors else []
         return self.bourse("up", "--state", self.state, "--port", str(self.port), "--issuers", self.write_issuers(),
-                           "--two-people", *factors).stdout
+                           "--two-people", *factors, *more).stdout
 
     def down(self):
         self.bourse("down", "--state", self.state, check=False)

@@ -216,11 +216,12 @@ bool LinkWorld::reaches(JobId id, broker::JobState state) {
 // ── the connector ──
 
 TestConnector::TestConnector(const Member& member, const broker::BrokerKeys& keys, std::string directory, FakeDriver& driver,
-                             std::function<std::shared_ptr<grpc::Channel>()> channel) {
+                             std::function<std::shared_ptr<grpc::Channel>()> channel, std::uint64_t generation) {
   connector::ConnectorOptions options;
   options.directory = directory;
   options.jobs_directory = directory + "-jobs";
   options.software = "test 1";
+  options.generation = [generation] { return generation; };
   options.membership = {kAudience, member.center, member.connector, 1, keys.order.public_key, keys.ack.public_key};
   options.identity.table.push_back({{}, {}, {}, "runner", {}});
   options.poll_interval = milliseconds(20);
@@ -277,7 +278,7 @@ void LinkedWorld::TearDown() {
 }
 
 void LinkedWorld::connect() {
-  connector_ = std::make_unique<TestConnector>(member_, keys_, directory_ + "/north", driver_, [this] { return channel(); });
+  connector_ = std::make_unique<TestConnector>(member_, keys_, directory_ + "/north", driver_, [this] { return channel(); }, generation_);
   const auto why = [this] {
     const Status ended = connector_->ended();
     return ended ? "it waits" : ended.error().message();

@@ -105,7 +105,7 @@ class LinkWorld : public ::testing::Test {
 class TestConnector {
  public:
   TestConnector(const Member& member, const broker::BrokerKeys& keys, std::string directory, FakeDriver& driver,
-                std::function<std::shared_ptr<grpc::Channel>()> channel);
+                std::function<std::shared_ptr<grpc::Channel>()> channel, std::uint64_t generation = 0);
   ~TestConnector();  // stops
 
   Status ended();    // stops and tells how it ended
@@ -134,6 +134,7 @@ class LinkedWorld : public LinkWorld {
 
   Member member_;
   FakeDriver driver_;
+  std::uint64_t generation_ = 0;  // of the certificate that the connector shows
   std::unique_ptr<TestConnector> connector_;
 };
 

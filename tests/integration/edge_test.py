@@ -20,10 +20,12 @@ from lib import process, workdir  # noqa: E402
 
 BOURSE = os.environ["BOURSE_PROGRAMS"] + "/bourse"
 LINK = "link.bourse.internal"
+JOIN = "join.bourse.internal"
+BEGIN = "/bourse.federation.v1.Membership/Begin"
 CONNECT = "/bourse.federation.v1.Link/Connect"
 NAME = "URI:spiffe://{}/center/{}/connector/{}"
 CENTER, CONNECTOR = "ctr_01jd0000000000000000000001", "con_01jd0000000000000000000002"
-OK, UNIMPLEMENTED, UNAUTHENTICATED, RESOURCE_EXHAUSTED = "0", "12", "16", "8"
+OK, INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNIMPLEMENTED, UNAUTHENTICATED = "0", "3", "8", "12", "16"
 
 CA_CONFIG = """[ca]
 default_ca = this
@@ -169,6 +171,7 @@ class EdgeTest(unittest.TestCase):
                 "--data-binary", "@-", "-o", "/dev/null", "-D", "-"]
         if client:
             argv += ["--cert", client[0], "--key", client[1]]
+        argv += ["--resolve", f"{JOIN}:{self.port}:127.0.0.1"]
         done = subprocess.run([*argv, *more, url or f"https://{LINK}:{self.port}{CONNECT}"], input=body, capture_output=True,
                               env=process.minimal_env(), timeout=30, check=False)
         lines = done.stdout.decode(errors="replace").splitlines()
@@ -237,6 +240,18 @@ class EdgeTest(unittest.TestCase):
             with self.subTest(name):
                 self.assertIn(self.ask("-H", f"Host: {LINK}", client=self.good, url=anybody)[1], ("400", "421"))
                 self.assertNotIn("grpc-status", self.ask(client=self.good, url=anybody)[2])
+
+    def test_joining_needs_no_certificate_and_leads_nowhere_else(self):
+        empty = b"\0\0\0\0\0"
+        self.assertEqual(self.grpc_status(url=f"https://{JOIN}:{self.port}{BEGIN}", body=empty), OK)
+        join = f"https://{JOIN}:{self.port}/bourse.federation.v1.Membership/Join"
+        self.assertEqual(self.grpc_status(url=join, body=empty), INVALID_ARGUMENT)
+        self.assertEqual(self.ask(url=join, body=b"\0\0\x10\0\0" + b"x" * (1 << 20))[1], "413")
+        for elsewhere in (f"https://{JOIN}:{self.port}{CONNECT}", f"https://{JOIN}:{self.port}/bourse.market.v1.Market/FundAccount",
+                          f"https://{JOIN}:{self.port}/api/v1/whoami"):
+            self.assertEqual(self.ask(url=elsewhere, body=empty)[1], "404", elsewhere)
+        self.assertEqual(self.ask(client=self.good, url=f"https://{LINK}:{self.port}{BEGIN}", body=empty)[1], "404")
+        self.assertNotIn("grpc-status", self.ask(url=f"https://localhost:{self.port}{BEGIN}", body=empty)[2])
 
     def test_tls_below_1_3_is_refused(self):
         code, status, _ = self.ask("--tls-max", "1.2", client=self.good)

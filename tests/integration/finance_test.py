@@ -40,7 +40,7 @@ class FinanceTest(unittest.TestCase):
         # A core costs 60.00 an hour: 1.00 a minute.
         cls.center = LocalCenter(cls.market, cls.dir, "gamma", 2, 1000, {"core_ms": ("60", "core-hour"), "node_ms": ("0", "node-hour"),
                                                                         "mem_mib_s": ("0", "gib-hour")}, 500)
-        cls.center.join(cls.people["otto"])
+        cls.center.join(cls.people["otto"], cls.people["olga"])
         cls.addClassCleanup(cls.center.stop)
         cls.people["otto"].propose(cls.people["olga"], "contract", "set", "gamma", "--margin-bps", 500, "--tax-bps", 600)
         prices = f"{cls.dir}/prices.json"

@@ -58,7 +58,7 @@ void Switchboard::committed(const std::vector<Event>& events) {
 void Switchboard::on_changed(std::vector<JobId> jobs, std::vector<CenterId> centers) {
   struct Found {
     std::vector<std::pair<CenterId, JobId>> orders, cancels, pauses;
-    std::vector<CenterId> quarantined;
+    std::vector<std::pair<CenterId, CenterState>> barred;
   };
   auto look = [this, door = door_, jobs = std::move(jobs), centers = std::move(centers)](const Market& market) {
     Found found;
@@ -71,7 +71,7 @@ void Switchboard::on_changed(std::vector<JobId> jobs, std::vector<CenterId> cent
       if (pause_due(*job, center)) found.pauses.emplace_back(center, id);
     }
     for (const CenterId id : centers)
-      if (const Center* center = market.center(id); center != nullptr && center->state == CenterState::quarantined) found.quarantined.push_back(id);
+      if (const Center* center = market.center(id); center != nullptr && barred(center->state)) found.barred.emplace_back(id, center->state);
     const std::scoped_lock lock(door->mutex);
     if (door->worker == nullptr) return;
     door->worker->post([this, found = std::move(found)] {
@@ -83,8 +83,8 @@ void Switchboard::on_changed(std::vector<JobId> jobs, std::vector<CenterId> cent
       for (const auto& [center, job] : found.pauses)
         if (Session* session = current(center)) session->pauses.push_back(job), touched.insert(center);
       for (const CenterId center : touched) pump(*current(center));
-      for (const CenterId center : found.quarantined)
-        if (Session* session = current(center)) refuse(*session, {ErrorCode::forbidden, "the center is quarantined"});
+      for (const auto& [center, state] : found.barred)
+        if (Session* session = current(center)) refuse(*session, {ErrorCode::forbidden, "the center is " + std::string(name(state))});
     });
   };
   // An engine that takes no question is going down or reloading; the next hello fetches the whole outbox.

@@ -29,7 +29,7 @@ void Switchboard::on_hello(Session& session, wire::Envelope envelope) {
 
 void Switchboard::prove(Session& session, const wire::Envelope& envelope, const Center& center) {
   if (center.connector != session.peer.connector) return refuse(session, {ErrorCode::unauthenticated, "an unknown connector"});
-  if (center.state == CenterState::quarantined) return refuse(session, {ErrorCode::forbidden, "the center is quarantined"});
+  if (barred(center.state)) return refuse(session, {ErrorCode::forbidden, "the center is " + std::string(name(center.state))});
   const std::string nonce = std::exchange(session.nonce, {});
   auto hello = verify_hello(envelope, center.identity_key, {options_.audience, session.peer}, nonce);
   if (!hello) return refuse(session, hello.error());
@@ -38,20 +38,32 @@ void Switchboard::prove(Session& session, const wire::Envelope& envelope, const 
   session.billing_key = center.billing_key;
   session.epoch = hello->epoch();
   session.tree_size = hello->tree_size();
+  if (hello->generation() == center.certification.acknowledged) return reconcile(session, std::move(*hello));
+  tell_engine(session.number, ShowGeneration{center.id, center.connector, hello->generation()},
+              [this, hello = std::move(*hello)](Session& proving, const Result<CommandResult>& done) mutable {
+                if (!done) return refuse(proving, done.error());
+                reconcile(proving, std::move(hello));
+              });
+}
 
+// Where the generation showed that there is a copy of the connector, the center is quarantined by now and so refused.
+void Switchboard::reconcile(Session& session, wire::Hello hello) {
   std::vector<std::pair<JobId, std::uint32_t>> held;
-  for (const wire::HeldRun& run : hello->held())
+  for (const wire::HeldRun& run : hello.held())
     held.emplace_back(JobId{federation::uuid_of(run.job(), "held.job").value_or(Uuid{})}, run.fence());
   ask_engine<Welcomed>(
       session.number,
-      [id = center.id, held = std::move(held)](const Market& market) {
+      [id = session.peer.center, held = std::move(held)](const Market& market) {
         Welcomed known;
-        if (const Center* now = market.center(id)) known.chain = now->chain;
+        if (const Center* now = market.center(id)) known.chain = now->chain, known.state = now->state;
         for (const auto& [job, fence] : held) known.verdicts.push_back(market.verdict(id, job, fence));
         known.outbox = market.outbox(id);
         return known;
       },
-      [this, hello = std::move(*hello)](Session& proven, Welcomed known) { welcome(proven, hello, known); });
+      [this, hello = std::move(hello)](Session& proven, Welcomed known) {
+        if (barred(known.state)) return refuse(proven, {ErrorCode::forbidden, "the center is " + std::string(name(known.state))});
+        welcome(proven, hello, known);
+      });
 }
 
 void Switchboard::welcome(Session& session, const wire::Hello& hello, const Welcomed& known) {

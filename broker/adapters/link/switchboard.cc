@@ -103,6 +103,19 @@ void Switchboard::refuse(Session& session, const Error& error) {
   session.stream->finish(grpc::Status(code, error.message()));
 }
 
+void Switchboard::tell_engine(std::uint64_t number, CommandBody body, std::function<void(Session&, const Result<CommandResult>&)> then) {
+  auto done = [this, number, door = door_, then = std::move(then)](Result<CommandResult> result) {
+    const std::scoped_lock lock(door->mutex);
+    if (door->worker == nullptr) return;
+    door->worker->post([this, number, then, result = std::move(result)] {
+      if (Session* session = find(number); session != nullptr && session->stage != Stage::ending) then(*session, result);
+    });
+  };
+  Command command{.key = {}, .fingerprint = 0, .now = clock_.now(), .body = std::move(body)};
+  if (auto taken = engine_.submit(std::move(command), std::move(done)); !taken)
+    if (Session* session = find(number)) refuse(*session, taken.error());
+}
+
 void Switchboard::read_on(Session& session) {
   if (session.reading || session.stage == Stage::ending || session.reports >= kMaxReportsTaken) return;
   session.reading = true;

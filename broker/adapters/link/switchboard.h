@@ -98,6 +98,7 @@ class Switchboard {
   using ControlFrame = federation::v1::BrokerFrame (Switchboard::*)(CenterId, std::span<const DueControl>) const;
   struct Welcomed {  // what the engine knows when a session opens
     ReportChain chain;
+    CenterState state{};
     std::vector<Verdict> verdicts;
     Market::Outbox outbox;
   };
@@ -120,9 +121,12 @@ class Switchboard {
   template <class T>
   void ask_engine(std::uint64_t session, std::move_only_function<T(const Market&)> question, std::function<void(Session&, T)> then);
 
+  void tell_engine(std::uint64_t session, CommandBody body, std::function<void(Session&, const Result<CommandResult>&)> then);
+
   // hello.cc
   void on_hello(Session& session, federation::v1::Envelope envelope);
   void prove(Session& session, const federation::v1::Envelope& envelope, const Center& center);
+  void reconcile(Session& session, federation::v1::Hello hello);
   void welcome(Session& session, const federation::v1::Hello& hello, const Welcomed& known);
   void observe(Session& session, bool online, const std::vector<const federation::v1::Pool*>& pools);
   void replace(Session& by);

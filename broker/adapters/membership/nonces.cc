@@ -1,0 +1,35 @@
+#include "broker/adapters/membership/nonces.h"
+
+#include <span>
+
+namespace bourse::broker {
+
+Result<std::string> Nonces::issue() {
+  const std::scoped_lock lock(mutex_);
+  forget_old();
+  if (order_.size() >= kMost) return fail(ErrorCode::overloaded, "too many connectors join or renew at once");
+  std::string nonce(32, '\0');
+  rng_.fill(std::as_writable_bytes(std::span(nonce)));
+  issued_.emplace(nonce, clock_.monotonic());
+  order_.push_back(nonce);
+  return nonce;
+}
+
+Status Nonces::spend(const std::string& nonce) {
+  const std::scoped_lock lock(mutex_);
+  forget_old();
+  if (issued_.erase(nonce) == 1) return {};
+  return fail(ErrorCode::unauthenticated, "the nonce isn't one of ours, or is older than a minute, or was used before");
+}
+
+void Nonces::forget_old() {
+  const Duration now = clock_.monotonic();
+  while (!order_.empty()) {
+    const auto oldest = issued_.find(order_.front());
+    if (oldest != issued_.end() && now - oldest->second < kValidity) return;
+    if (oldest != issued_.end()) issued_.erase(oldest);
+    order_.pop_front();
+  }
+}
+
+}  // namespace bourse::broker
