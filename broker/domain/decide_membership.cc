@@ -88,6 +88,7 @@ Result<CommandResult> Decider::on(const WithdrawInvitation& command) {
   if (!market_.invitations_.contains(command.center)) return fail(ErrorCode::not_found, "no invitation is open for center " + to_text(command.center));
   if (command.by.is_nil()) return invalid("by must be given");
   emit(InvitationEnded{command.center, InvitationEnd::withdrawn, command.by, shown(command.reason), now_});
+  end_admissions(command.center, ProposalEnd::withdrawn, command.by, "its invitation was withdrawn");
   return made(command.center.uuid);
 }
 
@@ -95,7 +96,18 @@ void Decider::expire_invitations() {
   std::vector<CenterId> over;
   for (const auto& [id, invitation] : market_.invitations_)
     if (invitation.expires_at <= now_) over.push_back(id);
-  for (const CenterId id : over) emit(InvitationEnded{id, InvitationEnd::expired, {}, {}, now_});
+  for (const CenterId id : over) {
+    emit(InvitationEnded{id, InvitationEnd::expired, {}, {}, now_});
+    end_admissions(id, ProposalEnd::expired, {}, "its invitation has expired");
+  }
+}
+
+// An admission that was proposed is over with its invitation: else an approval would let in whom somebody has just turned away.
+void Decider::end_admissions(CenterId invited, ProposalEnd end, UserId by, const std::string& reason) {
+  std::vector<ProposalId> over;
+  for (const Proposal* proposal : market_.proposals())
+    if (const auto* act = std::get_if<EnrolCenter>(&proposal->act); act != nullptr && act->center == invited) over.push_back(proposal->id);
+  for (const ProposalId id : over) emit(ProposalEnded{id, end, by, reason, now_});
 }
 
 Status Decider::check(const EnrolCenter& act) const {

@@ -129,6 +129,7 @@ class Decider {
   Result<CommandResult> on(const UseInvitation& command);
   Result<CommandResult> on(const WithdrawInvitation& command);
   void expire_invitations();
+  void end_admissions(CenterId invited, ProposalEnd end, UserId by, const std::string& reason);
   Status check(const EnrolCenter& act) const;
   Result<CommandResult> on(const EnrolCenter& act);
   // The connector's center, if it may have certificates. Errors: unauthenticated, forbidden.
