@@ -383,7 +383,6 @@ struct Apply {
     period->sealed_at = e.at;
     return {};
   }
-  Status operator()(const DayAnswered&) const { return {}; }  // days are shown from the engine, which decides by them
   Status operator()(const auto& e) const { return apply_settlement(state, place, e); }
 };
 
