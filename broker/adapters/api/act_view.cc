@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "federation-proto/bundle.h"
+
 namespace bourse::broker::api {
 namespace {
 
@@ -107,6 +109,18 @@ void show(v1::Act& out, const WithdrawPaymentFile& act, const Market& market, co
   file.set_reason(act.reason);
 }
 
+void show(v1::Act& out, const EnrolCenter& act, const Market&, const std::string&) {
+  v1::Invitation& to = *out.mutable_enrol_center();
+  to.set_center(to_text(act.center));
+  to.set_name(act.name);
+  to.set_unit(std::string(act.unit.text()));
+  to.set_fingerprint(federation::shown_fingerprint(federation::keys_fingerprint(act.identity_key, act.billing_key)));
+}
+
+std::string tell(const EnrolCenter& act, const Market&, const std::string&) {
+  return fmt::format("Let {} ({}) in, settled in {}; keys' fingerprint {}", act.name, to_text(act.center), act.unit.text(),
+                     federation::shown_fingerprint(federation::keys_fingerprint(act.identity_key, act.billing_key)));
+}
 std::string tell(const WithdrawPaymentFile& act, const Market& market, const std::string&) {
   const auto named = std::ranges::count(market.payouts(), act.file, &Payout::file);
   return fmt::format("Withdraw the payment file {}, which the bank refused; its {} payout{} may then be in another: {}", to_crockford(act.file), named,
@@ -237,7 +251,8 @@ std::string tell(const ResolveDispute& act, const Market& market, const std::str
 }  // namespace
 
 Role role_of(std::string_view act_name) {
-  return act_name == "set_contract" || act_name == "publish_prices" || act_name == "publish_reserved_prices" ? Role::operator_ : Role::finance;
+  const auto is_any_of = [act_name](auto... names) { return ((act_name == names) || ...); };
+  return is_any_of("set_contract", "publish_prices", "publish_reserved_prices", "enrol_center") ? Role::operator_ : Role::finance;
 }
 Role role_of(const Act& act) { return role_of(name(act)); }
 

@@ -8,7 +8,7 @@
 
 namespace bourse::broker::api {
 
-// Whose act it is: operators' are contracts and prices, finance's all others.
+// Whose act it is: operators' are centers, contracts and prices, finance's all others.
 Role role_of(const Act& act);
 Role role_of(std::string_view act_name);
 

@@ -1,5 +1,5 @@
 // The handlers of the market API, one per RPC: a request and who asks in, a reply or an error out. They block; the service
-// runs them on its pools. Grouped by area into people.cc, trading.cc, jobs.cc, operators.cc, finance.cc, ledger_views.cc, trace.cc,
+// runs them on its pools. Grouped by area into people.cc, trading.cc, jobs.cc, membership.cc, operators.cc, finance.cc, ledger_views.cc, trace.cc,
 // proposals.cc, payouts.cc, bank_import.cc, bank_assign.cc, reconcile.cc, corrections.cc, disputes.cc, lots.cc, packages.cc, reservations.cc, prices.cc, quarantine.cc.
 #pragma once
 
@@ -43,8 +43,12 @@ class Api {
   // Of a log: what to ask the center for. The asking itself is asynchronous (see service.cc).
   struct LogTarget { CenterId center; JobId job; AttemptId attempt; bool ended = false; };
   Result<LogTarget> log_target(const v1::GetLogRequest& request);
+  // membership.cc
+  Result<v1::InviteCenterReply> invite_center(const v1::InviteCenterRequest& request);
+  Result<v1::ListInvitationsReply> list_invitations(const v1::ListInvitationsRequest& request);
+  Result<v1::Empty> withdraw_invitation(const v1::WithdrawInvitationRequest& request);
+  Result<v1::Admission> admit_center(const v1::AdmitCenterRequest& request);
   // operators
-  Result<v1::EnrolCenterReply> enrol_center(const v1::EnrolCenterRequest& request);
   Result<v1::ListCentersReply> list_centers(const v1::ListCentersRequest& request);
   Result<v1::Center> set_center_state(const v1::SetCenterStateRequest& request);
   Result<v1::Contract> set_contract(const v1::SetContractRequest& request);

@@ -309,7 +309,7 @@ void fill(v1::Decision& out, const Decision& decision, const JobSpec& spec, Unit
 }
 
 std::optional<CenterState> center_state_named(std::string_view wanted) {
-  for (const CenterState state : {CenterState::active, CenterState::paused, CenterState::quarantined})
+  for (const CenterState state : {CenterState::active, CenterState::paused, CenterState::quarantined, CenterState::revoked})
     if (name(state) == wanted) return state;
   return std::nullopt;
 }

@@ -28,6 +28,7 @@ struct MarketServiceOptions {
   std::string name;               // the broker's: audience of connectors, issuer of statements
   std::string edge_connect;       // host:port that connectors dial
   std::string edge_server_name;   // and the TLS name they expect there
+  std::string edge_join_server_name = "join.bourse.internal";  // the same where they join and renew
   std::string writer_conninfo;    // may write the schema `identity`
   std::string reader_conninfo;    // may read projections
   Payee debtor;                   // our account at the bank; empty = no payment files, no imports
@@ -38,7 +39,6 @@ struct MarketServiceOptions {
   Duration quote_validity = minutes(15);
   Duration position_wait = seconds(2);      // how long a list waits for the caller's own writes
   Duration settle_wait = seconds(60);       // how long Settle waits for the seal
-  Duration certificate_lifetime = hours(24 * 30);
   std::size_t command_threads = 32;
   std::size_t query_threads = 8;            // also the most connections of the reader
   std::size_t max_waiting = 2'000;          // in each pool

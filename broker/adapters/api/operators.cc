@@ -5,12 +5,10 @@
 
 #include "broker/adapters/api/api.h"
 #include "broker/domain/text.h"
-#include "federation-proto/bundle.h"
 
 namespace bourse::broker::api {
 namespace {
 
-constexpr std::size_t kMaxCsr = 16 * 1024;
 constexpr int kMaxPriceRows = 1'000;
 constexpr PriceSetter kSetters[] = {PriceSetter::platform, PriceSetter::center, PriceSetter::either};
 
@@ -18,40 +16,6 @@ Result<PriceSetter> read_setter(std::string_view field, const std::string& text)
   for (const PriceSetter setter : kSetters)
     if (text.empty() || text == name(setter)) return setter;
   return fail(ErrorCode::invalid_argument, fmt::format("{} must be platform, center or either.", field));
-}
-
-template <std::size_t N>
-Status read_bytes(std::string_view field, const std::string& bytes, std::array<std::uint8_t, N>& out) {
-  if (bytes.size() != N) return fail(ErrorCode::invalid_argument, fmt::format("{} must have {} bytes.", field, N));
-  std::ranges::copy(bytes, out.begin());
-  return {};
-}
-
-Result<federation::EnrolRequest> read_enrolment(const v1::EnrolCenterRequest& request) {
-  if (!is_slug(request.name()))
-    return fail(ErrorCode::invalid_argument, "name: 1 to 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit.");
-  if (request.csr_pem().size() > kMaxCsr) return fail(ErrorCode::too_large, "csr_pem");
-  federation::EnrolRequest out;
-  out.name = request.name();
-  out.csr_pem = request.csr_pem();
-  CHECK_OK(read_bytes("identity_key", request.identity_key(), out.identity_key));
-  CHECK_OK(read_bytes("billing_key", request.billing_key(), out.billing_key));
-  CHECK_OK(read_bytes("identity_proof", request.identity_proof(), out.identity_proof));
-  CHECK_OK(read_bytes("billing_proof", request.billing_proof(), out.billing_proof));
-  CHECK_OK(federation::verify_proofs(out));
-  return out;
-}
-
-// A key speaks for one center only: the same one under two names could deny or double what it signed.
-bool key_is_taken(const Market& market, const federation::EnrolRequest& request) {
-  for (const Center* center : market.centers()) {
-    const bool same = center->name == request.name && center->identity_key == request.identity_key &&
-                      center->billing_key == request.billing_key;
-    if (same) continue;  // the request again; the engine tells a repeat from a second enrolment
-    for (const PublicKey& key : {request.identity_key, request.billing_key})
-      if (center->identity_key == key || center->billing_key == key) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -70,52 +34,6 @@ Result<std::vector<pricing::PriceRow>> read_settlement(const google::protobuf::R
   return out;
 }
 
-Result<v1::EnrolCenterReply> Api::enrol_center(const v1::EnrolCenterRequest& request) {
-  TRY(const Caller caller, caller_of(request.principal()));
-  CHECK_OK(require(caller, {Role::operator_}));
-  CHECK_OK(scoped_key(caller, request.key()));
-  TRY(const federation::EnrolRequest enrolment, read_enrolment(request));
-  TRY(const bool taken, look([enrolment](const Market& market) { return key_is_taken(market, enrolment); }));
-  if (taken) return fail(ErrorCode::invalid_argument, "One of the keys is known already; make new ones for this center.");
-
-  TRY(const Unit unit, parse_unit(request.unit().empty() ? "CNY" : request.unit()));
-  const Instant now = parts_.clock.now();
-  CenterId center = CenterId::make(now, parts_.rng);
-  ConnectorId connector = ConnectorId::make(now, parts_.rng);
-  // Before the command: a request that can't be certified must not enrol.
-  TRY(std::string chain, parts_.authority.issue_connector(enrolment.csr_pem, options_.name, center, connector, now,
-                                                          options_.certificate_lifetime));
-  TRY(const CommandResult done, run(caller, request.key(), fingerprint("EnrolCenter", request),
-                                    EnrolCenter{.center = center,
-                                                .name = enrolment.name,
-                                                .connector = connector,
-                                                .identity_key = enrolment.identity_key,
-                                                .billing_key = enrolment.billing_key,
-                                                .unit = unit}));
-  if (CenterId{done.object} != center) {  // a repeat: the first answer's ids, with a fresh certificate
-    center = CenterId{done.object};
-    TRY(connector, look([center](const Market& market) {
-          const Center* known = market.center(center);
-          return known == nullptr ? ConnectorId{} : known->connector;
-        }));
-    TRY(chain, parts_.authority.issue_connector(enrolment.csr_pem, options_.name, center, connector, now,
-                                                options_.certificate_lifetime));
-  }
-  v1::EnrolCenterReply reply;
-  reply.set_bundle_json(federation::to_json(federation::JoinBundle{.audience = options_.name,
-                                                                   .center = center,
-                                                                   .center_name = enrolment.name,
-                                                                   .connector = connector,
-                                                                   .epoch = 1,
-                                                                   .connect = options_.edge_connect,
-                                                                   .server_name = options_.edge_server_name,
-                                                                   .root_pem = parts_.authority.root_pem(),
-                                                                   .certificate_pem = chain,
-                                                                   .order_key = parts_.keys.order.public_key,
-                                                                   .ack_key = parts_.keys.ack.public_key}));
-  return reply;
-}
-
 Result<v1::Center> Api::center_view(CenterId id, bool with_money) {
   TRY(v1::Center out, look([id, with_money](const Market& market) {
         v1::Center view;
@@ -128,6 +46,9 @@ Result<v1::Center> Api::center_view(CenterId id, bool with_money) {
         view.set_reports(center->chain.seq);
         if (const Period* period = market.period(center->open_period)) view.set_open_period(period->number);
         if (!with_money) return view;
+        view.set_certificate_generation(center->certification.issued);
+        view.set_certificate_until_ms(center->certification.until.unix_ms);
+        view.set_recoveries(center->certification.recoveries);
         const Unit unit = market.period(center->open_period)->unit;
         const auto* payable =
             market.ledger().account(Market::platform_account(ledger::AccountCode::center_payable, unit, center->id.uuid));
@@ -181,7 +102,7 @@ Result<v1::Center> Api::set_center_state(const v1::SetCenterStateRequest& reques
   CHECK_OK(require(caller, {Role::operator_}));
   CHECK_OK(check_text("reason", request.reason(), kMaxReason, true));
   const auto state = center_state_named(request.state());
-  if (!state) return fail(ErrorCode::invalid_argument, "state must be active, paused or quarantined.");
+  if (!state) return fail(ErrorCode::invalid_argument, "state must be active, paused, quarantined or revoked.");
   TRY(const CenterId center, center_of(request.center()));
   CHECK_OK(run(caller, request.key(), fingerprint("SetCenterState", request),
                ChangeCenterState{.center = center, .state = *state, .reason = request.reason()}));

@@ -3,7 +3,6 @@
 
 #include <functional>
 #include "broker/adapters/api/contract/market_world.h"
-#include "federation-proto/bundle.h"
 
 namespace bourse::test {
 
@@ -119,7 +118,6 @@ class Isolation : public MarketWorld {
   }
 
   std::vector<Rpc> staff_rpcs(const std::string& account, const std::string& center, const std::string& period) {
-    StubCenter other;
     v1::SetCenterStateRequest state;
     state.set_center(center);
     state.set_state("paused");
@@ -146,6 +144,7 @@ class Isolation : public MarketWorld {
     v1::ListEntriesRequest platform;
     platform.set_account("platform_revenue");
     std::vector<Rpc> out = center_rpcs(center);
+    for (Rpc& one : membership_rpcs()) out.push_back(std::move(one));
     std::vector<Rpc> rest = {rpc("SetCreditLimit", &Stub::SetCreditLimit, credit),
             rpc("SetAccountPolicy", &Stub::SetAccountPolicy, policy),
             rpc("ListTopUps", &Stub::ListTopUps, v1::ListTopUpsRequest{}),
@@ -169,7 +168,6 @@ class Isolation : public MarketWorld {
             rpc("IssueVouchers", &Stub::IssueVouchers, v1::IssueVouchersRequest{}),
             rpc("ListVouchers", &Stub::ListVouchers, v1::ListVouchersRequest{}),
             rpc("PublishProducts", &Stub::PublishProducts, v1::PublishProductsRequest{}),
-            rpc("EnrolCenter", &Stub::EnrolCenter, enrolment("beta", other)),
             rpc("SetCenterState", &Stub::SetCenterState, state),
             rpc("SetContract", &Stub::SetContract, contract),
             rpc("PublishPrices", &Stub::PublishPrices, prices),
@@ -186,6 +184,17 @@ class Isolation : public MarketWorld {
             rpc("GetReport", &Stub::GetReport, v1::GetReportRequest{})};
     for (Rpc& one : rest) out.push_back(std::move(one));
     return out;
+  }
+  std::vector<Rpc> membership_rpcs() {
+    v1::InviteCenterRequest invite;
+    invite.set_name("beta");
+    v1::WithdrawInvitationRequest withdraw;
+    withdraw.set_center("beta");
+    v1::AdmitCenterRequest admit;
+    admit.set_center("beta");
+    admit.set_fingerprint(std::string(64, 'a'));
+    return {rpc("InviteCenter", &Stub::InviteCenter, invite), rpc("ListInvitations", &Stub::ListInvitations, v1::ListInvitationsRequest{}),
+            rpc("WithdrawInvitation", &Stub::WithdrawInvitation, withdraw), rpc("AdmitCenter", &Stub::AdmitCenter, admit)};
   }
   std::vector<Rpc> center_rpcs(const std::string& center) {
     v1::CenterAdminRequest admin;

@@ -1,8 +1,6 @@
 // Who may do what: every RPC with nobody, with the wrong role, with another tenant's things, and with garbage.
 #include <functional>
 
-#include "federation-proto/bundle.h"
-
 #include "broker/adapters/api/contract/isolation_fixture.h"
 
 namespace bourse::test {
@@ -121,7 +119,8 @@ TEST_F(Isolation, StaffKeepToTheirTrades) {
   for (const Rpc& each : staff_rpcs(ada_.accounts(0), "alpha", to_text(PeriodId{}))) {
     const bool finances = each.name == "FundAccount" || each.name == "ListBillingAccounts" || each.name == "Settle";
     if (finances) EXPECT_EQ(each.call(operator_).code, "forbidden") << each.name;
-    const bool operates = each.name == "EnrolCenter" || each.name == "SetCenterState" || each.name == "SetContract" || each.name == "PublishPrices";
+    const bool operates = each.name.ends_with("Invitation") || each.name.ends_with("Invitations") || each.name == "InviteCenter" || each.name == "AdmitCenter" ||
+                          each.name == "SetCenterState" || each.name == "SetContract" || each.name == "PublishPrices";
     if (operates) EXPECT_EQ(each.call(finance_).code, "forbidden") << each.name;
   }
   // Operators and finance see jobs, but nobody's log.
@@ -215,36 +214,6 @@ TEST_F(Isolation, GarbageIsNamedAndHarmsNothing) {
     EXPECT_EQ(call(&Stub::Trace, trace, &chain).code, "not_found") << id.substr(0, 40);
   }
   EXPECT_EQ(see(ada_, job_).id(), job_);
-}
-
-TEST_F(Isolation, EnrolmentRefusesWhatCouldDenyItsSignature) {
-  v1::EnrolCenterReply reply;
-  const auto refused = [&](const std::function<void(v1::EnrolCenterRequest&)>& change) {
-    StubCenter center;
-    v1::EnrolCenterRequest request = enrolment("gamma", center);
-    change(request);
-    return call(&Stub::EnrolCenter, request, &reply).code;
-  };
-  EXPECT_NE(refused([](auto& r) { r.set_identity_key(std::string(32, '\0')); }), "");
-  EXPECT_NE(refused([](auto& r) { r.set_billing_key(std::string(1, '\1') + std::string(31, '\0')); }), "");  // of small order
-  EXPECT_EQ(refused([](auto& r) { r.set_identity_key(std::string(31, 'x')); }), "invalid_argument");
-  EXPECT_EQ(refused([](auto& r) { r.set_name("other"); }), "bad_signature");
-  EXPECT_NE(refused([](auto& r) { r.set_name("Gamma; rm -rf /"); }), "");
-  EXPECT_NE(refused([](auto& r) { r.set_csr_pem("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"); }), "");
-  EXPECT_EQ(refused([](auto& r) { r.set_csr_pem(std::string(100'000, 'x')); }), "too_large");
-  EXPECT_NE(refused([](auto& r) { r.set_billing_proof(r.identity_proof()); }), "");
-  StubCenter center;
-  const v1::EnrolCenterRequest first = enrolment("delta", center);
-  ASSERT_TRUE(call(&Stub::EnrolCenter, first, &reply).ok());
-  const auto bundle = federation::parse_join_bundle(reply.bundle_json());
-  ASSERT_TRUE(bundle);
-  ASSERT_TRUE(call(&Stub::EnrolCenter, first, &reply).ok());  // a lost reply, asked for again
-  const auto again = federation::parse_join_bundle(reply.bundle_json());
-  ASSERT_TRUE(again);
-  EXPECT_EQ(again->center, bundle->center);
-  EXPECT_EQ(again->connector, bundle->connector);
-  // Its keys under another name: the proofs are good, and it is refused all the same.
-  EXPECT_EQ(call(&Stub::EnrolCenter, enrolment("epsilon", center), &reply).code, "invalid_argument");
 }
 
 }  // namespace

@@ -1,16 +1,10 @@
 #include "broker/adapters/api/contract/market_world.h"
 
-#include <openssl/ec.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
 #include <filesystem>
 
 #include "base/sha256.h"
 #include "bourse/federation/v1/federation.pb.h"
 #include "broker/adapters/link/link_server.h"
-#include "federation-proto/bundle.h"
 #include "federation-proto/fields.h"
 
 namespace bourse::test {
@@ -18,27 +12,6 @@ namespace {
 
 namespace wire = federation::v1;
 using namespace broker;
-
-std::string made_csr() {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
-  X509_REQ* request = X509_REQ_new();
-  X509_REQ_set_pubkey(request, key);
-  X509_REQ_sign(request, key, EVP_sha256());
-  BIO* out = BIO_new(BIO_s_mem());
-  PEM_write_bio_X509_REQ(out, request);
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(out, &data);
-  std::string pem(data, static_cast<std::size_t>(size));
-  BIO_free(out);
-  X509_REQ_free(request);
-  EVP_PKEY_free(key);
-  return pem;
-}
-
-template <std::size_t N>
-std::string bytes_of(const std::array<std::uint8_t, N>& array) {
-  return {reinterpret_cast<const char*>(array.data()), array.size()};
-}
 
 void fill(wire::Record& out, const ReportRecord& in) {
   if (const auto* event = std::get_if<EventRecord>(&in)) {
@@ -214,36 +187,64 @@ void MarketWorld::fund(const v1::Principal& who, const std::string& amount) {
   ASSERT_TRUE(got.ok()) << got.code << " " << got.detail;
 }
 
-v1::EnrolCenterRequest MarketWorld::enrolment(const std::string& name, StubCenter& center) {
-  center.name = name;
-  if (center.identity.public_key == federation::PublicKey{}) {  // else its keys are used again
-    center.identity = federation::make_key_pair(rng_);
-    center.billing = federation::make_key_pair(rng_);
-  }
-  federation::EnrolRequest asked{.name = name, .identity_key = center.identity.public_key, .billing_key = center.billing.public_key, .csr_pem = made_csr()};
-  const std::string payload = federation::enrol_payload(asked);
-  v1::EnrolCenterRequest request;
+federation::JoinBundle MarketWorld::invite(const std::string& name, const std::string& unit, std::int64_t validity_ms) {
+  v1::InviteCenterRequest request;
   *request.mutable_principal() = operator_;
   request.set_key(key());
   request.set_name(name);
-  request.set_csr_pem(asked.csr_pem);
-  request.set_identity_key(bytes_of(asked.identity_key));
-  request.set_billing_key(bytes_of(asked.billing_key));
-  request.set_identity_proof(bytes_of(federation::sign(center.identity.secret, federation::kEnrolType, payload)));
-  request.set_billing_proof(bytes_of(federation::sign(center.billing.secret, federation::kEnrolType, payload)));
+  request.set_unit(unit);
+  request.set_validity_ms(validity_ms);
+  v1::InviteCenterReply reply;
+  const Answer got = call(&v1::Market::Stub::InviteCenter, request, &reply);
+  EXPECT_TRUE(got.ok()) << got.code << " " << got.detail;
+  const auto bundle = federation::parse_join_bundle(reply.bundle_json());
+  EXPECT_TRUE(bundle) << bundle.error().message();
+  return bundle.value_or(federation::JoinBundle{});
+}
+
+Status MarketWorld::join(const federation::JoinBundle& bundle, StubCenter& center) {
+  center.name = bundle.center_name;
+  center.id = bundle.center;
+  if (center.connector.is_nil()) {  // else its keys are used again
+    center.connector = ConnectorId::make(clock_.now(), rng_);
+    center.identity = federation::make_key_pair(rng_);
+    center.billing = federation::make_key_pair(rng_);
+  }
+  CHECK_OK(engine_->execute({.key = {},
+                             .fingerprint = 0,
+                             .now = clock_.now(),
+                             .body = UseInvitation{.center = bundle.center,
+                                                   .token = federation::token_hash(bundle.token),
+                                                   .connector = center.connector,
+                                                   .identity_key = center.identity.public_key,
+                                                   .billing_key = center.billing.public_key}}));
+  return {};
+}
+
+v1::AdmitCenterRequest MarketWorld::admission(const StubCenter& center) {
+  v1::AdmitCenterRequest request;
+  *request.mutable_principal() = operator_;
+  request.set_key(key());
+  request.set_center(center.name);
+  request.set_fingerprint(federation::shown_fingerprint(federation::keys_fingerprint(center.identity.public_key, center.billing.public_key)));
   return request;
 }
 
 StubCenter MarketWorld::enrol(const std::string& name, const std::string& unit) {
   StubCenter center;
-  v1::EnrolCenterReply reply;
-  v1::EnrolCenterRequest request = enrolment(name, center);
-  request.set_unit(unit);
-  const Answer got = call(&v1::Market::Stub::EnrolCenter, request, &reply);
+  const Status joined = join(invite(name, unit), center);
+  EXPECT_TRUE(joined) << joined.error().message();
+  v1::Admission admitted;
+  const Answer got = call(&v1::Market::Stub::AdmitCenter, admission(center), &admitted);
   EXPECT_TRUE(got.ok()) << got.code << " " << got.detail;
-  const auto bundle = federation::parse_join_bundle(reply.bundle_json());
-  EXPECT_TRUE(bundle) << bundle.error().message();
-  if (bundle) center.id = bundle->center, center.connector = bundle->connector;
+  if (!admitted.has_proposal()) return center;
+  v1::EndProposalRequest approval;
+  *approval.mutable_principal() = sign_in("orla", "The Market", {"operator"});
+  approval.set_key(key());
+  approval.set_proposal(admitted.proposal().id());
+  v1::Proposal done;
+  const Answer approved = call(&v1::Market::Stub::ApproveProposal, approval, &done);
+  EXPECT_TRUE(approved.ok()) << approved.code << " " << approved.detail;
   return center;
 }
 

@@ -20,6 +20,7 @@
 #include "broker/adapters/store/pg_evidence_log.h"
 #include "broker/adapters/store/pg_journal.h"
 #include "broker/adapters/store/projector.h"
+#include "federation-proto/bundle.h"
 #include "federation-proto/envelope.h"
 #include "tests/contract/database.h"
 
@@ -27,7 +28,7 @@ namespace bourse::test {
 
 namespace v1 = market::v1;
 
-// A center that enrolled through the API, with the secrets of its connector.
+// A center and the secrets of its connector.
 struct StubCenter {
   CenterId id;
   ConnectorId connector;
@@ -56,8 +57,12 @@ class MarketWorld : public ::testing::Test {
 
   v1::Principal sign_in(const std::string& subject, const std::string& tenant, std::vector<std::string> roles);
   void fund(const v1::Principal& who, const std::string& amount);
+  // Invited, joined and let in, by two people where that is asked for.
   StubCenter enrol(const std::string& name, const std::string& unit = "CNY");
-  v1::EnrolCenterRequest enrolment(const std::string& name, StubCenter& center);
+  // Its steps, as operator_ and a connector take them: the bundle, the connector's use of it, and the request to let it in.
+  federation::JoinBundle invite(const std::string& name, const std::string& unit = "CNY", std::int64_t validity_ms = 0);
+  Status join(const federation::JoinBundle& bundle, StubCenter& center);
+  v1::AdmitCenterRequest admission(const StubCenter& center);
   void open_for_business(const StubCenter& center, const std::string& unit = "CNY");  // prices, a contract, pools online
   v1::JobSpec spec(const std::string& name = "primes") const;
   v1::Job submit(const v1::Principal& who, const v1::JobSpec& spec);
