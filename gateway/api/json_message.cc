@@ -35,6 +35,7 @@ constexpr std::pair<std::string_view, std::string_view> kInstants[] = {
     {"locked_ms", "locked_at"},        {"used_from_ms", "used_from"},   {"used_until_ms", "used_until"},
     {"added_ms", "added_at"},          {"issued_ms", "issued_at"},        {"since_ms", "since"},           {"bought_ms", "bought_at"},
     {"redeem_by_ms", "redeem_by"},     {"next_expiry_ms", "next_expiry"},
+    {"joined_ms", "joined_at"},        {"certificate_until_ms", "certificate_until"},
 };
 
 // Set by the broker only, wherever such a message comes in.
@@ -128,8 +129,7 @@ Status check_text(const std::string& path, const FieldDescriptor& field, std::st
     return fail(ErrorCode::too_large, path + " is too long");
   if (text.find('\0') != std::string_view::npos)
     return fail(ErrorCode::invalid_argument, path + " has a NUL character");
-  const bool may_have_lines = is_script(field) || field.name() == "csr_pem";
-  if (!may_have_lines && !http::is_free_of_controls(text))
+  if (!is_script(field) && !http::is_free_of_controls(text))
     return fail(ErrorCode::invalid_argument, path + " has a control character");
   return {};
 }

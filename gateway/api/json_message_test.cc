@@ -43,6 +43,14 @@ TEST(JsonOut, names_times_money_and_counts) {
   EXPECT_EQ(out["position"].get<std::uint64_t>(), 18446744073709551615U);
   v1::Wallet wallet;
   wallet.set_unit("CNY");
+  v1::Invitation invitation;
+  invitation.set_joined_ms(1'795'250'000'250);
+  EXPECT_EQ(to_json(invitation)["joined_at"], "2026-11-21T08:33:20.250Z");
+  EXPECT_FALSE(to_json(invitation).contains("expires_at"));
+  v1::Center center;
+  EXPECT_FALSE(to_json(center).contains("certificate_until"));
+  center.set_certificate_until_ms(1'795'250'000'250);
+  EXPECT_EQ(to_json(center)["certificate_until"], "2026-11-21T08:33:20.250Z");
   EXPECT_EQ(to_json(wallet)["currency"], "CNY");
   v1::UnitTotal total;
   EXPECT_TRUE(to_json(total).contains("unit"));
@@ -61,10 +69,9 @@ TEST(JsonIn, reads_what_it_writes) {
                                                     {"account", "money", "bank_reference"});
   ASSERT_TRUE(funding);
   EXPECT_EQ(funding->money().unit(), "CNY");
-  const auto enrol =
-      read<v1::EnrolCenterRequest>(R"({"identity_key":"00fF","csr_pem":"a\nb"})", {"identity_key", "csr_pem"});
-  ASSERT_TRUE(enrol);
-  EXPECT_EQ(enrol->identity_key(), std::string("\x00\xFF", 2));
+  const auto file = read<v1::ImportBankFileRequest>(R"({"data":"00fF"})", {"data"});
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->data(), std::string("\x00\xFF", 2));
 }
 
 TEST(JsonIn, refuses_names_that_are_not_here) {
@@ -116,8 +123,8 @@ TEST(JsonIn, refuses_values_of_another_type) {
   EXPECT_EQ(refusal(R"({"spec":{"nodes":0}})"), "spec.nodes: expected an integer from 1");
   EXPECT_EQ(refusal(R"({"spec":{"nodes":1,"gpus":0}})"), "taken");
   EXPECT_FALSE(read<v1::SetContractRequest>(R"({"contract":{"tax_bps":2147483648}})", {"contract"}));
-  EXPECT_FALSE(read<v1::EnrolCenterRequest>(R"({"identity_key":"0"})", {"identity_key"}));
-  EXPECT_FALSE(read<v1::EnrolCenterRequest>(R"({"identity_key":"0g"})", {"identity_key"}));
+  EXPECT_FALSE(read<v1::ImportBankFileRequest>(R"({"data":"0"})", {"data"}));
+  EXPECT_FALSE(read<v1::ImportBankFileRequest>(R"({"data":"0g"})", {"data"}));
   EXPECT_FALSE(read<v1::PublishPricesRequest>(R"({"rows":{}})", {"rows"}));
   EXPECT_FALSE(read<v1::PublishPricesRequest>(R"({"rows":[1]})", {"rows"}));
 }

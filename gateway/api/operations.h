@@ -13,7 +13,7 @@ namespace bourse::gateway {
 
 enum class Rendering {
   json,      // the reply
-  bundle,    // EnrolCenterReply's text, which is JSON already
+  bundle,    // InviteCenterReply's text, which is JSON already
   document,  // Document's bytes under its media type
   log,       // LogReply's bytes, the rest in X-Log-… headers
   stream,    // pieces as they come

@@ -40,10 +40,11 @@ std::string plain(std::string_view text, std::string_view otherwise) {
   return std::string(text.empty() ? otherwise : text);
 }
 
+// A repeat may find that the proposal has ended meanwhile: then nothing waits any more.
 bool waits_for_a_second_person(const google::protobuf::Message& reply) {
-  const auto* proposal = reply.GetDescriptor()->FindFieldByName("proposal");
-  return proposal != nullptr && proposal->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE &&
-         reply.GetReflection()->HasField(reply, proposal);
+  const auto* field = reply.GetDescriptor()->FindFieldByName("proposal");
+  if (field == nullptr || field->message_type() != v1::Proposal::descriptor() || !reply.GetReflection()->HasField(reply, field)) return false;
+  return as<v1::Proposal>(reply.GetReflection()->GetMessage(reply, field)).state() == "open";
 }
 
 http::Response render_log(const v1::LogReply& log) {
@@ -69,12 +70,12 @@ http::Response render(const Operation& operation, const google::protobuf::Messag
     case Rendering::document:
       return render_document(as<v1::Document>(reply));
     case Rendering::bundle:
-      return with_body(waits_for_a_second_person(reply) ? 202 : operation.status, "application/json", as<v1::EnrolCenterReply>(reply).bundle_json());
+      return with_body(operation.status, "application/json", as<v1::InviteCenterReply>(reply).bundle_json());
     case Rendering::json:
     case Rendering::stream:
       break;
   }
-  return with_body(operation.status, "application/json",
+  return with_body(waits_for_a_second_person(reply) ? 202 : operation.status, "application/json",
                    to_json(reply).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
