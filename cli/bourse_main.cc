@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
   cli::add_people_commands(app, context);
   cli::add_job_commands(app, context);
   cli::add_operator_commands(app, context);
+  cli::add_membership_commands(app, context);
   cli::add_price_commands(app, context);
   cli::add_finance_commands(app, context);
   cli::add_settlement_commands(app, context);

@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <fstream>
-#include <iostream>
 
 #include "base/amount.h"
 #include "cli/client/table.h"
@@ -21,12 +19,12 @@ json json_file(Context& context, const std::string& path) {
 }
 
 std::string show_centers(const json& reply) {
-  Table table({"center", "name", "state", "online", "driver", "reports", "quarantined", "period", "owed", "last seen", "alarm"});
+  Table table({"center", "name", "state", "online", "driver", "reports", "quarantined", "period", "owed", "last seen", "certificate until", "alarm"});
   for (const json& c : reply.value("centers", json::array()))
     table.add({field(c, "id"), field(c, "name"), field(c, "state"), c.value("online", false) ? "yes" : "no", field(c, "driver"),
-               field(c, "reports"), field(c, "quarantined"), field(c, "open_period"), money(c, "owed"), instant(c, "last_seen_at"),
+               field(c, "reports"), field(c, "quarantined"), field(c, "open_period"), money(c, "owed"), instant(c, "last_seen_at"), instant(c, "certificate_until"),
                number(c, "unpriced") == 0 ? "" : field(c, "unpriced") + " records without a price since " + instant(c, "unpriced_since")});
-  return table.empty() ? "No center has joined yet. Enrol one: bourse center enrol --help\n" : table.text();
+  return table.empty() ? "No center has joined yet. Invite one: bourse center invite --help\n" : table.text();
 }
 
 // The center with that name or id; ends the program when there is none.
@@ -37,43 +35,26 @@ json center_named(Context& context, const std::string& name) {
   context.end_with({ErrorCode::not_found, "no center is called " + name});
 }
 
-void enrol(Context& context, const std::string& request, const std::string& output, const std::string& unit) {
-  const json file = json_file(context, request);
-  json body = json::object();
-  for (const char* name : {"name", "identity_key", "billing_key", "csr_pem", "identity_proof", "billing_proof"}) {
-    if (field(file, name).empty()) context.end_with({ErrorCode::invalid_argument, request + " has no " + name + ": is it from 'bourse-connector init'?"});
-    body[name] = file[name];
-  }
-  body["unit"] = unit;
-  const json bundle = context.must(context.client().post("/api/v1/centers", body));
-  std::ofstream out(output, std::ios::binary | std::ios::trunc);
-  out << bundle.dump(2) << "\n";
-  out.close();
-  if (!out) context.end_with({ErrorCode::unavailable, "can't write " + output});
-  context.print(bundle, [&](const json& reply) {
-    return "Enrolled " + harmless(field(reply, "name")) + " as " + field(reply, "center") + ". Give " + output +
-           " to the center; there: bourse-connector install " + output + " --dir DIR\n";
-  });
-}
-
 void change_state(Context& context, const std::string& name, const char* state, const std::string& reason) {
   const json center = center_named(context, name);
   const json reply = context.must(context.client().put("/api/v1/centers/" + field(center, "id") + "/state", {{"state", state}, {"reason", reason}}));
   context.print(reply, [](const json& c) { return field(c, "name") + " is " + field(c, "state") + ".\n"; });
 }
 
+void revoke_center(Context& context, const std::string& name, const std::string& reason, bool sure) {
+  if (!sure && on_terminal()) {
+    const json center = center_named(context, name);
+    if (!agreed("Revoke " + field(center, "name") + " (" + field(center, "id") + ") for good? Its connector is cut off and never comes back."))
+      Context::end_with({ErrorCode::failed_precondition, "nothing was changed"});
+  }
+  change_state(context, name, "revoked", reason);
+}
+
 void add_center_commands(CLI::App& app, Context& context) {
-  CLI::App* center = app.add_subcommand("center", "Centers: list, enrol, pause, resume")->require_subcommand(1);
+  CLI::App* center = app.add_subcommand("center", "Centers: list, invite and admit, pause, resume, revoke")->require_subcommand(1);
   center->add_subcommand("list", "All centers and how they are")->callback([&context] {
     context.print(context.must(context.client().get("/api/v1/centers")), show_centers);
   });
-  auto files = std::make_shared<std::pair<std::string, std::string>>();
-  CLI::App* join = center->add_subcommand("enrol", "Let a center in: certificate and bundle for its connector");
-  join->add_option("--request", files->first, "request.json that 'bourse-connector init' made at the center")->required()->check(CLI::ExistingFile);
-  join->add_option("--output", files->second, "Where the bundle goes")->required();
-  auto unit = std::make_shared<std::string>("CNY");
-  join->add_option("--currency", *unit, "What it is settled in, for good")->capture_default_str();
-  join->callback([&context, files, unit] { enrol(context, files->first, files->second, *unit); });
   auto which = std::make_shared<std::pair<std::string, std::string>>();
   const std::pair<const char*, const char*> changes[] = {{"pause", "paused"}, {"resume", "active"}};
   for (const auto& [verb, state] : changes) {
@@ -82,6 +63,12 @@ void add_center_commands(CLI::App& app, Context& context) {
     change->add_option("--reason", which->second, "For the record");
     change->callback([&context, which, state] { change_state(context, which->first, state, which->second); });
   }
+  auto sure = std::make_shared<bool>(false);
+  CLI::App* revoke = center->add_subcommand("revoke", "Cut a center off for good; what it is owed stays owed");
+  revoke->add_option("center", which->first, "Name or id")->required();
+  revoke->add_option("--reason", which->second, "For the record")->required();
+  revoke->add_flag("--yes", *sure, "Without asking");
+  revoke->callback([&context, which, sure] { revoke_center(context, which->first, which->second, *sure); });
 }
 
 struct ContractArguments {

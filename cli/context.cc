@@ -1,5 +1,7 @@
 #include "cli/context.h"
 
+#include <unistd.h>
+
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -42,6 +44,15 @@ std::optional<std::string> waiting(const nlohmann::json& reply) {
   if (const std::string state = field(proposal, "state"); state != "open") return "Proposal " + id + " is " + state + ".\n";
   return harmless(field(proposal, "text")) + "\nWaiting for a second person: bourse proposal approve " + id + " (until " +
          instant(proposal, "expires_at") + " UTC)\n";
+}
+
+bool on_terminal() { return isatty(STDIN_FILENO) != 0 && isatty(STDERR_FILENO) != 0; }
+
+bool agreed(const std::string& question) {
+  std::cerr << question << " [y/N] " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
 }
 
 std::string read_input(const std::string& path, std::size_t limit) {

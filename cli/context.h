@@ -62,6 +62,7 @@ class Context {
 void add_people_commands(CLI::App& app, Context& context);    // login, logout, whoami, wallet
 void add_job_commands(CLI::App& app, Context& context);       // offers, quote, submit, jobs, job, logs, cancel, trace
 void add_operator_commands(CLI::App& app, Context& context);  // center, contract
+void add_membership_commands(CLI::App& app, Context& context);  // below `center`: invite, invitations, withdraw, admit. After add_operator_commands
 void add_price_commands(CLI::App& app, Context& context);     // prices; below `center`: quarantine. After add_operator_commands
 void add_account_rule_commands(CLI::App& account, Context& context);  // below `account`
 void add_center_admin_commands(CLI::App& app, Context& context);  // below `center`: admin; below `contract`: settlement-prices. After add_operator_commands
@@ -92,6 +93,10 @@ void save_checked(Context& context, const std::string& path, const std::string& 
 
 // What to print in place of a result when the reply waits for a second person; nothing when it was done.
 std::optional<std::string> waiting(const nlohmann::json& reply);
+
+// Whether somebody sits here who can be asked; and his answer, no unless he says yes.
+bool on_terminal();
+bool agreed(const std::string& question);
 
 // A file's content, "-" for standard input. Ends the program when it can't be read or is above `limit`.
 std::string read_input(const std::string& path, std::size_t limit);
