@@ -1,4 +1,8 @@
 // A center becomes a member: invited, joined, compared, let in; or not.
+#include <cctype>
+#include <string>
+#include <vector>
+
 #include "broker/adapters/api/contract/market_world.h"
 #include "federation-proto/bundle.h"
 
