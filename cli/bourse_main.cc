@@ -2,6 +2,9 @@
 #include <curl/curl.h>
 
 #include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli/client/table.h"
 #include "cli/context.h"
@@ -9,19 +12,32 @@
 
 namespace {
 
-// The first word, where a command is expected and that isn't one. (The parser would only say that one is missing.)
-std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+// Where the command stands; `argc` without one.
+int command_at(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
-    if (word == "-o" || word == "--output") {
-      ++i;
-      continue;
-    }
-    if (word.starts_with('-')) continue;
-    const auto known = app.get_subcommands([&](const CLI::App* command) { return command->get_name() == word; });
-    return known.empty() ? word : "";
+    if (word == "-o" || word == "--output") ++i;
+    else if (!word.starts_with('-')) return i;
   }
-  return "";
+  return argc;
+}
+
+// The first word, where a command is expected and that isn't one. (The parser would only say that one is missing.)
+std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+  const int at = command_at(argc, argv);
+  if (at >= argc) return "";
+  const std::string word = argv[at];
+  const auto known = app.get_subcommands([&](const CLI::App* command) { return command->get_name() == word; });
+  return known.empty() ? word : "";
+}
+
+// What stands behind sbatch and bsub, whose options are read as theirs; the parser is not shown them.
+std::vector<std::string> take_wrapped(int& argc, char** argv) {
+  const int at = command_at(argc, argv);
+  if (at >= argc || (std::string_view(argv[at]) != "sbatch" && std::string_view(argv[at]) != "bsub")) return {};
+  std::vector<std::string> words(argv + at + 1, argv + argc);
+  argc = at + 1;
+  return words;
 }
 
 }  // namespace
@@ -32,6 +48,7 @@ int main(int argc, char** argv) {
   const SystemClock clock;
   SystemRng rng;
   cli::Context context(clock, rng);
+  const std::vector<std::string> wrapped = take_wrapped(argc, argv);
 
   CLI::App app("Bourse: one market for many compute centers.\n", "bourse");
   app.require_subcommand(1);
@@ -48,6 +65,7 @@ int main(int argc, char** argv) {
              "            6 try again, 7 outcome unknown (repeat with the same idempotency key), 8 a check failed.");
   cli::add_people_commands(app, context);
   cli::add_job_commands(app, context);
+  cli::add_wrapper_commands(app, context, wrapped);
   cli::add_operator_commands(app, context);
   cli::add_membership_commands(app, context);
   cli::add_price_commands(app, context);

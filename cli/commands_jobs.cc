@@ -7,6 +7,7 @@
 #include "cli/client/table.h"
 #include "cli/context.h"
 #include "cli/job_view.h"
+#include "cli/submission.h"
 
 namespace bourse::cli {
 
@@ -14,66 +15,66 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t kLargestScript = 1 << 20;
 constexpr int kPollMs = 1000;
 
-// A job as it is typed; what is not given stays with the market's defaults.
+// A job as it is typed. What is not typed is not sent: the script's directives may say it, or the market's defaults do.
 struct JobArguments {
   std::string script, name, account, quote, key;
-  std::int64_t cores = 1, gpus = 0, nodes = 1;
-  std::string memory = "1GiB", time = "1h", hold_window, expected, gpu_model, arch, objective = "cheapest", budget, deadline, center, qos, project, pay_with;
-  bool wait = false;
+  std::optional<std::int64_t> cores, gpus, nodes;
+  std::string memory, time, hold_window, expected, gpu_model, arch, objective, budget, deadline, center, qos, project, pay_with;
+  bool wait = false, ignore_directives = false, skip_unknown = false;
 };
 
 void add_spec_options(CLI::App& command, JobArguments& a) {
   command.add_option("script", a.script, "Script file beginning with #!, '-' for standard input");
-  command.add_option("--name", a.name, "Name of the job (default: the script's file name)");
+  command.add_option("--name", a.name, "Name of the job (default: as the script says, or its file name)");
   command.add_option("--account", a.account, "Billing account that pays (default: your first)");
-  command.add_option("--cores", a.cores, "Cores in all")->check(CLI::Range(1, 1'000'000))->capture_default_str();
-  command.add_option("--nodes", a.nodes, "Nodes to spread over")->check(CLI::Range(1, 100'000))->capture_default_str();
-  command.add_option("--memory", a.memory, "Memory in all: 512MiB, 4GiB")->capture_default_str();
-  command.add_option("--gpus", a.gpus, "Accelerator cards in all")->check(CLI::Range(0, 1'000'000))->capture_default_str();
+  command.add_option("--cores", a.cores, "Cores in all (default: as the script says, or 1 a node)")->check(CLI::Range(1, 1'000'000));
+  command.add_option("--nodes", a.nodes, "Nodes to spread over (default: as the script says, or 1)")->check(CLI::Range(1, 100'000));
+  command.add_option("--memory", a.memory, "Memory in all: 512MiB, 4GiB (default: as the script says, or 1GiB)");
+  command.add_option("--gpus", a.gpus, "Accelerator cards in all (default: as the script says, or none)")->check(CLI::Range(0, 1'000'000));
   command.add_option("--gpu-model", a.gpu_model, "Model of the cards, as 'bourse offers' shows it");
   command.add_option("--arch", a.arch, "x86_64 or aarch64");
-  command.add_option("--time", a.time, "The most it may run: 10m, 2h30m, HH:MM:SS; the hold covers it, or its first window")->capture_default_str();
+  command.add_option("--time", a.time, "The most it may run: 10m, 2h30m, HH:MM:SS; the hold covers it, or its first window (default: as the script says, or 1h)");
   command.add_option("--hold-window", a.hold_window, "Hold money for so much of the run at a time (24h) and renew it while it runs");
   command.add_option("--expected", a.expected, "How long you think it runs on a reference machine; improves the prediction");
-  command.add_option("--objective", a.objective, "What the choice is for")->check(CLI::IsMember({"cheapest", "fastest", "best_value"}))->capture_default_str();
+  command.add_option("--objective", a.objective, "What the choice is for (default: cheapest)")->check(CLI::IsMember({"cheapest", "fastest", "best_value"}));
   command.add_option("--budget", a.budget, "The hold may not exceed this amount");
   command.add_option("--pay-with", a.pay_with, "DU: with your packages of 度 (bourse package list); the budget is in 度 then")->check(CLI::IsMember({"DU"}));
   command.add_option("--deadline", a.deadline, "The predicted end may not be later (RFC 3339)");
   command.add_option("--center", a.center, "Only this center");
   command.add_option("--qos", a.qos, "Quality of service at the center");
   command.add_option("--project", a.project, "Whose work it is, for your own books (bourse usage --by project)");
-}
-
-std::string base_name(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return path == "-" ? "job" : slash == std::string::npos ? path : path.substr(slash + 1);
+  command.add_flag("--ignore-directives", a.ignore_directives, "Don't read the script's #SBATCH or #BSUB lines");
+  command.add_flag("--skip-unknown", a.skip_unknown, "Leave directives out that their scheduler doesn't know, in place of refusing the job");
 }
 
 // Checks what can be checked here, so that a slip costs no round trip.
 json spec_of(Context& context, const JobArguments& a) {
   if (a.script.empty()) context.end_with({ErrorCode::invalid_argument, "name a script file, or '-' for standard input"});
-  json spec = {{"name", a.name.empty() ? base_name(a.script) : a.name},
-               {"cores", a.cores},
-               {"gpus", a.gpus},
-               {"nodes", a.nodes},
-               {"mem_mib", context.must("--memory", parse_memory_mib(a.memory))},
-               {"walltime_ms", context.must("--time", parse_duration(a.time)).ms},
-               {"objective", a.objective}};
+  json spec = json::object();
+  if (a.cores) spec["cores"] = *a.cores;
+  if (a.gpus) spec["gpus"] = *a.gpus;
+  if (a.nodes) spec["nodes"] = *a.nodes;
+  if (!a.memory.empty()) spec["mem_mib"] = context.must("--memory", parse_memory_mib(a.memory));
+  if (!a.time.empty()) spec["walltime_ms"] = context.must("--time", parse_duration(a.time)).ms;
   if (!a.hold_window.empty()) spec["hold_window_ms"] = context.must("--hold-window", parse_duration(a.hold_window)).ms;
   if (!a.expected.empty()) spec["expected_ms"] = context.must("--expected", parse_duration(a.expected)).ms;
   if (!a.budget.empty()) spec["budget"] = to_text(context.must("--budget", positive_amount(a.budget)));
   if (!a.deadline.empty()) spec["deadline"] = to_text(context.must("--deadline", parse_instant(a.deadline)));
   const std::pair<const char*, const std::string*> texts[] = {
-      {"gpu_model", &a.gpu_model}, {"arch", &a.arch}, {"center", &a.center}, {"qos", &a.qos}, {"project", &a.project}, {"pay_with", &a.pay_with}};
+      {"name", &a.name}, {"objective", &a.objective}, {"gpu_model", &a.gpu_model}, {"arch", &a.arch}, {"center", &a.center}, {"qos", &a.qos}, {"project", &a.project}, {"pay_with", &a.pay_with}};
   for (const auto& [name, value] : texts)
     if (!value->empty()) spec[name] = *value;
-  const std::string script = read_input(a.script, kLargestScript);
-  if (!script.starts_with("#!")) context.end_with({ErrorCode::invalid_argument, "the script must begin with #! and its interpreter, such as #!/bin/bash"});
-  spec["script"] = script;
+  spec["script"] = read_script(a.script);
   return spec;
+}
+
+json directives_of(const JobArguments& a) {
+  json reading = {{"file_name", base_name(a.script)}};
+  if (a.ignore_directives) reading["ignore"] = true;
+  if (a.skip_unknown) reading["skip_unknown"] = true;
+  return reading;
 }
 
 json get_job(Context& context, const std::string& id) { return context.must(context.client().get("/api/v1/jobs/" + url_encoded(id))); }
@@ -83,7 +84,20 @@ bool is_over(const json& job) {
   return state == "ended" || state == "failed" || state == "cancelled";
 }
 
-// Until the job is over; its state goes to standard error whenever it changes.
+}  // namespace
+
+std::string base_name(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return path == "-" ? "job" : slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+std::string read_script(const std::string& path) {
+  constexpr std::size_t kLargestScript = 1 << 20;
+  std::string script = read_input(path, kLargestScript);
+  if (!script.starts_with("#!")) Context::end_with({ErrorCode::invalid_argument, "the script must begin with #! and its interpreter, such as #!/bin/bash"});
+  return script;
+}
+
 json wait_for_end(Context& context, const std::string& id) {
   std::string shown;
   while (true) {
@@ -96,12 +110,15 @@ json wait_for_end(Context& context, const std::string& id) {
   }
 }
 
+namespace {
+
 void submit(Context& context, const JobArguments& a) {
   json body = json::object();
   if (!a.quote.empty()) body["quote"] = a.quote;
-  if (a.quote.empty() || !a.script.empty()) body["spec"] = spec_of(context, a);
+  if (a.quote.empty() || !a.script.empty()) body["spec"] = spec_of(context, a), body["directives"] = directives_of(a);
   if (!a.account.empty()) body["account"] = a.account;
   const json job = context.must(context.client().post("/api/v1/jobs", body, a.key));
+  if (!context.as_json) std::cerr << show_notes(job);
   if (!a.wait) return context.print(job, show_submitted);
   if (!context.as_json) std::cerr << show_submitted(job);
   const json ended = wait_for_end(context, field(job, "id"));
@@ -110,9 +127,11 @@ void submit(Context& context, const JobArguments& a) {
 }
 
 void quote(Context& context, const JobArguments& a) {
-  json body = {{"spec", spec_of(context, a)}};
+  json body = {{"spec", spec_of(context, a)}, {"directives", directives_of(a)}};
   if (!a.account.empty()) body["account"] = a.account;
-  context.print(context.must(context.client().post("/api/v1/quotes", body, a.key)), show_quote);
+  const json reply = context.must(context.client().post("/api/v1/quotes", body, a.key));
+  if (!context.as_json) std::cerr << show_notes(reply);
+  context.print(reply, show_quote);
 }
 
 // Prints what the log has from `offset`; the offset after it.

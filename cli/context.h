@@ -61,6 +61,8 @@ class Context {
 // Each adds the commands of one noun or person to `app`.
 void add_people_commands(CLI::App& app, Context& context);    // login, logout, whoami, wallet
 void add_job_commands(CLI::App& app, Context& context);       // offers, quote, submit, jobs, job, logs, cancel, trace
+// sbatch, bsub; `words` are what was typed behind them.
+void add_wrapper_commands(CLI::App& app, Context& context, const std::vector<std::string>& words);
 void add_operator_commands(CLI::App& app, Context& context);  // center, contract
 void add_membership_commands(CLI::App& app, Context& context);  // below `center`: invite, invitations, withdraw, admit. After add_operator_commands
 void add_price_commands(CLI::App& app, Context& context);     // prices; below `center`: quarantine. After add_operator_commands

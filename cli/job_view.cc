@@ -96,6 +96,17 @@ std::string show_offers(const json& reply) {
   return table.empty() ? "Nothing is on offer: no center is connected, or nothing has a price.\n" : table.text();
 }
 
+std::string show_notes(const json& reply) {
+  std::string out;
+  for (const json& note : list(reply, "notes")) {
+    const std::int64_t line = number(note, "line");
+    std::string fate = field(note, "fate");
+    std::ranges::replace(fate, '_', ' ');
+    out += (line > 0 ? "line " + std::to_string(line) + ": " : "") + field(note, "directive") + " (" + fate + "): " + field(note, "sentence") + "\n";
+  }
+  return out;
+}
+
 std::string show_quote(const json& reply) {
   const json decision = reply.value("decision", json::object());
   return plan_table(decision) + refused_table(decision) + "\n" + harmless(field(decision, "why")) + "\n\nQuote " + field(reply, "quote") +

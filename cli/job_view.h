@@ -7,6 +7,8 @@
 namespace bourse::cli {
 
 std::string show_offers(const nlohmann::json& reply);
+// What became of the script's directives, a line each; nothing where it has none.
+std::string show_notes(const nlohmann::json& reply);
 std::string show_quote(const nlohmann::json& reply);
 std::string show_submitted(const nlohmann::json& job);
 std::string show_jobs(const nlohmann::json& reply);

@@ -229,7 +229,7 @@ void read_environment(Sheet& sheet) {
 
 void read_slurm(Sheet& sheet, const Given& given, Directives& out) {
   read_text(sheet, "job-name", given.name, "The job's name.", out.name);
-  read_text(sheet, "qos", given.qos, "The quality of service; a center that doesn't know it sells at its usual price.", out.qos);
+  read_text(sheet, "qos", given.qos, "The quality of service; a center that has none of that name may refuse the job.", out.qos);
   read_text(sheet, "wckey", given.project, "The project in the account's own books.", out.project);
   read_slurm_time(sheet, given, out);
   read_environment(sheet);

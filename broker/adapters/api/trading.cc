@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "broker/adapters/api/api.h"
+#include "broker/adapters/api/directives.h"
 
 namespace bourse::broker::api {
 namespace {
@@ -72,7 +73,8 @@ Result<v1::QuoteReply> Api::quote(const v1::QuoteRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
   CHECK_OK(require(caller, {Role::user}));
   TRY(const BillingAccountId account, account_of(caller, request.account()));
-  TRY(const JobSpec spec, spec_of(request.spec()));
+  TRY(const WholeSpec whole, whole_spec(request.spec(), request.directives()));
+  TRY(const JobSpec spec, spec_of(whole.spec));
   // The quote names the script by its hash; accepting it must find the bytes.
   if (!request.spec().script().empty()) CHECK_OK(keep_script(request.spec().script()));
   const Instant now = parts_.clock.now();
@@ -82,7 +84,7 @@ Result<v1::QuoteReply> Api::quote(const v1::QuoteRequest& request) {
                                                .user = caller.user,
                                                .spec = spec,
                                                .validity = options_.quote_validity}));
-  return look([id = QuoteId{done.object}](const Market& market) {
+  TRY(v1::QuoteReply reply, look([id = QuoteId{done.object}](const Market& market) {
     v1::QuoteReply reply;
     reply.set_quote(to_text(id));
     // A repeat of an old request may name a quote that is over: then its id is the whole answer.
@@ -97,7 +99,9 @@ Result<v1::QuoteReply> Api::quote(const v1::QuoteRequest& request) {
       reply.set_valid_until_ms(quote->valid_until.unix_ms);
     }
     return reply;
-  });
+  }));
+  fill(*reply.mutable_notes(), whole);
+  return reply;
 }
 
 Status Api::keep_script(const std::string& script) {
@@ -131,9 +135,11 @@ Result<v1::Job> Api::submit(const v1::SubmitRequest& request) {
                     .hold = HoldId::make(now, parts_.rng),
                     .account = account,
                     .user = caller.user};
+  WholeSpec whole;
   if (request.quote().empty()) {
     if (request.spec().script().empty()) return fail(ErrorCode::invalid_argument, "spec.script is empty.");
-    TRY(command.spec, spec_of(request.spec()));
+    TRY(whole, whole_spec(request.spec(), request.directives()));
+    TRY(command.spec, spec_of(whole.spec));
     CHECK_OK(keep_script(request.spec().script()));
   } else {
     TRY(command.quote, id_or_not_found<QuoteIdKind>(request.quote()));
@@ -142,6 +148,7 @@ Result<v1::Job> Api::submit(const v1::SubmitRequest& request) {
   TRY(const CommandResult done, run(caller, request.key(), fingerprint("Submit", request), std::move(command)));
   TRY(v1::Job job, job_seen_by(caller, JobId{done.object}));
   job.set_position(done.position);
+  fill(*job.mutable_notes(), whole);
   return job;
 }
 
