@@ -2,6 +2,8 @@
 // with the script's own directives.
 #include <algorithm>
 #include <iostream>
+#include <memory>
+#include <optional>
 
 #include "cli/client/table.h"
 #include "cli/job_view.h"
@@ -147,11 +149,37 @@ void bsub(Context& context, const std::vector<std::string>& words) {
   });
 }
 
+// What the market would make of a script's directives, without asking it.
+void show_directives(const Context& context, const std::string& path) {
+  const auto said = jobscript::read(read_script(path));
+  if (!said) Context::end_with(said.error());
+  json reply = {{"dialect", name(said->dialect)}, {"notes", json::array()}};
+  const std::pair<const char*, const std::optional<std::int64_t>*> figures[] = {
+      {"nodes", &said->nodes}, {"cores", &said->cores}, {"gpus", &said->gpus}, {"mem_mib", &said->mem_mib}};
+  for (const auto& [field_name, figure] : figures)
+    if (*figure) reply[field_name] = **figure;
+  if (said->walltime) reply["walltime_ms"] = said->walltime->ms;
+  const std::pair<const char*, const std::string*> texts[] = {{"name", &said->name}, {"gpu_model", &said->gpu_model}, {"qos", &said->qos}, {"project", &said->project}};
+  for (const auto& [field_name, text] : texts)
+    if (!text->empty()) reply[field_name] = *text;
+  bool stopped = false;
+  for (const jobscript::Note& note : said->notes) {
+    reply["notes"].push_back({{"line", note.line}, {"directive", note.option}, {"fate", name(note.fate)}, {"sentence", note.sentence}});
+    stopped = stopped || note.fate == jobscript::Fate::refused || note.fate == jobscript::Fate::unknown;
+  }
+  context.print(reply, [](const json& all) { return field(all, "dialect") == "none" ? std::string("It has no directives.\n") : show_notes(all); });
+  if (stopped) throw CLI::RuntimeError(info(ErrorCode::invalid_argument).exit_code);
+}
+
 }  // namespace
 
 void add_wrapper_commands(CLI::App& app, Context& context, const std::vector<std::string>& words) {
   app.add_subcommand("sbatch", "Submit a Slurm script, with sbatch's options: 'bourse sbatch --help'")->callback([&context, words] { sbatch(context, words); });
   app.add_subcommand("bsub", "Submit an LSF script or command, with bsub's options: 'bourse bsub -h'")->callback([&context, words] { bsub(context, words); });
+  auto path = std::make_shared<std::string>();
+  CLI::App* read = app.add_subcommand("directives", "What would become of a script's #SBATCH or #BSUB lines, offline; exit code 2 where the job would be refused");
+  read->add_option("script", *path, "Script file, '-' for standard input")->required();
+  read->callback([&context, path] { show_directives(context, *path); });
 }
 
 }  // namespace bourse::cli

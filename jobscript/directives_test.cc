@@ -123,7 +123,9 @@ TEST(Slurm, lines_end_where_slurm_ends_them) {
 TEST(Slurm, words_are_quoted_as_slurm_does) {
   EXPECT_EQ(must(slurm("-J 'a'\\''b'")).name, "a'b");
   EXPECT_EQ(must(slurm("-J \"a\\\"b\\\\c\"")).name, "a\"b\\c");
-  EXPECT_EQ(must(slurm("-J a\\ b")).name, "a b");
+  EXPECT_EQ(must(slurm("-J 'a\\ b'")).name, "a b");
+  EXPECT_NE(faults(must(slurm("-J a\\ b"))).find("b refused"), std::string::npos);
+  EXPECT_EQ(must(slurm("-n 3 '' -n 4")).cores, 3);
   EXPECT_EQ(must(slurm("-J a#b -n 3")).name, "a");
   EXPECT_EQ(must(slurm("-J a#b -n 3")).cores, std::nullopt);
   EXPECT_EQ(must(slurm("-n 3 \\")).cores, 3);

@@ -17,7 +17,8 @@ struct Cut {
   std::string wrong;  // what can't be understood; empty = nothing
 };
 
-// A backslash makes the next character an ordinary one, inside quotation marks too. A # ends the line, in Slurm even inside a word.
+// A backslash makes the next character an ordinary one, inside quotation marks too. A # ends the line. Slurm's own ways: a # inside a word
+// does so too, a backslash doesn't keep a blank outside of quotation marks, and nothing is read behind an empty word.
 Cut cut(std::string_view text, bool slurm) {
   Cut out;
   std::size_t i = 0;
@@ -30,8 +31,8 @@ Cut cut(std::string_view text, bool slurm) {
     for (; i < text.size(); ++i) {
       const char c = text[i];
       if (c == '\\') {
-        if (++i < text.size()) word += text[i];
-        else break;
+        if (++i == text.size() || (slurm && quote == 0 && is_blank(text[i]))) break;
+        word += text[i];
       } else if (quote != 0) {
         if (c == quote) quote = 0;
         else word += c;
@@ -44,6 +45,7 @@ Cut cut(std::string_view text, bool slurm) {
       }
     }
     if (quote != 0) return {.words = {}, .wrong = "A quotation mark is not closed."};
+    if (slurm && word.empty()) return out;
     out.words.push_back(std::move(word));
     if (i < text.size() && text[i] == '#') return out;
   }

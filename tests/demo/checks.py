@@ -31,6 +31,10 @@ def check_jobs(checks, centers, trade):
     survivors = [job for i, job in trade.final.items() if trade.jobs[i].kind == "survivor"]
     checks.that(survivors and all(job["state"] == "ended" and job["attempts"] == 1 for job in survivors),
                 "the crashed center's jobs went on and were dispatched once")
+    job_id, job = next((i, job) for i, job in trade.final.items() if trade.jobs[i].kind == "script")
+    log = trade.owner(trade.jobs[job_id]).run("logs", job_id)
+    checks.that((job["name"], job["spec"]["cores"], job["spec"]["mem_mib"], job["spec"]["walltime_ms"]) == ("wind-tunnel", 2, 384, 300_000)
+                and "bought: 2 cores, 384 MiB, 300 s" in log and "lift" in log, "a Slurm script ran unchanged, with what its own #SBATCH lines ask for")
     return {"by_state": dict(states), "by_center": dict(by_center)}
 
 

@@ -35,7 +35,10 @@ class Trade:
 
     def submit(self, work):
         try:
-            job = self.owner(work).ask("submit", "-", "--name", work.name, *work.options, stdin=work.script)
+            if work.kind == "script":
+                job = self.sbatch(work)
+            else:
+                job = self.owner(work).ask("submit", "-", "--name", work.name, *work.options, stdin=work.script)
         except CommandError as refusal:
             if work.kind != "refused":
                 raise
@@ -47,6 +50,15 @@ class Trade:
         self.story.say(f"{work.name:<18} → {job['center_name']}/{job['pool']:<6} hold {job['held']['amount']} {job['held']['currency']}"
                        f"   {job['decision'].get('why', '')[:110]}")
         return job
+
+    def sbatch(self, work):
+        """As a Slurm user's hands do it: a file, and the number out of what is printed."""
+        path = f"{self.dir}/{work.name}.sbatch"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(work.script)
+        said = self.owner(work).run("sbatch", path).split()
+        assert said[:3] == ["Submitted", "batch", "job"], said
+        return self.owner(work).ask("job", "show", said[3])
 
     def quote_one(self):
         self.story.chapter("What would it cost? The plan table of a quote")

@@ -55,12 +55,28 @@ for i in $(seq {size}); do echo "step $i of {size}"; sleep 1; done
 """
 
 
+# As it was written for a Slurm cluster: it says itself what it needs, and the market is told nothing else.
+SLURM_SCRIPT = """#!/bin/bash
+#SBATCH --job-name=wind-tunnel
+#SBATCH --partition=compute,long
+#SBATCH --ntasks=1 --cpus-per-task=2     # one process, two threads
+#SBATCH --mem-per-cpu=192M
+#SBATCH --time=00:05:00
+#SBATCH --output=wind-%j.out
+#SBATCH --mail-type=END --mail-user=alice@example.org
+
+echo "bought: $BOURSE_CORES cores, $BOURSE_MEM_MIB MiB, $BOURSE_WALLTIME_S s"
+#SBATCH --ntasks=512
+exec /usr/bin/awk 'BEGIN { for (i = 1; i <= 300000; i++) lift += sin(i / 1000); printf "lift %.3f\\n", lift }'
+"""
+
+
 @dataclasses.dataclass(frozen=True)
 class Work:
-    kind: str        # du | cheapest | fastest | gpu | refused | cancelled | survivor
+    kind: str        # script | du | cheapest | fastest | gpu | refused | cancelled | survivor
     name: str
     script: str
-    options: tuple   # of `bourse submit`
+    options: tuple   # of `bourse submit`; a script's are in itself
     owner: str = "alice"
 
 
@@ -87,6 +103,7 @@ def trade():
     for i in range(2):
         works.append(Work("refused", f"dear-{i}", PRIMES.format(size=1000),
                           _options(4, "1GiB", 60, "--budget", "0.01")))
+    works.append(Work("script", "wind-tunnel", SLURM_SCRIPT, ()))
     works.append(Work("du", "packaged", LONG.format(size=6), _options(1, "256MiB", 5, "--pay-with", "DU")))
     return works
 
