@@ -74,6 +74,15 @@ TEST(JsonIn, reads_what_it_writes) {
   EXPECT_EQ(file->data(), std::string("\x00\xFF", 2));
 }
 
+TEST(JsonIn, tells_zero_from_nothing) {
+  const auto request = read<v1::SubmitRequest>(R"({"spec":{"gpus":0},"directives":{"skip_unknown":true,"sbatch_options":["-n","2"]}})", {"spec", "directives"});
+  ASSERT_TRUE(request);
+  EXPECT_TRUE(request->spec().has_gpus());
+  EXPECT_FALSE(request->spec().has_cores() || request->spec().has_name() || request->spec().has_walltime_ms());
+  EXPECT_TRUE(request->directives().skip_unknown());
+  EXPECT_EQ(request->directives().sbatch_options_size(), 2);
+}
+
 TEST(JsonIn, refuses_names_that_are_not_here) {
   EXPECT_EQ(refusal(R"({"spec":{"core":1}})"), "spec.core: there is no such field here");
   for (const char* text : {R"({"principal":{"user":"usr_2"}})", R"({"key":"k"})", R"({"spec":{"deadline_ms":1}})",
