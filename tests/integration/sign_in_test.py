@@ -352,14 +352,12 @@ class CommandLineTest(unittest.TestCase):
         workdir.write_file(script, "#!/bin/sh\n#SBATCH -n 2\n")
         sbatch, bsub = self.bourse("sbatch"), self.bourse("bsub")
         self.assertEqual(sbatch(script).stdout, "Submitted batch job job_1\n")
-        # -o is sbatch's here, not bourse's; a script's name may be a command's.
         self.assertEqual(sbatch("-o", "out.%j", "-N2", "--job-name", "jobs", "-Hn", "4", script).stdout, "Submitted batch job job_1\n")
         self.assertEqual(sbatch("--parsable", "--wrap", "sleep 1").stdout, "job_1\n")
         self.assertRegex(bsub("-n", "4", "sleep", "1").stdout, r"^Job <job_1> is submitted to queue <.*>\.\n$")
         for wrong in ((script, "argument"), ("--wrap", "true", script), (f"{WORLD.dir}/nowhere.sh",)):
             done = sbatch(*wrong)
             self.assertEqual((done.returncode, done.stdout), (2, ""), (wrong, done.stderr))
-        self.assertIn("--wrap", sbatch("--help").stdout)
 
     def test_revoked(self):
         _, reply = self.token()

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/sha256.h"
 #include "broker/adapters/api/contract/market_world.h"
 
 namespace bourse::test {
