@@ -24,6 +24,7 @@ using Bench = std::function<Result<nlohmann::json>(const BenchOptions&)>;
 
 Result<nlohmann::json> run_ledger(const BenchOptions& options);
 Result<nlohmann::json> run_paced(const BenchOptions& options);
+Result<nlohmann::json> run_project(const BenchOptions& options);
 Result<nlohmann::json> run_engine(const BenchOptions& options);
 Result<nlohmann::json> run_route(const BenchOptions& options);
 Result<nlohmann::json> run_year(const BenchOptions& options);

@@ -30,6 +30,7 @@ const std::vector<Entry>& benches() {
   static const std::vector<Entry> all = {
       {"ledger", "Durable, validated, fenced transfers a second, beside a relational row-per-transfer table", run_ledger},
       {"paced", "How long a steady 100,000 transfers a second wait for their commit, and how far projections fall behind", run_paced},
+      {"project", "Transfers a second that the projections take, of a journal made beforehand", run_project},
       {"engine", "Jobs a second from submission to capture with stub centers, projections included", run_engine},
       {"year", "A year of 30 centers with two million signed usage records: closed month by month, every statement verified", run_year},
       {"route", "Routing decisions a second on one core, 100 centers of 20 pools", run_route},
