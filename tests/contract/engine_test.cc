@@ -159,7 +159,11 @@ TEST(EngineOnPostgres, VerificationNamesWhatWasTamperedWith) {
       {"UPDATE market.holds SET ended = 2 WHERE false; DELETE FROM market.holds WHERE id = (SELECT min(id::text)::uuid FROM market.holds)",
        "holds: 19 in the projection and 20"},
       {"UPDATE market.periods SET gross_micros = gross_micros + 1, tax_micros = tax_micros + 1", "gross"},
-      {"DELETE FROM market.rated_lines WHERE line = 0", "rated_lines"}};
+      {"DELETE FROM market.rated_lines WHERE line = 0", "rated_lines"},
+      {"SELECT market.gather_moves(); DELETE FROM market.account_moves WHERE account = (SELECT min(account::text)::uuid FROM market.account_moves)",
+       "its gathered moves are not its projected transfers"},
+      {"SELECT market.gather_moves(); UPDATE market.account_moves SET idxs[1] = idxs[1] + 1 WHERE account = (SELECT min(account::text)::uuid FROM market.account_moves)",
+       "its gathered moves are not its projected transfers"}};
   for (const auto& [sql, expected] : wounds) {
     db.tamper(sql);
     const LedgerVerification result = house.verify();

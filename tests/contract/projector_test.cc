@@ -49,7 +49,7 @@ class ProjectorTest : public ::testing::Test {
 
   test::Database database_;
   std::unique_ptr<PgJournal> journal_;
-  Projector projector_{{.conninfo = database_.as("bourse_projector"), .poll = milliseconds(50)}};
+  Projector projector_{{.conninfo = database_.as("bourse_projector"), .poll = milliseconds(50), .gather_every = 4}};
 };
 
 TEST_F(ProjectorTest, AKeyAnsweredAgainKeepsItsFirstAnswer) {
@@ -77,6 +77,58 @@ TEST_F(ProjectorTest, AnAccountOpenedAgainChangesNothing) {
   ASSERT_TRUE(projected(2)) << projector_.status().error;
   EXPECT_EQ(database_.ask("SELECT string_agg((debits_posted_micros / 1000000)::text, ' ' ORDER BY id) FROM market.ledger_accounts"),
             "7 0 0");
+}
+
+TEST_F(ProjectorTest, AnAccountsMovesAreFoundGatheredOrNot) {
+  std::uint64_t transfers = 0;
+  const auto post = [&](std::uint64_t from, std::uint64_t to, std::int64_t amount) -> Event {
+    return ledger::Posted{id<TransferId>(++transfers), id<LedgerAccountId>(from), id<LedgerAccountId>(to), Amount::whole(amount)};
+  };
+  const auto moves = [&] {
+    return database_.ask("SELECT string_agg(journal_seq || '.' || idx || ':' || moved / 1000000, ' ' ORDER BY journal_seq, idx) "
+                         "FROM market.moves_of('01900000-0000-7000-8000-000000000001')", "bourse_reader");
+  };
+  const auto gathered = [&] { return database_.ask("SELECT gathered || ' ' || (SELECT count(*) FROM market.account_moves) FROM market.projector_cursor"); };
+
+  append({account(1), account(2), account(3), post(1, 2, 5), post(2, 3, 1)});
+  ASSERT_TRUE(projected(1)) << projector_.status().error;
+  EXPECT_EQ(gathered(), "0 0");
+  EXPECT_EQ(moves(), "1.0:-5");
+  append({post(3, 1, 7), post(2, 3, 2)});  // the fourth of them
+  ASSERT_TRUE(projected(2)) << projector_.status().error;
+  EXPECT_EQ(gathered(), "2 3");
+  EXPECT_EQ(moves(), "1.0:-5 2.0:7");
+  append({post(1, 3, 9)});
+  ASSERT_TRUE(projected(3)) << projector_.status().error;
+  EXPECT_EQ(gathered(), "2 3");
+  EXPECT_EQ(moves(), "1.0:-5 2.0:7 3.0:-9");
+  EXPECT_EQ(database_.ask("SELECT count(*) FROM market.moves_of('01900000-0000-7000-8000-000000000001', '2027-01-15T08:00:00.001Z')"), "0");
+  EXPECT_EQ(database_.ask("SELECT count(*) FROM market.moves_of('01900000-0000-7000-8000-000000000001', '-infinity', '2027-01-15T08:00:00Z')"), "0");
+  EXPECT_EQ(database_.ask("SELECT count(*) FROM market.moves_of('01900000-0000-7000-8000-000000000001', '2027-01-15T08:00:00Z', '2027-01-15T08:00:00.001Z')"), "3");
+
+  // What it had in memory is had again from the tables.
+  database_.ask("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'bourse_projector'");
+  std::vector<Event> many;
+  for (int i = 0; i < 300; ++i) many.push_back(post(2, 1, 1));
+  append(many);
+  ASSERT_TRUE(projected(4)) << projector_.status().error;
+  EXPECT_EQ(gathered(), "4 11");  // two more rows of row 3, and 300 legs of two accounts by the 128
+  EXPECT_EQ(database_.ask("SELECT count(*) || ' ' || sum(moved) / 1000000 FROM market.moves_of('01900000-0000-7000-8000-000000000001')"), "303 293");
+  ASSERT_TRUE(projector_.rebuild());
+  ASSERT_TRUE(projected(4)) << projector_.status().error;
+  EXPECT_EQ(database_.ask("SELECT count(*) || ' ' || sum(moved) / 1000000 FROM market.moves_of('01900000-0000-7000-8000-000000000001')"), "303 293");
+}
+
+TEST_F(ProjectorTest, WhatSomebodyElseGatheredIsNotGatheredTwice) {
+  const auto post = [](std::uint64_t n) -> Event {
+    return ledger::Posted{id<TransferId>(n), id<LedgerAccountId>(1), id<LedgerAccountId>(2), Amount::whole(1)};
+  };
+  append({account(1), account(2), post(1), post(2)});
+  ASSERT_TRUE(projected(1)) << projector_.status().error;
+  database_.ask("SELECT market.gather_moves()", "bourse_projector");
+  append({post(3), post(4)});
+  ASSERT_TRUE(projected(2)) << projector_.status().error;
+  EXPECT_EQ(database_.ask("SELECT count(*) || ' ' || sum(moved) / 1000000 FROM market.moves_of('01900000-0000-7000-8000-000000000001')"), "4 -4");
 }
 
 TEST_F(ProjectorTest, WhatDoesNotFitStopsItUntilARebuild) {

@@ -83,7 +83,7 @@ void fill_due(v1::Bill& out, const std::vector<BilledMonth>& months, std::size_t
 Result<Amount> fill_charges(pqxx::transaction_base& work, v1::Bill& out, const BilledAccount& account, Span span) {
   const auto rows = work.exec_params(
       "WITH captures AS (SELECT kind, project, \"user\", center, job, attempt, revision, used_until, sum(amount_micros)::bigint AS amount "
-      "FROM market.charges WHERE wallet = $1::uuid AND sides @> ARRAY[$1::uuid] AND at >= $2::timestamptz AND at < $3::timestamptz "
+      "FROM market.charges_of($1::uuid, $2::timestamptz, $3::timestamptz) "
       "GROUP BY kind, project, \"user\", center, job, attempt, revision, used_until) "
       "SELECT x.kind, x.project, un.name AS user_name, c.name AS center_name, "
       "CASE WHEN x.used_until <= $2::timestamptz THEN to_char((x.used_until - interval '1 millisecond') AT TIME ZONE $4, 'YYYY-MM') ELSE '' END AS used_in, "
@@ -115,8 +115,8 @@ Result<Amount> fill_charges(pqxx::transaction_base& work, v1::Bill& out, const B
 // What isn't a charge: money in, corrections with their reasons, anything else by its code. Σ with the charges = the wallet's movement.
 Result<Amount> fill_items(pqxx::transaction_base& work, v1::Bill& out, const BilledAccount& account, Span span) {
   const auto rows = work.exec_params(
-      "WITH own AS (SELECT * FROM market.moves_of($1::uuid) "
-      "WHERE at >= $2::timestamptz AND at < $3::timestamptz AND code NOT IN (3, 4, 5, 17, 21, 25, 28)), "
+      "WITH own AS (SELECT * FROM market.moves_of($1::uuid, $2::timestamptz, $3::timestamptz) "
+      "WHERE code NOT IN (3, 4, 5, 17, 21, 25, 28)), "
       "items AS (SELECT journal_seq, code, reference, min(idx) AS idx, min(at) AS at, sum(moved)::bigint AS amount FROM own "
       "GROUP BY journal_seq, code, reference, CASE WHEN code = 8 THEN -1 ELSE idx END) "
       "SELECT i.journal_seq, " BOURSE_MS("i.at") " AS at_ms, i.code, i.reference, i.amount, b.text AS bank, "

@@ -44,7 +44,7 @@ Result<Cursor> cursor_of(const std::string& text) {
 // entry, and the other side isn't named.
 std::string shown_entries(bool own) {
   const std::string legs =
-      "WITH own AS (SELECT * FROM market.moves_of($1::uuid) WHERE at >= $2::timestamptz AND at < $3::timestamptz), ";
+      "WITH own AS (SELECT * FROM market.moves_of($1::uuid, $2::timestamptz, $3::timestamptz)), ";
   if (!own) return legs + "shown AS (SELECT * FROM own) ";
   return legs +
          "shown AS (SELECT journal_seq, min(idx) AS idx, min(at) AS at, min(code) AS code, reference, hold, NULL::uuid AS counter, "
@@ -139,7 +139,7 @@ Result<v1::ListEntriesReply> read_entries(pqxx::transaction_base& work, const Ac
   const std::string id = sql(asked.id), from = sql(span.from), until = sql(span.until);
   const auto accounts = work.exec_params(
       "SELECT a.code, a.unit, a.debits_posted_micros, a.credits_posted_micros, a.debits_pending_micros, a.credits_pending_micros, "
-      "(SELECT coalesce(sum(moved), 0)::bigint FROM market.moves_of($1::uuid) WHERE at >= $2::timestamptz) AS since "
+      "(SELECT coalesce(sum(moved), 0)::bigint FROM market.moves_of($1::uuid, $2::timestamptz)) AS since "
       "FROM market.ledger_accounts a WHERE a.id = $1::uuid", id, from);
   if (accounts.empty()) return fail(ErrorCode::not_found, "There is no such ledger account.");
   const auto& a = accounts[0];

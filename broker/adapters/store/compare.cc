@@ -72,6 +72,7 @@ Result<bool> Comparison::run() {
   CHECK_OK(accruals());
   CHECK_OK(fees());
   CHECK_OK(counters_follow_transfers());
+  CHECK_OK(moves_are_gathered());
   CHECK_OK(counts());
   return found_ == 0;
 }
@@ -315,6 +316,22 @@ Status Comparison::counters_follow_transfers() {
       "   OR (a.code <> 2 AND a.debits_pending_micros <> coalesce(s.held, 0))",
       [&](const Rows& r, int i) {
         differ("account " + to_text(LedgerAccountId{r.uuid(i, 0)}) + ": its counters do not follow from the projected transfers");
+      });
+}
+
+// What an account's statement goes along leads to each of its posted transfers, once.
+Status Comparison::moves_are_gathered() {
+  return each(
+      "WITH legs AS ("
+      "  SELECT s.account, hashint8extended(t.journal_seq, t.idx) AS mark FROM market.transfers AS t, LATERAL (VALUES (t.debit), (t.credit)) AS s (account)"
+      "  WHERE NOT t.pending AND t.journal_seq <= (SELECT gathered FROM market.projector_cursor)),"
+      "wanted AS (SELECT account, count(*) AS n, sum(mark) AS marks FROM legs GROUP BY account),"
+      "found AS (SELECT m.account, count(*) AS n, sum(hashint8extended(p.seq, p.idx)) AS marks"
+      "          FROM market.account_moves AS m, unnest(m.seqs, m.idxs) AS p (seq, idx) GROUP BY m.account) "
+      "SELECT coalesce(w.account, f.account) FROM wanted AS w FULL JOIN found AS f USING (account) "
+      "WHERE w.n IS DISTINCT FROM f.n OR w.marks IS DISTINCT FROM f.marks",
+      [&](const Rows& r, int i) {
+        differ("account " + to_text(LedgerAccountId{r.uuid(i, 0)}) + ": its gathered moves are not its projected transfers");
       });
 }
 

@@ -40,6 +40,7 @@ class Comparison {
   Status accruals();
   Status fees();
   Status counters_follow_transfers();
+  Status moves_are_gathered();
   Status counts();
 
   Connection& connection_;

@@ -10,8 +10,10 @@ struct DecodedRow {
   std::vector<Event> events;
 };
 
+constexpr Duration kGatherTimeout = minutes(10);
+
 constexpr const char* kClear =
-    "TRUNCATE market.ledger_accounts, market.transfers, market.transfer_refusals, market.holds, market.billing_accounts, "
+    "TRUNCATE market.ledger_accounts, market.transfers, market.account_moves, market.transfer_refusals, market.holds, market.billing_accounts, "
     "market.account_members, market.centers, market.contracts, market.settlement_rows, market.price_rows, market.discounts, market.quotes, market.jobs, "
     "market.reserved_prices, market.reservations, market.reservation_accruals, market.period_fees, market.reservation_ends, market.reservation_renewals, "
     "market.attempts, market.attempt_events, market.usage_captures, market.rated_lines, market.reports, "
@@ -23,6 +25,8 @@ constexpr const char* kClear =
 }  // namespace
 
 struct Projection::Impl {
+  explicit Impl(std::size_t gather_every) : state(gather_every) {}
+
   ProjectionState state;
 
   Status fold(Connection& connection, std::span<const JournalRow> rows) {
@@ -71,22 +75,25 @@ struct Projection::Impl {
       if (written && !added.rows.empty()) written = add(connection, added);
     });
     CHECK_OK(written);
+    if (state.moves.due()) CHECK_OK(state.moves.write(connection, static_cast<std::int64_t>(head.seq)));
     constexpr Statement kMove{"cursor_move", "UPDATE market.projector_cursor SET seq = $1, hash = $2"};
     CHECK_OK(connection.run(kMove, Params().int8(static_cast<std::int64_t>(head.seq)).hash(head.hash)));
     return connection.script("COMMIT");
   }
 
   void settle() {
+    if (state.moves.due()) state.moves.clear();
     state.each_cache([](auto& cache) { cache.committed(); });
     state.each_added([](AddedRows& added) { added.rows.clear(); });
   }
   void forget() {
+    state.moves.clear();
     state.each_cache([](auto& cache) { cache.forget(); });
     state.each_added([](AddedRows& added) { added.rows.clear(); });
   }
 };
 
-Projection::Projection() : impl_(std::make_unique<Impl>()) {}
+Projection::Projection(std::size_t gather_every) : impl_(std::make_unique<Impl>(gather_every)) {}
 Projection::~Projection() = default;
 
 Status Projection::prepare(Connection& connection) {
@@ -100,7 +107,9 @@ Status Projection::prepare(Connection& connection) {
   impl_->state.each_added([&](AddedRows& added) {
     if (added.stage != nullptr) stages.append(added.stage).append(";");
   });
-  return connection.script(stages);
+  CHECK_OK(connection.script(stages));
+  // At most what is not gathered between two times, but for a database that another program wrote.
+  return connection.script("SELECT market.gather_moves()", kGatherTimeout);
 }
 
 Result<JournalHead> Projection::cursor(Connection& connection) {
@@ -128,7 +137,7 @@ Status Projection::clear(Connection& connection) {
   CHECK_OK(connection.script("BEGIN"));
   // The guards of booked rows do not fire for TRUNCATE.
   Status done = connection.script(std::string(kClear) +
-                                  "; UPDATE market.projector_cursor SET seq = 0, hash = decode(repeat('00', 32), 'hex')");
+                                  "; UPDATE market.projector_cursor SET seq = 0, gathered = 0, hash = decode(repeat('00', 32), 'hex')");
   if (done) done = connection.script("COMMIT");
   if (!done && connection.usable()) static_cast<void>(connection.script("ROLLBACK"));
   return done;

@@ -16,10 +16,11 @@ namespace bourse::broker::store {
 
 class Projection {
  public:
-  Projection();
+  // Transfers are gathered by account after `gather_every` of them (account_moves.h).
+  explicit Projection(std::size_t gather_every);
   ~Projection();
 
-  // Makes a new connection's temporary tables and settings, and forgets what was in memory.
+  // Makes a new connection's temporary tables and settings, forgets what was in memory, and gathers what was not gathered yet.
   Status prepare(Connection& connection);
   Result<JournalHead> cursor(Connection& connection);
   // `rows` follow the cursor. On success all of it is committed (not necessarily flushed: what a crash of the server takes

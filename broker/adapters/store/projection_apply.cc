@@ -10,6 +10,7 @@ struct Apply {
 
   void transfer(Uuid id, LedgerAccountId debit, LedgerAccountId credit, Amount amount, bool pending,
                 ledger::TransferCode code, Uuid reference, Uuid hold) const {
+    if (!pending) state.moves.add(debit.uuid, credit.uuid, {place.seq, place.transfer, place.at});
     state.transfers.rows.add(place.seq, place.transfer++, or_null(id), debit, credit, amount, pending, code,
                              or_null(reference), or_null(hold), place.at);
   }

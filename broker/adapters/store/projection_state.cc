@@ -150,7 +150,7 @@ static void name_book_tables(ProjectionState& state) {
       "COPY market.invoice_moves (invoice, journal_seq, idx, state, number, date, reason, \"by\", at) FROM STDIN (FORMAT binary)";
 }
 
-ProjectionState::ProjectionState() {
+ProjectionState::ProjectionState(std::size_t gather_every) : moves(gather_every) {
   name_price_tables(*this);
   name_book_tables(*this);
   name_lot_tables(*this);

@@ -3,6 +3,7 @@
 
 #include <concepts>
 
+#include "broker/adapters/store/account_moves.h"
 #include "broker/adapters/store/projected_rows.h"
 #include "broker/adapters/store/row_cache.h"
 
@@ -32,7 +33,9 @@ struct ProjectionState {
       disputes, dispute_resolutions, dispute_evidence, payment_files, payment_file_payouts, payment_file_withdrawals, fees, invoices, invoice_lines, invoice_moves, lots, lot_moves, money_in_reversals, voucher_batches,
       voucher_redemptions, products;
 
-  ProjectionState();
+  AccountMoves moves;
+
+  explicit ProjectionState(std::size_t gather_every);
 
   template <class Visit>
   void each_cache(Visit&& visit) {

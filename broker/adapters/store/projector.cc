@@ -40,7 +40,7 @@ struct Projector::Impl {
 
   // The thread's own.
   std::optional<store::Connection> connection;
-  store::Projection projection;
+  store::Projection projection{options.gather_every};
   JournalHead head;
 
   Status connect() {

@@ -116,6 +116,20 @@ class CopyRows {
   void field(const Hash256& value) { raw(value.bytes.data(), value.bytes.size()); }
   void field(const std::span<const std::byte>& value) { raw(value.data(), value.size()); }
   void field(const std::vector<std::byte>& value) { raw(value.data(), value.size()); }
+  // An array of one dimension, its elements numbered from 1.
+  template <std::integral T>
+  void field(const std::vector<T>& values) {
+    static_assert(sizeof(T) == 8 || sizeof(T) == 4);
+    constexpr std::size_t kHeader = 5 * sizeof(std::int32_t);
+    wire::put(data_, static_cast<std::int32_t>(values.empty() ? 3 * sizeof(std::int32_t) : kHeader + values.size() * (4 + sizeof(T))));
+    wire::put(data_, std::int32_t{values.empty() ? 0 : 1});
+    wire::put(data_, std::int32_t{0});  // no NULL in it
+    wire::put(data_, static_cast<std::int32_t>(sizeof(T) == 8 ? wire::kInt8 : wire::kInt4));
+    if (values.empty()) return;
+    wire::put(data_, static_cast<std::int32_t>(values.size()));
+    wire::put(data_, std::int32_t{1});
+    for (const T value : values) field(value);
+  }
   template <std::size_t N>
   void field(const std::array<std::uint8_t, N>& value) {
     raw(value.data(), N);
