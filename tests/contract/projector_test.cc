@@ -113,10 +113,10 @@ TEST_F(ProjectorTest, AnAccountsMovesAreFoundGatheredOrNot) {
   append(many);
   ASSERT_TRUE(projected(4)) << projector_.status().error;
   EXPECT_EQ(gathered(), "4 11");  // two more rows of row 3, and 300 legs of two accounts by the 128
-  EXPECT_EQ(database_.ask("SELECT count(*) || ' ' || sum(moved) / 1000000 FROM market.moves_of('01900000-0000-7000-8000-000000000001')"), "303 293");
+  EXPECT_EQ(database_.ask("SELECT count(*) || ' ' || (sum(moved) / 1000000)::bigint FROM market.moves_of('01900000-0000-7000-8000-000000000001')"), "303 293");
   ASSERT_TRUE(projector_.rebuild());
   ASSERT_TRUE(projected(4)) << projector_.status().error;
-  EXPECT_EQ(database_.ask("SELECT count(*) || ' ' || sum(moved) / 1000000 FROM market.moves_of('01900000-0000-7000-8000-000000000001')"), "303 293");
+  EXPECT_EQ(database_.ask("SELECT count(*) || ' ' || (sum(moved) / 1000000)::bigint FROM market.moves_of('01900000-0000-7000-8000-000000000001')"), "303 293");
 }
 
 TEST_F(ProjectorTest, WhatSomebodyElseGatheredIsNotGatheredTwice) {
@@ -128,7 +128,7 @@ TEST_F(ProjectorTest, WhatSomebodyElseGatheredIsNotGatheredTwice) {
   database_.ask("SELECT market.gather_moves()", "bourse_projector");
   append({post(3), post(4)});
   ASSERT_TRUE(projected(2)) << projector_.status().error;
-  EXPECT_EQ(database_.ask("SELECT count(*) || ' ' || sum(moved) / 1000000 FROM market.moves_of('01900000-0000-7000-8000-000000000001')"), "4 -4");
+  EXPECT_EQ(database_.ask("SELECT count(*) || ' ' || (sum(moved) / 1000000)::bigint FROM market.moves_of('01900000-0000-7000-8000-000000000001')"), "4 -4");
 }
 
 TEST_F(ProjectorTest, WhatDoesNotFitStopsItUntilARebuild) {

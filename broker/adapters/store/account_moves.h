@@ -34,6 +34,7 @@ class AccountMoves {
     ++transfers_;
   }
   bool due() const {
+    if (transfers_ == 0) return false;
     return transfers_ >= most_ || accounts_.size() >= kMostAccounts ||
            (transfers_ >= most_ / 100 && transfers_ >= kWorthwhile * accounts_.size());
   }
