@@ -25,6 +25,7 @@ pkg_check_modules(xlsxwriter REQUIRED IMPORTED_TARGET xlsxwriter)
 pkg_check_modules(xml2 REQUIRED IMPORTED_TARGET libxml-2.0)
 find_package(tomlplusplus REQUIRED CONFIG)
 find_package(prometheus-cpp REQUIRED CONFIG)
+find_package(yaml-cpp REQUIRED CONFIG)
 
 find_package(rapidcheck REQUIRED CONFIG)
 

@@ -38,6 +38,11 @@ class Reader {
       out.push_back(*entry);
     }
   }
+  // A table of texts under names of its own.
+  void texts(const char* key, std::map<std::string, std::string>& out) {
+    Reader inner = table(key);
+    for (const std::string& each : inner.keys()) inner.text(each.c_str(), out[each]);
+  }
   Reader table(const char* key) {
     const toml::node* node = seen(key);
     if (node != nullptr && !node->is_table()) wrong(key, "expected a table");
@@ -116,6 +121,47 @@ void read_scow(Reader& in, DriverConfig& out) {
   if (out.tls_certificate.empty() != out.tls_key.empty()) in.wrong("tls", "certificate and key belong together");
 }
 
+void read_kubernetes(Reader& in, DriverConfig& out) {
+  in.text("kubeconfig", out.kubeconfig);
+  in.text("context", out.context);
+  in.text("address", out.address);
+  in.text("token_file", out.token_file);
+  in.text("namespace", out.name_space);
+  in.text("image", out.image);
+  in.text("service_account", out.service_account);
+  in.text("claim", out.claim);
+  in.number("scratch_mib", out.scratch_mib, 1, 1'000'000'000);
+  in.duration("max_walltime_minutes", out.max_walltime, 60'000);
+  in.duration("start_minutes", out.start_allowance, 60'000);
+  in.duration("keep_days", out.keep, 86'400'000);
+  in.texts("qos", out.qos);
+  Reader tls = in.table("tls");
+  tls.text("ca", out.tls_ca);
+  tls.text("certificate", out.tls_certificate);
+  tls.text("key", out.tls_key);
+  tls.text("server_name", out.tls_server_name);
+  tls.no_more();
+  for (Reader& table : in.tables("pools")) {
+    DriverConfig::Pool& p = out.pools.emplace_back();
+    table.text("name", p.name);
+    table.text("image", p.image);
+    table.text("gpu_resource", p.gpu_resource);
+    table.text("gpu_model", p.gpu_model);
+    table.texts("nodes", p.selector);
+    table.texts("tolerations", p.tolerations);
+    table.duration("max_walltime_minutes", p.max_walltime, 60'000);
+    if (p.name.empty()) table.wrong("name", "a pool needs a name");
+    if (p.image.empty() && out.image.empty()) table.wrong("image", "neither this pool nor the driver has an image");
+    table.no_more();
+  }
+  if (out.pools.empty()) in.wrong("pools", "at least one pool: [[driver.pools]]");
+  if (!out.kubeconfig.empty() && !out.address.empty()) in.wrong("address", "either this or a kubeconfig");
+  if (!out.kubeconfig.empty() && tls.present()) in.wrong("tls", "the kubeconfig has that");
+  if (out.tls_certificate.empty() != out.tls_key.empty()) in.wrong("tls", "certificate and key belong together");
+  if (out.max_walltime < minutes(1)) in.wrong("max_walltime_minutes", "at least 1");
+  if (out.keep < hours(24)) in.wrong("keep_days", "at least 1");
+}
+
 void read_driver(Reader in, DriverConfig& out) {
   in.text("kind", out.kind);
   if (out.kind == "slurm") {
@@ -124,6 +170,8 @@ void read_driver(Reader in, DriverConfig& out) {
     in.text("account", out.account);
   } else if (out.kind == "scow") {
     read_scow(in, out);
+  } else if (out.kind == "kubernetes") {
+    read_kubernetes(in, out);
   } else if (out.kind == "local") {
     in.text("shim", out.shim);
     const auto pool = [](Reader& table, const char* name_key) {
@@ -142,7 +190,7 @@ void read_driver(Reader in, DriverConfig& out) {
       table.no_more();
     }
   } else {
-    in.wrong("kind", "expected \"slurm\", \"scow\" or \"local\"");
+    in.wrong("kind", "expected \"slurm\", \"scow\", \"kubernetes\" or \"local\"");
   }
   in.no_more();
 }

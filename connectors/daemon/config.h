@@ -1,6 +1,7 @@
 // connector.toml: what the center's administrator decides. config/connector.example.toml documents every key.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,7 @@
 namespace bourse::connector {
 
 struct DriverConfig {
-  std::string kind;  // "slurm", "scow" or "local"
+  std::string kind;  // "slurm", "scow", "kubernetes" or "local"
   // slurm; for scow `account` is the house account
   std::string slurm_conf, bin_directory = "/usr/bin", account;
   // scow
@@ -21,14 +22,23 @@ struct DriverConfig {
   std::string arch;
   Duration max_walltime = hours(24 * 7);
   std::string tls_ca, tls_certificate, tls_key, tls_server_name;  // paths of PEM files; no ca = no TLS
-  // local
+  // local; for kubernetes cores and memory are the nodes' own
   struct Pool {
     std::string name;
     std::int64_t cores = 1, mem_mib = 1024;
     Duration max_walltime;
+    // kubernetes
+    std::string image, gpu_resource, gpu_model;
+    std::map<std::string, std::string> selector;  // labels of nodes
+    std::vector<std::string> tolerations;         // "key=value:NoSchedule"
   };
   std::vector<Pool> pools;
   std::string shim;  // empty = beside this program
+  // kubernetes; `address`, `max_walltime` and tls_… as above
+  std::string kubeconfig, context, token_file, name_space, image, service_account, claim;
+  std::map<std::string, std::string> qos;  // to priority classes
+  std::int64_t scratch_mib = 10'240;
+  Duration keep = hours(24 * 7), start_allowance = minutes(10);
 };
 
 struct DaemonConfig {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "connectors/daemon/kubernetes.h"
+
 namespace bourse::connector {
 namespace {
 
@@ -54,6 +56,33 @@ TEST(Config, ReadsAScowCenter) {
   EXPECT_NE(error_of(small + "slurm_conf = \"/x\"\n" + identity).find("driver.slurm_conf"), std::string::npos);
   EXPECT_NE(error_of(small + "[driver.tls]\nca = \"/a\"\nkey = \"/k\"\n" + identity).find("driver.tls"), std::string::npos);
   EXPECT_NE(error_of(small + "[driver.tls]\nserver_name = \"x\"\n" + identity).find("driver.tls"), std::string::npos);
+}
+
+TEST(Config, ReadsAKubernetesCenter) {
+  const std::string kind = "[driver]\nkind = \"kubernetes\"\n", identity = "[identity]\npool = [\"b1\"]\n";
+  const std::string pool = "[[driver.pools]]\nname = \"gpu\"\nnodes = { \"node.example/kind\" = \"gpu\" }\ntolerations = [\"spot:NoSchedule\"]\n";
+  const auto config = parse_config(kind + "address = \"https://api:6443\"\nimage = \"base\"\nnamespace = \"market\"\nclaim = \"jobs\"\nkeep_days = 3\n"
+                                   "[driver.qos]\nhigh = \"bourse-high\"\n[driver.tls]\nca = \"/a\"\n" + pool + identity, "c");
+  ASSERT_TRUE(config) << config.error().message();
+  const auto cluster = kubernetes_config(config->driver);
+  ASSERT_TRUE(cluster) << cluster.error().message();
+  EXPECT_EQ(cluster->access.address, "https://api:6443");
+  EXPECT_EQ(cluster->access.ca, "/a");
+  EXPECT_EQ(cluster->name_space, "market");
+  EXPECT_EQ(cluster->claim, "jobs");
+  EXPECT_EQ(cluster->keep, hours(72));
+  EXPECT_EQ(cluster->qos.at("high"), "bourse-high");
+  ASSERT_EQ(cluster->pools.size(), 1U);
+  EXPECT_EQ(cluster->pools[0].selector.at("node.example/kind"), "gpu");
+  EXPECT_EQ(cluster->pools[0].tolerations[0].effect, "NoSchedule");
+  EXPECT_NE(error_of(kind + "image = \"base\"\n" + identity).find("driver.pools"), std::string::npos);
+  EXPECT_NE(error_of(kind + pool + identity).find("driver.pools.image"), std::string::npos);
+  EXPECT_NE(error_of(kind + "image = \"b\"\nkubeconfig = \"/k\"\naddress = \"https://a\"\n" + pool + identity).find("driver.address"), std::string::npos);
+  EXPECT_NE(error_of(kind + "image = \"b\"\nkeep_days = 0\n" + pool + identity).find("driver.keep_days"), std::string::npos);
+  EXPECT_NE(error_of(kind + "image = \"b\"\nslurm_conf = \"/x\"\n" + pool + identity).find("driver.slurm_conf"), std::string::npos);
+  DriverConfig odd = config->driver;
+  odd.pools[0].tolerations = {"a b"};
+  EXPECT_EQ(kubernetes_config(odd).error().code, ErrorCode::invalid_argument);
 }
 
 TEST(Config, NamesWhatIsWrong) {

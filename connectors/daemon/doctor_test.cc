@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "connectors/core/temporary_folder.h"
 #include "connectors/daemon/credentials.h"
+#include "connectors/kubernetes/testing/api_server.h"
 #include "connectors/scow/testing/adapter_double.h"
 
 namespace bourse::connector {
@@ -75,6 +76,19 @@ TEST_F(Examination, ChangesNothingAtTheScheduler) {
   EXPECT_TRUE(says("scheduler").starts_with("fine: scow "));
   for (const char* rpc : {"CreateAccount", "BlockAccount", "UnblockAccount", "AddUserToAccount"}) EXPECT_EQ(world.calls[rpc], 0) << rpc;
   EXPECT_GT(world.calls["QueryAccountBlockStatus"], 0);
+}
+
+TEST_F(Examination, ChangesNothingAtACluster) {
+  ASSERT_TRUE(make_keys(options_.directory, rng_));
+  kubernetes::testing::Cluster cluster([this] { return clock_.now().unix_ms / 1000; });
+  cluster.add_node("n1", {{"cpu", "4"}, {"memory", "8Gi"}});
+  const kubernetes::testing::ApiServer server(cluster);
+  const std::uint64_t before = cluster.version();
+  configure("[driver]\nkind = \"kubernetes\"\naddress = \"" + server.address() + "\"\nnamespace = \"market\"\nimage = \"base\"\n"
+            "[[driver.pools]]\nname = \"cpu\"\n[[identity.map]]\nlocal = \"daemon\"\n");
+  EXPECT_TRUE(says("scheduler").starts_with("fine: kubernetes v1.20")) << says("scheduler");
+  EXPECT_TRUE(says("pool cpu").starts_with("fine: ")) << says("pool cpu");
+  EXPECT_EQ(cluster.version(), before);
 }
 
 TEST(Checks, SpaceForTheSpool) {

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "connectors/daemon/kubernetes.h"
 #include "connectors/daemon/scow.h"
 #include "connectors/local/local_driver.h"
 #include "connectors/slurm/slurm_driver.h"
@@ -28,6 +29,11 @@ Result<std::unique_ptr<Driver>> open_driver(const DaemonConfig& all, const std::
     TRY(scow::ScowConfig scow, scow_config(config, all.identity));
     scow.only_look = purpose == Purpose::look;
     return scow::ScowDriver::open(std::move(scow), clock);
+  }
+  if (config.kind == "kubernetes") {
+    TRY(kubernetes::KubernetesConfig cluster, kubernetes_config(config));
+    cluster.only_look = purpose == Purpose::look;
+    return kubernetes::KubernetesDriver::open(std::move(cluster), clock);
   }
   if (config.kind == "slurm") {
     slurm::SlurmConfig slurm;

@@ -1,4 +1,4 @@
-"""Runs the driver suite on the local driver, on both kinds of SCOW adapter, and on a real Slurm cluster. Needs root."""
+"""Runs the driver suite on the local driver, both kinds of SCOW adapter, a Kubernetes API server and a real Slurm cluster. Needs root."""
 
 import os
 import shutil
@@ -14,6 +14,7 @@ PROGRAMS = os.environ["BOURSE_PROGRAMS"]
 LOST_MARKER = "bourse-lost-1"
 SUITE = os.path.join(PROGRAMS, "..", "test-bin", "bourse_driver_conformance")
 SCOW_ADAPTER = os.path.join(PROGRAMS, "..", "test-bin", "bourse_scow_adapter")
+KUBERNETES_API = os.path.join(PROGRAMS, "..", "test-bin", "bourse_kubernetes_api")
 SHIM = os.path.realpath(os.path.join(PROGRAMS, "bourse-job-shim"))
 
 
@@ -39,6 +40,22 @@ def run_scow(where, kind, user, chosen):
         address = file.read().strip()
     code = run_suite(where, "scow", chosen, USER=user, POOL="here", ADDRESS=address, ACCOUNT="house", OWNER="operator")
     adapter.terminate()
+    return code
+
+
+def run_kubernetes(where, user, chosen):
+    """The suite on an API server whose pods run on this machine."""
+    folder = f"{where}/kubernetes"
+    workdir.make_dir(folder, mode=0o711)
+    workdir.make_dir(f"{folder}/pods", mode=0o711)
+    with open(f"{folder}/token", "w", encoding="ascii") as file:
+        file.write("a-token\n")
+    api = process.Process([KUBERNETES_API, f"{folder}/pods", SHIM, f"{folder}/address"], f"{folder}/api.log", env=process.minimal_env())
+    process.wait_until(lambda: os.path.exists(f"{folder}/address"), 20, "the API server's address", interval_s=0.1)
+    with open(f"{folder}/address", encoding="ascii") as file:
+        address = file.read().strip()
+    code = run_suite(where, "kubernetes", chosen, USER=user, POOL="here", ADDRESS=address, TOKEN_FILE=f"{folder}/token")
+    api.terminate()
     return code
 
 
@@ -77,6 +94,8 @@ def main():
     for kind in ("slurm", "crane"):
         if only in ("", "scow"):
             failed |= run_scow(where, kind, user, chosen)
+    if only in ("", "kubernetes"):
+        failed |= run_kubernetes(where, user, chosen)
     if only in ("", "slurm"):
         database = MariaDb(f"{where}/maria").start()
         cluster = SlurmCluster(f"{where}/alpha", "alpha", database, accounts={"proj": [user]}, groups=[

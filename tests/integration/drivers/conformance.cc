@@ -110,7 +110,7 @@ TEST_F(Conformance, CancelEndsTheWholeTree) {
 TEST_F(Conformance, APausedRunStandsStillAndItsTimeDoesNotCount) {
   const std::string id = submit(request("#!/bin/bash\nfor i in $(seq 1 400); do echo tick; sleep 0.1; done\n"));
   wait_for_log(id, "tick");
-  if (is_scow()) {  // the interface can't; it must say so, and the run must be as it was
+  if (is_scow() || is_kubernetes()) {  // the interface can't; it must say so, and the run must be as it was
     EXPECT_EQ(driver_->set_paused(id, user(), true).error().outcome(), Outcome::transient);
     EXPECT_EQ(poll(id).state, RunState::running);
     ASSERT_TRUE(driver_->cancel(id, user()));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/id.h"
+#include "connectors/kubernetes/kubernetes_driver.h"
 #include "connectors/local/local_driver.h"
 #include "connectors/scow/scow_driver.h"
 #include "connectors/slurm/slurm_driver.h"
@@ -46,6 +47,15 @@ void DriverTest::restart() {
   if (is_scow()) {
     auto opened = scow::ScowDriver::open({.client = {.address = setting("ADDRESS"), .tls = {}}, .account = setting("ACCOUNT"),
                                           .owner = setting("OWNER"), .users = {user_.name}, .queue_kept = {}}, clock_);
+    ASSERT_TRUE(opened) << opened.error().message();
+    driver_ = std::move(*opened);
+    return;
+  }
+  if (is_kubernetes()) {
+    auto opened = kubernetes::KubernetesDriver::open(
+        {.access = {.address = setting("ADDRESS"), .token_file = setting("TOKEN_FILE")}, .name_space = "market",
+         .pools = {{.name = pool(), .selector = {{"pool", pool()}}}}, .image = "registry.example/base:1", .claim = "jobs",
+         .kill_grace = seconds(1), .figures_kept = {}}, clock_);
     ASSERT_TRUE(opened) << opened.error().message();
     driver_ = std::move(*opened);
     return;
@@ -96,7 +106,7 @@ void DriverTest::until(const std::string& what, Duration patience, const std::fu
     if (clock_.monotonic().ms > deadline) {
       throw std::runtime_error("no " + what + " within " + std::to_string(patience.ms) + " ms");
     }
-    ::poll(nullptr, 0, is_slurm() || is_scow() ? 100 : 20);
+    ::poll(nullptr, 0, is_slurm() || is_scow() || is_kubernetes() ? 100 : 20);
   }
 }
 

@@ -22,6 +22,7 @@ class DriverTest : public ::testing::Test {
 
   static bool is_slurm() { return setting("DRIVER") == "slurm"; }
   static bool is_scow() { return setting("DRIVER") == "scow"; }
+  static bool is_kubernetes() { return setting("DRIVER") == "kubernetes"; }
   // BOURSE_CONFORMANCE_<name>
   static std::string setting(const std::string& name);
   // Replaces the driver by a new one, as a restart of the connector would.
