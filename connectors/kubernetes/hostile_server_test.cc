@@ -152,6 +152,7 @@ TEST_F(HostileServerTest, GarbageIsNoList) {
 TEST_F(HostileServerTest, AListWithoutAnEndIsLeft) {
   HostileServer server([](int fd) { say(fd, body(R"({"items":[],"metadata":{"resourceVersion":"1","continue":"again"}})")); });
   const auto asking = client(server);
+  asking->begin(milliseconds(300));
   EXPECT_EQ(list_all(*asking, "/x", 10, [](const nlohmann::json&) {}).error().code, ErrorCode::unavailable);
 }
 

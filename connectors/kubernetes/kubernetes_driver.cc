@@ -269,6 +269,12 @@ Result<std::optional<std::string>> KubernetesDriver::find_by_marker(const std::s
   // A submission that was cut short left a Job that waits for its script for ever: it has run nothing, and is removed.
   const Answer script = client_->call(Method::get, secrets_path(config_.name_space) + "/" + name);
   if (script.status != 404 || config_.only_look) return name;
+  // (Unless somebody removed the script of a Job that runs.)
+  cache_.learn(object);
+  CHECK_OK(cache_.ask_for_pods(*client_, name));
+  if (const KnownJob* known = cache_.find(name); known != nullptr)
+    for (const auto& [uid, pod] : known->pods)
+      if (pod.view.started || pod.view.over()) return name;
   Error why{ErrorCode::unavailable, "its submission was cut short; its Job is being removed"};
   take_back(name, job->uid, why);
   return std::unexpected(std::move(why));

@@ -93,6 +93,7 @@ class KubernetesDriver final : public connector::Driver {
   bool sees_all_pods_ = true;               // the connector may list other namespaces' pods
   std::set<std::string> confirmed_;         // Jobs whose end was read with all their pods
   std::map<std::string, Duration> asked_;   // monotonic: when a Job got its last patch
+  std::map<std::string, Duration> absent_;  // monotonic: when a Job that is asked for was found not to be there
 
   std::mutex log_mutex_;
   const std::unique_ptr<ApiClient> log_client_;  // of read_log's thread

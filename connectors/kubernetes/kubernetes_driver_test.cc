@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <fstream>
 
 #include "connectors/kubernetes/double_fixture_test.h"
@@ -88,6 +89,28 @@ TEST_F(KubernetesDriverTest, AJobWithoutItsScriptIsTakenBack) {
   // The connector asks for the marker: what was cut short is removed, then absent.
   EXPECT_EQ(driver_->find_by_marker("bourse-att_06A-1").error().outcome(), Outcome::transient);
   EXPECT_EQ(driver_->find_by_marker("bourse-att_06A-1").value(), std::nullopt);
+}
+
+TEST_F(KubernetesDriverTest, AJobThatRunsIsNotTakenBackForItsScript) {
+  open();
+  const std::string id = submit();
+  cluster_.step();
+  runs(pod(), now_s() - 5);
+  cluster_.remove("secrets", "market", id, {});
+  EXPECT_EQ(driver_->find_by_marker("bourse-att_06A-1").value(), id);
+  EXPECT_EQ(cluster_.all("jobs").size(), 1U);
+}
+
+TEST_F(KubernetesDriverTest, ManyThatAreGoneAreMissingAtOnce) {
+  open();
+  std::map<std::string, std::string> all = {{submit(), "bourse-att_06A-1"}};
+  for (int i = 0; i < 200; ++i) all[job_name("gone-" + std::to_string(i))] = "gone-" + std::to_string(i);
+  const auto seen = driver_->poll(all);
+  ASSERT_TRUE(seen) << seen.error().message();
+  EXPECT_EQ(std::ranges::count(*seen, RunState::missing, [](const auto& entry) { return entry.second.state; }), 200);
+  EXPECT_EQ(driver_->cache().job_listing().lists(), 2);
+  ASSERT_TRUE(driver_->poll(all));
+  EXPECT_EQ(driver_->cache().job_listing().lists(), 2) << "not again and again";
 }
 
 TEST_F(KubernetesDriverTest, CancellingEndsThePodsAndKeepsTheJob) {

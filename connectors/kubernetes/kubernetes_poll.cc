@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "connectors/kubernetes/kubernetes_driver.h"
 #include "connectors/kubernetes/names.h"
@@ -17,20 +19,29 @@ namespace {
 
 constexpr std::size_t kMostQuestions = 32;       // about single Jobs, in one poll
 constexpr std::size_t kMostPatches = 20;         // and so many changes, in one call
-constexpr Duration kPatchAgain = seconds(15);
+constexpr Duration kPatchAgain = seconds(15), kAbsentAgain = seconds(30);
 constexpr std::int64_t kMostLog = 64LL << 20;
 constexpr std::int64_t kLookAhead = 64 << 10;
 constexpr std::int64_t kMostPiece = 1 << 20;
 
 }  // namespace
 
-// Jobs that are asked for and that the listings don't have: a watch may be a moment behind.
+// Jobs that are asked for and that the listings don't have: a watch may be a moment behind. One that isn't there is not asked for
+// again for a while; if many aren't, one list tells of all.
 Status KubernetesDriver::look_for(const std::map<std::string, std::string>& marker_by_id) {
-  std::size_t asked = 0;
-  for (const auto& [id, marker] : marker_by_id) {
-    if (!is_job_name(id) || cache_.find(id) != nullptr) continue;
-    if (++asked > kMostQuestions) return fail(ErrorCode::unavailable, "too many jobs are not in the API server's list");
-    CHECK_OK(cache_.ask_for(*client_, id));
+  const Duration now = clock_.monotonic();
+  std::erase_if(absent_, [&](const auto& entry) { return now - entry.second > kAbsentAgain; });
+  std::vector<std::string> unknown;
+  for (const auto& [id, marker] : marker_by_id)
+    if (is_job_name(id) && cache_.find(id) == nullptr && !absent_.contains(id)) unknown.push_back(id);
+  if (unknown.size() > kMostQuestions) {
+    CHECK_OK(cache_.list_again(*client_));
+    for (const std::string& id : unknown) absent_[id] = now;
+    return {};
+  }
+  for (const std::string& id : unknown) {
+    TRY(const bool there, cache_.ask_for(*client_, id));
+    if (!there) absent_[id] = now;
   }
   return {};
 }
@@ -41,7 +52,7 @@ Result<std::map<std::string, RunStatus>> KubernetesDriver::poll(const std::map<s
   CHECK_OK(look_for(marker_by_id));
   if (!config_.only_look) grant(marker_by_id);
   std::map<std::string, RunStatus> result;
-  std::set<std::string> asked_for;
+  std::set<std::string> asked_for, confirmed;
   std::size_t confirming = 0;
   for (const auto& [id, marker] : marker_by_id) {
     RunStatus& status = result[id];
@@ -51,10 +62,13 @@ Result<std::map<std::string, RunStatus>> KubernetesDriver::poll(const std::map<s
     status = status_of(*job, clock_.now(), config_.patience);
     if (status.state != RunState::ended && status.state != RunState::cancelled) continue;
     // The listing of pods may be behind that of Jobs: an end is believed once its pods were asked for after it.
-    if (confirmed_.contains(job->view.uid)) continue;
+    if (confirmed_.contains(job->view.uid)) {
+      confirmed.insert(job->view.uid);
+      continue;
+    }
     const bool had_time = ++confirming <= kMostQuestions;
     if (had_time && cache_.ask_for_pods(*client_, id)) {
-      confirmed_.insert(job->view.uid);
+      confirmed.insert(job->view.uid);
       status = status_of(*job, clock_.now(), config_.patience);
       continue;
     }
@@ -62,12 +76,7 @@ Result<std::map<std::string, RunStatus>> KubernetesDriver::poll(const std::map<s
     status.ended.reset();
   }
   cache_.keep_only(asked_for);
-  std::erase_if(confirmed_, [&](const std::string& uid) {
-    return std::ranges::none_of(marker_by_id, [&](const auto& entry) {
-      const KnownJob* job = cache_.find(entry.first);
-      return job != nullptr && job->view.uid == uid;
-    });
-  });
+  confirmed_ = std::move(confirmed);
   return result;
 }
 
@@ -142,13 +151,16 @@ Result<connector::LogPiece> KubernetesDriver::read_log(const std::string& id, co
   if (!is_job_name(id)) return none();
   const std::scoped_lock lock(log_mutex_);
   log_client_->begin(capabilities().call_deadline);
-  std::string pod;
+  std::string pod, created;
   const std::string selector = std::string(kJobLabel) + "=" + id;
   auto listed = list_all(*log_client_, pods_path(config_.name_space) + "?labelSelector=" + percent_encoded(selector), 20'000,
                          [&](const nlohmann::json& object) {
-                           // Of several nodes the first one's.
+                           // Of several nodes the first one's; of one that was replaced the newest.
                            const std::string index = text_at(object, {"metadata", "annotations", "batch.kubernetes.io/job-completion-index"});
-                           if (pod.empty() || index == "0") pod = text_at(object, {"metadata", "name"});
+                           const std::string since = text_at(object, {"metadata", "creationTimestamp"});
+                           if ((!index.empty() && index != "0") || since < created) return;
+                           created = since;
+                           pod = text_at(object, {"metadata", "name"});
                          });
   if (!listed) return fail(ErrorCode::unavailable, "pods: " + listed.error().detail);
   if (!is_dns_subdomain(pod)) return none();

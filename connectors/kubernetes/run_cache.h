@@ -21,6 +21,11 @@ class RunCache {
 
   // Errors: unavailable; what was known before stays.
   Status refresh(ApiClient& client);
+  // The same, by a list, whatever the watch said.
+  Status list_again(ApiClient& client) {
+    job_listing_.forget();
+    return refresh(client);
+  }
   // Asks for this Job alone: a watch may be a moment behind. True: it is there. Errors: unavailable.
   Result<bool> ask_for(ApiClient& client, const std::string& name);
   // Asks for the pods of this Job alone. Errors: unavailable.
