@@ -194,7 +194,8 @@ class BeastClient final : public ApiClient {
     if (const Status fresh = refresh_token(); !fresh) return answer.problem = fresh.error().detail, std::nullopt;
     if (!access_.token.empty() && !fits_header(access_.token)) return answer.problem = "the token has characters that no token has", std::nullopt;
     Request request(verb_of(method), access_.prefix + target, 11);
-    request.set(http::field::host, access_.host + ":" + access_.port);
+    const bool v6 = access_.host.contains(':');
+    request.set(http::field::host, (v6 ? "[" + access_.host + "]" : access_.host) + ":" + access_.port);
     request.set(http::field::user_agent, "bourse-connector");
     request.set(http::field::accept, "application/json, */*");
     if (!access_.token.empty()) request.set(http::field::authorization, "Bearer " + access_.token);

@@ -72,6 +72,7 @@ class ApiLink {
 
  private:
   using Socket = boost::asio::ip::tcp::socket;
+  void keep_watch();
   Socket* socket();
   const Socket* socket() const { return const_cast<ApiLink*>(this)->socket(); }
 

@@ -91,6 +91,35 @@ TEST_F(KubernetesDriverTest, AJobWithoutItsScriptIsTakenBack) {
   EXPECT_EQ(driver_->find_by_marker("bourse-att_06A-1").value(), std::nullopt);
 }
 
+TEST_F(KubernetesDriverTest, ASecretOfAnOlderJobIsWaitedFor) {
+  open();
+  const std::string name = job_name("bourse-att_06A-1");
+  cluster_.create("secrets", "market", {{"apiVersion", "v1"}, {"kind", "Secret"},
+                                        {"metadata", {{"name", name}, {"ownerReferences", json::array({{{"apiVersion", "batch/v1"}, {"kind", "Job"}, {"name", name}, {"uid", "older"}}})}}}});
+  EXPECT_EQ(driver_->submit(sample()).error().outcome(), Outcome::transient);
+  EXPECT_TRUE(cluster_.all("jobs").empty());
+  cluster_.remove("secrets", "market", name, {});
+  EXPECT_TRUE(driver_->submit(sample()));
+}
+
+TEST_F(KubernetesDriverTest, ARunGoesOnInThePodThatReplacesADeletedOne) {
+  open();
+  const std::string id = submit();
+  cluster_.step();
+  const std::string first = pod();
+  runs(first, now_s() - 100);
+  until(id, RunState::running);
+  cluster_.remove("pods", "market", first, {});
+  ends(first, now_s() - 100, now_s() - 60, 143, "Error", {{"phase", "Running"}});
+  cluster_.step();
+  ASSERT_NE(pod(), first);
+  runs(pod(), now_s() - 10);
+  const RunStatus run = until(id, [](const RunStatus& s) { return s.running >= seconds(50); });
+  EXPECT_EQ(run.state, RunState::running);
+  EXPECT_LT(run.running, seconds(90)) << "the time between isn't counted";
+  EXPECT_EQ(run.allocation.cores, 2);
+}
+
 TEST_F(KubernetesDriverTest, AJobThatRunsIsNotTakenBackForItsScript) {
   open();
   const std::string id = submit();
