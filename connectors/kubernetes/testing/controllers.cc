@@ -36,8 +36,8 @@ class Controllers {
     for (const auto& [key, pod] : std::map(c_.objects_["pods"])) {
       if (!pod["spec"].contains("nodeName")) continue;
       const std::string phase = pod["status"].value("phase", "Pending");
-      if (phase == "Pending") begin(key, pod);
-      else if (phase == "Running") look(pod);
+      if (phase == "Pending" && !pod["status"].contains("startTime")) begin(key, pod);
+      else if (phase == "Pending" || phase == "Running") look(pod);
       else if (pod["metadata"].contains("deletionTimestamp")) c_.drop("pods", key);
     }
   }
@@ -144,7 +144,8 @@ class Controllers {
     if (secret == nullptr) return write(pod, {{"containerStatuses", container("waiting", {{"reason", "ContainerCreating"}})}});
     if (!c_.runtime.start(pod, *secret))
       return write(pod, {{"phase", "Failed"}, {"containerStatuses", container("terminated", {{"exitCode", 128}, {"reason", "ContainerCannotRun"}})}});
-    write(pod, {{"phase", "Running"}, {"startTime", c_.stamp()}, {"containerStatuses", container("running", {{"startedAt", c_.stamp()}})}});
+    // The runtime says when it has begun, and that never changes.
+    write(pod, {{"startTime", c_.stamp()}, {"containerStatuses", container("waiting", {{"reason", "ContainerCreating"}})}});
   }
 
   void look(const json& pod) {
@@ -157,7 +158,7 @@ class Controllers {
                                                                       {"startedAt", rfc3339(seen.started)}, {"finishedAt", rfc3339(seen.finished)}})}});
       return;
     }
-    if (seen.started > 0) write(pod, {{"containerStatuses", container("running", {{"startedAt", rfc3339(seen.started)}})}});
+    if (seen.started > 0) write(pod, {{"phase", "Running"}, {"containerStatuses", container("running", {{"startedAt", rfc3339(seen.started)}})}});
     if (pod["metadata"].contains("deletionTimestamp") && killed_.insert(uid).second) c_.runtime.kill(uid);
   }
 
