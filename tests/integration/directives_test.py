@@ -114,6 +114,9 @@ class Directives(unittest.TestCase):
             self.write(lines)
             slurm, ours = self.slurm(), self.bourse()
             with self.subTest(lines=lines, seed=seed):
+                if slurm is not None and "\t" in slurm.get("job-name", ""):  # sbatch takes it; a job here has no control characters in its name
+                    self.assertIsNone(ours, lines)
+                    continue
                 self.assertEqual(slurm is None, ours is None, lines)
                 if slurm is not None and slurm.get("job-name"):
                     self.assertEqual(slurm["job-name"], ours["name"], lines)
