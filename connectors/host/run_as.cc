@@ -4,7 +4,10 @@
 #include <cerrno>
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace bourse::host {
@@ -38,6 +41,15 @@ Result<RunAs> look_up(const std::string& shown, Lookup lookup) {
   return fail(ErrorCode::unavailable, "the user database did not answer for " + shown);
 }
 
+// A root that changes its uid loses its capabilities; a user that was given some keeps them, and hands ambient ones on to what it
+// executes. There is no call for it in the C library.
+int drop_capabilities() noexcept {
+  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) return errno;
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3]{};
+  return syscall(SYS_capset, &header, none) == 0 ? 0 : errno;
+}
+
 }  // namespace
 
 bool is_user_name(std::string_view name) {
@@ -64,10 +76,11 @@ Result<RunAs> find_run_as(uid_t uid) {
 
 int become(const RunAs& user) noexcept {
   if (user.uid == 0 || user.gid == 0) return EPERM;
-  if (geteuid() == user.uid && getuid() == user.uid) return 0;
+  if (geteuid() == user.uid && getuid() == user.uid) return drop_capabilities();
   if (setgroups(user.groups.size(), user.groups.data()) != 0) return errno;
   if (setresgid(user.gid, user.gid, user.gid) != 0) return errno;
   if (setresuid(user.uid, user.uid, user.uid) != 0) return errno;
+  if (const int error = drop_capabilities(); error != 0) return error;
   uid_t real = 0, effective = 0, saved = 0;
   if (getresuid(&real, &effective, &saved) != 0) return errno;
   if (real != user.uid || effective != user.uid || saved != user.uid || setuid(0) == 0) return EPERM;

@@ -27,7 +27,7 @@ bool is_user_name(std::string_view name);
 Result<RunAs> find_run_as(std::string_view name);
 Result<RunAs> find_run_as(uid_t uid);
 
-// Gives up this process's identity for good: groups, gid, uid, in that order, then checks that none came back. For a
+// Gives up this process's identity for good: groups, gid, uid, capabilities, in that order, then checks that none came back. For a
 // child between fork and exec: it allocates nothing. Returns 0 or an errno. A process that is already that user keeps
 // its groups.
 int become(const RunAs& user) noexcept;
