@@ -74,8 +74,8 @@ TEST_F(LocalOnly, StartingTwiceRunsOnce) {
   wait_for_log(id, "once");
   const host::Command again{.argv = {setting("SHIM"), folder(id).path()}};
   EXPECT_EQ(runner_.run(again).value().exit_code, 3);
-  EXPECT_EQ(driver_->submit(asked).value(), id);
-  ASSERT_TRUE(driver_->cancel(id, user()));
+  EXPECT_EQ(driver().submit(asked).value(), id);
+  ASSERT_TRUE(driver().cancel(id, user()));
   wait_over(id);
   EXPECT_EQ(runner_.run(again).value().exit_code, 3);
   EXPECT_EQ(log_of(id), "once\n");
@@ -85,7 +85,7 @@ TEST_F(LocalOnly, ASubmissionCutShortIsAbsentAndCanBeRepeated) {
   const auto asked = request("#!/bin/sh\necho ran\n");
   ASSERT_EQ(runner_.run({.argv = {"/bin/mkdir", folder(asked.marker).path()}}).value().exit_code, 0);
   restart();
-  EXPECT_EQ(driver_->find_by_marker(asked.marker).value(), std::nullopt);
+  EXPECT_EQ(driver().find_by_marker(asked.marker).value(), std::nullopt);
   wait_over(submit(asked));
   EXPECT_EQ(log_of(asked.marker), "ran\n");
 }
@@ -112,7 +112,7 @@ TEST_F(LocalOnly, PinsToCoresOfItsOwn) {
   if (folder(one).status().value().cpus.empty()) GTEST_SKIP() << "the machine has fewer cores than the pool";
   EXPECT_NE(log_of(one), log_of(two));
   for (const auto& id : {one, two}) {
-    ASSERT_TRUE(driver_->cancel(id, user()));
+    ASSERT_TRUE(driver().cancel(id, user()));
     wait_over(id);
   }
 }
