@@ -13,6 +13,7 @@
 #include <sstream>
 #include <thread>
 
+#include "connectors/daemon/conform_command.h"
 #include "connectors/daemon/doctor.h"
 #include "connectors/daemon/join_command.h"
 #include "connectors/daemon/run.h"
@@ -104,7 +105,8 @@ int main(int argc, char** argv) {
                "     and read the fingerprint that it shows out to the operator\n"
                "  3. describe the scheduler in <dir>/connector.toml (connector.example.toml explains every key)\n"
                "  4. bourse-connector doctor --dir /var/lib/bourse-connector\n"
-               "  5. bourse-connector run --dir /var/lib/bourse-connector\n");
+               "  5. bourse-connector conform --dir /var/lib/bourse-connector\n"
+               "  6. bourse-connector run --dir /var/lib/bourse-connector\n");
   app.require_subcommand(1);
   app.set_version_flag("--version", "bourse-connector " BOURSE_VERSION);
   std::string directory, bundle, config;
@@ -120,9 +122,12 @@ int main(int argc, char** argv) {
   CLI::App* doctor_command = app.add_subcommand("doctor", "Look whether everything is in order, and say how to mend what isn't; runs no job");
   doctor_command->add_option("--dir", directory, "The connector's own folder")->required();
   doctor_command->add_option("--config", config, "Instead of <dir>/connector.toml");
+  connector::ConformOptions conform_options;
+  CLI::App* conform_command = connector::add_conform_command(app, conform_options);
   CLI11_PARSE(app, argc, argv);
 
   if (join_command->parsed()) return join({.directory = directory, .bundle_json = {}, .wait = !no_wait}, bundle);
   if (doctor_command->parsed()) return doctor(directory, config);
+  if (conform_command->parsed()) return connector::conform(conform_options);
   return run(directory, config);
 }

@@ -1,5 +1,7 @@
 #include "connectors/daemon/wiring.h"
 
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,9 +73,10 @@ std::string jobs_directory(const DaemonConfig& config, const std::string& direct
 }
 
 std::optional<std::string> closed_to_others(const std::string& path) {
+  const bool others_run_jobs = ::geteuid() == 0 || ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_SETUID, 0, 0) == 1;
   for (std::filesystem::path at = std::filesystem::path(path).parent_path(); !at.empty(); at = at.parent_path()) {
     struct stat info{};
-    if (::stat(at.c_str(), &info) == 0 && (info.st_mode & S_IXOTH) == 0 && ::geteuid() == 0) return at.string();
+    if (::stat(at.c_str(), &info) == 0 && (info.st_mode & S_IXOTH) == 0 && others_run_jobs) return at.string();
     if (at == at.root_path()) break;
   }
   return std::nullopt;
