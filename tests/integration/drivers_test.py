@@ -1,5 +1,6 @@
 """Runs the driver suite on the local driver, both kinds of SCOW adapter, a Kubernetes API server and a real Slurm cluster. Needs root."""
 
+import json
 import os
 import shutil
 import sys
@@ -59,6 +60,30 @@ def run_kubernetes(where, user, chosen):
     return code
 
 
+def run_conform(where, cluster, user):
+    """`bourse-connector conform` on the cluster, as an administrator would: some of the checks, for the suite has run."""
+    center = f"{where}/center"
+    workdir.make_dir(center, mode=0o711)
+    os.makedirs(f"{center}/state", mode=0o700)
+    workdir.write_file(f"{center}/state/connector.toml", f"""
+[driver]
+kind = "slurm"
+slurm_conf = "{cluster.conf}"
+[[identity.map]]
+local = "{user}"
+scheduler_account = "proj"
+[sell.cpu]
+""")
+    checks = ["pools", "environment", "marker", "restart", "cancel-at-once"]
+    done = process.run([f"{PROGRAMS}/bourse-connector", "conform", "--dir", f"{center}/state", "--yes", "--output", "json",
+                        *(word for check in checks for word in ("--only", check))], timeout_s=200, check=False)
+    report = json.loads(done.stdout or "{}")
+    good = (done.returncode == 0 and [check["verdict"] for check in report["checks"]] == ["passed"] * len(checks) and report["pool"] == "cpu"
+            and report["user"] == user and os.listdir(f"{center}/state-jobs") == [] and not os.path.exists(f"{center}/state/conform"))
+    print("conform on Slurm:", "passed" if good else done.stdout + done.stderr, flush=True)
+    return 0 if good else 1
+
+
 def lose_state(cluster, user):
     """Kills slurmctld while a job runs, and brings it back with its state of before the job. Returns the job's id.
 
@@ -102,6 +127,7 @@ def main():
             NodeGroup("cpu", nodes=2, cores=4), NodeGroup("gpu", cores=4, gpus=2, gpu_model="a100")]).start()
         settings = {"USER": user, "POOL": "cpu", "ACCOUNT": "proj", "SLURM_CONF": cluster.conf}
         failed |= run_suite(where, "slurm", chosen, **settings)
+        failed |= run_conform(where, cluster, user)
         job = lose_state(cluster, user)
         failed |= run_suite(where, "slurm", "SlurmOnly.AJobOfALostState*", **settings, LOST_JOB=str(job))
         cluster.stop_daemon("slurmdbd")

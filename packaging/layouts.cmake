@@ -1,0 +1,10 @@
+# Read by CPack once for each kind of package: which layout it has.
+set(CPACK_PACKAGING_INSTALL_PREFIX /)
+if(CPACK_GENERATOR STREQUAL "DEB")
+  set(CPACK_COMPONENTS_ALL system)
+elseif(CPACK_GENERATOR STREQUAL "RPM")
+  set(CPACK_COMPONENTS_ALL carrying)
+else()
+  set(CPACK_COMPONENTS_ALL portable)
+  set(CPACK_COMPONENT_INCLUDE_TOPLEVEL_DIRECTORY ON)
+endif()
