@@ -63,7 +63,11 @@ RunStatus live_status(Seen& seen, const JobRow& live, Instant now) {
   }
   run.state = live.state.phase == Phase::suspended ? RunState::suspended : RunState::running;
   const std::optional<Instant> start = live.start ? live.start : seen.start;
-  if (!start) return run;  // since when, and with what, is not known yet
+  // Since when, and with what, is not known yet; or it ended after the queue was asked, and its last row was told already.
+  if (!start) {
+    run.running = seen.running;
+    return run;
+  }
   const Duration pause = seen.suspended + (seen.suspended_since ? at_least_zero(now - *seen.suspended_since) : Duration{});
   Duration running = at_least_zero(now - *start - pause);
   if (live.elapsed) running = std::min(running, *live.elapsed);

@@ -100,6 +100,18 @@ TEST(ScowRuns, AProvisionalFigureIsTheSmallerOfTwoAndNeverFalls) {
   EXPECT_EQ(live_status(seen, live, Instant{120'000}).running, seconds(50));
 }
 
+TEST(ScowRuns, AnEndToldBetweenTheQueueAndItsAnswerTakesNothingBack) {
+  Seen seen;
+  JobRow told{.id = "1", .name = "bourse-a-1", .state = parse_state("RUNNING")};
+  told.start = Instant{1000};
+  learn(seen, told);
+  EXPECT_EQ(live_status(seen, told, Instant{5000}).running, seconds(4));
+  learn(seen, ended(1, 5));
+  JobRow silent = told;  // Slurm's queue doesn't tell since when
+  silent.start.reset();
+  EXPECT_EQ(live_status(seen, silent, Instant{5500}).running, seconds(4));
+}
+
 TEST(ScowRuns, WhatNeverRanCostsNothing) {
   Seen seen;
   JobRow row = ended(1, 1);
