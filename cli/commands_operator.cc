@@ -42,7 +42,8 @@ void change_state(Context& context, const std::string& name, const char* state, 
 }
 
 void revoke_center(Context& context, const std::string& name, const std::string& reason, bool sure) {
-  if (!sure && on_terminal()) {
+  if (!sure && !on_terminal()) Context::end_with({ErrorCode::invalid_argument, "revoking is for good: say --yes where nobody can be asked"});
+  if (!sure) {
     const json center = center_named(context, name);
     if (!agreed("Revoke " + field(center, "name") + " (" + field(center, "id") + ") for good? Its connector is cut off and never comes back."))
       Context::end_with({ErrorCode::failed_precondition, "nothing was changed"});

@@ -132,7 +132,9 @@ Result<CommandResult> Decider::on(const ChangeCenterState& command) {
     return invalid("state is unknown");
   if (center->state == CenterState::revoked && command.state != CenterState::revoked)
     return fail(ErrorCode::failed_precondition, "center " + center->name + " was revoked for good; it can be invited again under another name");
-  if (center->state != command.state)
+  // Saying that an active center is well forgives its recoveries.
+  const bool forgives = command.state == CenterState::active && center->certification.recoveries > 0;
+  if (center->state != command.state || forgives)
     emit(CenterStateChanged{command.center, command.state, shown(command.reason), now_});
   return made(command.center.uuid);
 }

@@ -22,6 +22,11 @@ bool has_key(const Holder& holder, const PublicKey& key) {
   return holder.identity_key == key || holder.billing_key == key;
 }
 
+// It has neither the generation that was taken up nor the newest. With none taken up, any that was issued is good.
+bool is_copy(const Certification& has, std::uint64_t generation) {
+  return has.acknowledged > 0 && generation != has.acknowledged && generation != has.issued;
+}
+
 }  // namespace
 
 // A key speaks for one center only, and so does a connector's id: else one could deny or double what the other signed.
@@ -146,8 +151,9 @@ Result<const Center*> Decider::certified(CenterId id, ConnectorId connector) con
 // person has to find out.
 void Decider::lock_copy(const Center& center, std::uint64_t generation) {
   emit(CenterStateChanged{center.id, CenterState::quarantined,
-                          "two connectors have its keys: one showed certificate generation " + std::to_string(generation) + " after generation " +
-                              std::to_string(center.certification.acknowledged) + " had been taken up",
+                          "two connectors have its keys: one showed certificate generation " + std::to_string(generation) + ", where " +
+                              std::to_string(center.certification.acknowledged) + " had been taken up and " + std::to_string(center.certification.issued) +
+                              " was the newest",
                           now_});
 }
 
@@ -156,15 +162,15 @@ Result<CommandResult> Decider::on(const CertifyConnector& command) {
   if (command.until <= now_) return invalid("the certificate must be good for some time");
   const Certification& has = center->certification;
   if (command.generation > has.issued) return invalid("generation " + std::to_string(command.generation) + " was never issued");
-  if (command.generation < has.acknowledged) {
+  if (is_copy(has, command.generation)) {
     lock_copy(*center, command.generation);
     return made(command.center.uuid);
   }
   const bool recovers = has.issued > 0 && has.until <= now_;
   if (recovers && has.recoveries >= kRecoveries)
     return refused("the certificate has run out " + std::to_string(kRecoveries + 1) + " times; the market's operator looks into it and resumes the center");
-  // Asked for with the older of two generations: the answer that had the newer one was lost.
-  const std::uint64_t next = command.generation == has.issued ? has.issued + 1 : has.issued;
+  // Never one number for two certificates: of two that ask with the same one, the first is then found out.
+  const std::uint64_t next = has.issued + 1;
   if (command.generation > has.acknowledged) emit(GenerationAcknowledged{command.center, command.generation, now_});
   emit(CertificateIssued{command.center, next, command.until, recovers, now_});
   return made(command.center.uuid);
@@ -174,7 +180,7 @@ Result<CommandResult> Decider::on(const ShowGeneration& command) {
   TRY(const Center* center, certified(command.center, command.connector));
   const Certification& has = center->certification;
   if (command.generation > has.issued) return invalid("generation " + std::to_string(command.generation) + " was never issued");
-  if (command.generation < has.acknowledged)
+  if (is_copy(has, command.generation))
     lock_copy(*center, command.generation);
   else if (command.generation > has.acknowledged)
     emit(GenerationAcknowledged{command.center, command.generation, now_});

@@ -19,8 +19,8 @@ std::string expected(std::uint64_t seq) {
 // True: it is new and fits. False: it was accepted before. An error: neither.
 Result<bool> Decider::check_chain(const ApplyReport& report, const Center& center) {
   const ReportChain& chain = center.chain;
-  if (center.state == CenterState::quarantined)
-    return fail(ErrorCode::failed_precondition, "The center is quarantined.");
+  if (barred(center.state))
+    return fail(ErrorCode::failed_precondition, "The center is " + std::string(name(center.state)) + ".");
   if (report.epoch != chain.epoch)
     return fail(ErrorCode::failed_precondition, "Expected epoch " + std::to_string(chain.epoch) + ".");
   if (report.seq == 0) return fail(ErrorCode::invalid_argument, "Reports are numbered from 1.");

@@ -53,7 +53,7 @@ std::string_view name(InvitationEnd end);  // "withdrawn"
 // connector has shown that it has the new one. Who shows an older one is a copy of it.
 struct Certification {
   std::uint64_t issued = 0;
-  std::uint64_t acknowledged = 0;  // issued or the one before
+  std::uint64_t acknowledged = 0;  // 0: the one that is shown next
   Instant until;                   // of the newest
   std::uint32_t recoveries = 0;    // since an operator last said that all is well
   static constexpr void fields(auto& self, auto&& visit) { visit(self.issued, self.acknowledged, self.until, self.recoveries); }
@@ -85,7 +85,7 @@ struct InvitationEnded {
 };
 struct CertificateIssued {
   CenterId center;
-  std::uint64_t generation = 0;  // the same again where the answer was lost
+  std::uint64_t generation = 0;
   Instant until;
   bool recovered = false;  // the one before had run out
   Instant at;

@@ -92,7 +92,9 @@ Status adopt_secret(const StateDirectory& state, const fs::path& beside, toml::t
   return {};
 }
 
-bool certificate_is_fresh(const std::string& path, Instant now) {
+// Young enough, and for these names, which `names` has beside it.
+bool certificate_is_fresh(const std::string& path, const std::string& names, Instant now) {
+  if (read_file(path + ".names").value_or("") != names) return false;
   struct stat info {};
   constexpr std::int64_t kRenewAfterMs = hours(24 * 60).ms;
   return stat(path.c_str(), &info) == 0 && now.unix_ms - info.st_mtime * 1000 < kRenewAfterMs;
@@ -152,10 +154,14 @@ Status make_certificates(const StateDirectory& state, const Clock& clock, Rng& r
   for (const auto& entry : fs::directory_iterator(state.keys())) CHECK_OK(hand_over(entry.path(), kBrokerUser));
   CHECK_OK(write_file(state.root_certificate(), authority.root_pem(), 0644));
   CHECK_OK(write_file(state.edge() + "/client-ca.pem", authority.intermediate_pem() + authority.root_pem(), 0644));
-  if (certificate_is_fresh(state.edge() + "/server.pem", clock.now())) return {};
-  TRY(const auto server, authority.issue_server({"localhost", kLinkServerName, kJoinServerName}, clock.now(), hours(24 * 90)));
+  const std::vector<std::string> names = {"localhost", kLinkServerName, kJoinServerName};
+  const std::string listed = fmt::format("{}\n", fmt::join(names, "\n"));
+  const std::string path = state.edge() + "/server.pem";
+  if (certificate_is_fresh(path, listed, clock.now())) return {};
+  TRY(const auto server, authority.issue_server(names, clock.now(), hours(24 * 90)));
   CHECK_OK(write_file(state.edge() + "/server.key", server.key_pem, 0600));
-  return write_file(state.edge() + "/server.pem", server.chain_pem, 0644);
+  CHECK_OK(write_file(path, server.chain_pem, 0644));
+  return write_file(path + ".names", listed, 0644);
 }
 
 }  // namespace bourse::embedded

@@ -33,7 +33,9 @@ Result<federation::JoinBundle> adopt_bundle(const std::string& bundle_json, cons
   TRY(federation::JoinBundle bundle, federation::parse_join_bundle(bundle_json));
   const auto before = load_bundle(directory);
   if (!before && before.error().code != ErrorCode::not_found) return std::unexpected(before.error());
-  if (before && (before->center != bundle.center || before->audience != bundle.audience) && load_credentials(directory))
+  const auto member = load_credentials(directory);
+  const bool ours = member || member.error().code != ErrorCode::not_found;  // also when they can't be read
+  if (before && (before->center != bundle.center || before->audience != bundle.audience) && ours)
     return fail(ErrorCode::conflict, "this folder belongs to center " + before->center_name + " of " + before->audience + "; a new membership needs a new folder");
   CHECK_OK(federation::write_private_file(directory + "/bundle.json", federation::to_json(bundle)));
   return bundle;

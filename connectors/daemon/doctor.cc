@@ -29,6 +29,9 @@ constexpr std::int64_t kMostClockErrorUs = 1'000'000;  // the broker takes what 
 constexpr Duration kSlowSync = milliseconds(200);      // every report is on the disk before it is sent
 
 
+// An old copy of the file would count as a copy of the connector.
+const std::string kNewCredentials = "Take credentials.json away, and nothing else. Then let the market's operator quarantine and resume the center, and: bourse-connector join --dir ";
+
 // What was wrong; the table's sentence where nothing more is known.
 std::string words(const Error& error) { return error.detail.empty() ? error.message() : error.detail; }
 
@@ -167,11 +170,11 @@ class Doctor {
       add({"membership", Verdict::warning, bundle->center_name + " isn't admitted yet", fmt::format("bourse-connector join --dir {}", directory_)});
       return market(*dial_membership(*bundle), bundle->connect);
     }
-    if (!credentials) return wrong("membership", words(credentials.error()), "Bring the folder back from a backup.");
+    if (!credentials) return wrong("membership", words(credentials.error()), kNewCredentials + directory_);
     if (const Status good = check_certificate(credentials->certificate_pem, credentials->tls_key_pem, bundle->root_pem, clock_.now()); !good) {
       const bool over = credentials->until <= clock_.now();
       return add({"membership", over ? Verdict::warning : Verdict::wrong, "certificate: " + words(good.error()),
-                  over ? "'bourse-connector run' recovers it; after three times the market's operator has to resume the center." : "Bring the folder back from a backup."});
+                  over ? "'bourse-connector run' recovers it; after three times the market's operator has to resume the center." : kNewCredentials + directory_});
     }
     fine("membership", fmt::format("{} ({}) of {}; its certificate {} is good until {}", bundle->center_name, to_text(bundle->center), bundle->audience,
                                    credentials->generation, to_text(credentials->until)));

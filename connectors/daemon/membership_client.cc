@@ -80,21 +80,36 @@ std::shared_ptr<grpc::Channel> dial_membership(const federation::JoinBundle& bun
   return grpc::CreateCustomChannel(bundle.connect, grpc::SslCredentials(tls), arguments);
 }
 
+namespace {
+
+// A nonce is forgotten when the broker restarts; another one is asked for once.
+template <class Attempt>
+auto with_nonce(MembershipPort& desk, Attempt attempt) -> decltype(attempt(std::string())) {
+  TRY(const std::string first, desk.begin());
+  auto done = attempt(first);
+  if (done || done.error().code != ErrorCode::unauthenticated) return done;
+  TRY(const std::string second, desk.begin());
+  return attempt(second);
+}
+
+}  // namespace
+
 Result<Joined> join(MembershipPort& desk, const federation::JoinBundle& bundle, const ConnectorKeys& keys, const std::string& software) {
-  TRY(const std::string nonce, desk.begin());
   wire::JoinRequest request;
   request.set_version(1);
   request.set_audience(bundle.audience);
-  request.set_nonce(nonce);
   request.set_token(bundle.token);
   request.set_identity_key(text_of(keys.identity.public_key));
   request.set_billing_key(text_of(keys.billing.public_key));
   request.set_software(software);
-  wire::JoinCall call;
-  call.set_payload(request.SerializeAsString());
-  call.set_identity_signature(text_of(federation::sign(keys.identity.secret, federation::kJoinType, call.payload())));
-  call.set_billing_signature(text_of(federation::sign(keys.billing.secret, federation::kJoinType, call.payload())));
-  TRY(const wire::JoinReply reply, desk.join(call));
+  TRY(const wire::JoinReply reply, with_nonce(desk, [&](const std::string& nonce) {
+        request.set_nonce(nonce);
+        wire::JoinCall call;
+        call.set_payload(request.SerializeAsString());
+        call.set_identity_signature(text_of(federation::sign(keys.identity.secret, federation::kJoinType, call.payload())));
+        call.set_billing_signature(text_of(federation::sign(keys.billing.secret, federation::kJoinType, call.payload())));
+        return desk.join(call);
+      }));
   if (reply.center() != federation::to_bytes(bundle.center)) return wrong("it is about another center");
   Joined out{.connector = {}, .admitted = reply.admitted()};
   TRY(out.connector, federation::id_of<ConnectorId>(reply.connector(), "connector"));
@@ -102,18 +117,19 @@ Result<Joined> join(MembershipPort& desk, const federation::JoinBundle& bundle, 
 }
 
 Result<Credentials> certify(MembershipPort& desk, const federation::JoinBundle& bundle, const ConnectorKeys& keys, const Credentials& current, Instant now) {
-  TRY(const std::string nonce, desk.begin());
   Credentials next = current;
   TRY(next.tls_key_pem, make_tls_key());
   wire::CertifyRequest request;
   request.set_version(1);
   request.set_audience(bundle.audience);
-  request.set_nonce(nonce);
   request.set_center(federation::to_bytes(bundle.center));
   request.set_connector(federation::to_bytes(current.connector));
   request.set_generation(current.generation);
   TRY(*request.mutable_csr_pem(), make_request(next.tls_key_pem));
-  TRY(wire::CertifyReply reply, desk.certify(federation::seal(keys.identity, federation::kCertifyType, request.SerializeAsString())));
+  TRY(wire::CertifyReply reply, with_nonce(desk, [&](const std::string& nonce) {
+        request.set_nonce(nonce);
+        return desk.certify(federation::seal(keys.identity, federation::kCertifyType, request.SerializeAsString()));
+      }));
 
   if (!federation::open(reply.join_state(), federation::kJoinStateType, bundle.ack_key)) return wrong("it is not signed by the market's key");
   wire::JoinState state;

@@ -77,7 +77,7 @@ Status run(const RunOptions& options, std::stop_token stop) {
   // Nothing else tells an administrator why every job fails at once.
   if (const auto closed = closed_to_others(connector_options.jobs_directory))
     spdlog::warn("{} is closed to other users, so jobs can't reach their folders in {}", *closed, connector_options.jobs_directory);
-  MembershipClient desk([&] { return dial_membership(bundle); });
+  MembershipClient desk([&] { return dial_membership(bundle); }, seconds(8));  // ending waits for it
   Renewer renewer(directory, bundle, keys, *credentials, desk, clock, rng);
   connector_options.generation = [&renewer] { return renewer.generation(); };
   TRY(const std::unique_ptr<Connector> connector,

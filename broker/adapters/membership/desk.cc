@@ -40,7 +40,7 @@ Desk::Desk(MembershipOptions options, Engine& engine, const CertificateAuthority
     : options_(std::move(options)), engine_(engine), authority_(authority), ack_key_{ack_key.secret, ack_key.public_key}, clock_(clock), rng_(rng),
       nonces_(clock, rng) {}
 
-Result<std::string> Desk::begin() { return nonces_.issue(); }
+std::string Desk::begin() { return nonces_.issue(); }
 
 Result<CommandResult> Desk::run(CommandBody body) { return engine_.execute({.key = {}, .fingerprint = 0, .now = clock_.now(), .body = std::move(body)}); }
 
@@ -102,8 +102,9 @@ Result<wire::CertifyReply> Desk::certify(const wire::Envelope& envelope) {
   TRY(std::string chain, authority_.issue_connector(request.csr_pem(), options_.audience, id, connector, now, options_.certificate_lifetime));
   CHECK_OK(run(CertifyConnector{id, connector, request.generation(), until}));
   TRY(const Center center, member(id, connector));
-  if (center.state == CenterState::quarantined) {
-    spdlog::error("a copy of the connector of {} asked for a certificate with generation {}", center.name, request.generation());
+  if (barred(center.state)) {
+    spdlog::error("{}, {} now, asked for a certificate with generation {}", center.name, name(center.state), request.generation());
+    if (center.state == CenterState::revoked) return fail(ErrorCode::forbidden, "the center is revoked");
     return fail(ErrorCode::forbidden, "there are two connectors with these keys; the center is locked until the market's operator has looked into it");
   }
   spdlog::info("certificate {} of {}, until {}", center.certification.issued, center.name, to_text(until));

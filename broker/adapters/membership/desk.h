@@ -25,7 +25,7 @@ class Desk {
  public:
   Desk(MembershipOptions options, Engine& engine, const CertificateAuthority& authority, const SigningKey& ack_key, const Clock& clock, Rng& rng);
 
-  Result<std::string> begin();
+  std::string begin();
   // Errors: invalid_argument, unauthenticated (nonce), bad_signature, and those of UseInvitation.
   Result<federation::v1::JoinReply> join(const federation::v1::JoinCall& call);
   // Errors: likewise, and those of CertifyConnector; forbidden when this very request showed that there is a copy.

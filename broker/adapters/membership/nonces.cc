@@ -4,10 +4,13 @@
 
 namespace bourse::broker {
 
-Result<std::string> Nonces::issue() {
+std::string Nonces::issue() {
   const std::scoped_lock lock(mutex_);
   forget_old();
-  if (order_.size() >= kMost) return fail(ErrorCode::overloaded, "too many connectors join or renew at once");
+  while (order_.size() >= kMost) {
+    issued_.erase(order_.front());
+    order_.pop_front();
+  }
   std::string nonce(32, '\0');
   rng_.fill(std::as_writable_bytes(std::span(nonce)));
   issued_.emplace(nonce, clock_.monotonic());

@@ -16,12 +16,11 @@ namespace bourse::broker {
 class Nonces {
  public:
   static constexpr Duration kValidity = seconds(60);
-  static constexpr std::size_t kMost = 10'000;  // not used yet
+  static constexpr std::size_t kMost = 100'000;  // beyond, the oldest go: whoever asks for many stops nobody who uses his at once
 
   Nonces(const Clock& clock, Rng& rng) : clock_(clock), rng_(rng) {}
 
-  // Errors: overloaded.
-  Result<std::string> issue();
+  std::string issue();
   // Errors: unauthenticated (unknown, too old, or used before).
   Status spend(const std::string& nonce);
 

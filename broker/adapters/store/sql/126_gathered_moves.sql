@@ -24,6 +24,8 @@ ALTER TABLE market.projector_cursor ADD COLUMN gathered bigint NOT NULL DEFAULT 
 
 -- Gathers all that is not: when a projector begins, what the one before it still had in memory.
 CREATE FUNCTION market.gather_moves() RETURNS void LANGUAGE sql AS $$
+  -- Each statement sees what was committed before it: nobody may move the cursor between the two below.
+  SELECT FROM market.projector_cursor FOR UPDATE;
   INSERT INTO market.account_moves (account, first_seq, first_at, last_at, first_idx, seqs, idxs)
   SELECT account, min(journal_seq), min(at), max(at), (array_agg(idx ORDER BY journal_seq, idx))[1],
          array_agg(journal_seq ORDER BY journal_seq, idx), array_agg(idx ORDER BY journal_seq, idx)
