@@ -90,6 +90,9 @@ json tolerations_of(const PoolConfig& pool) {
     if (!t.effect.empty()) one["effect"] = t.effect;
     all.push_back(std::move(one));
   }
+  // A node that can't be reached runs what it ran; a pod evicted from there would be replaced by one that runs the script a second time.
+  for (const char* key : {"node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"})
+    all.push_back({{"key", key}, {"operator", "Exists"}, {"effect", "NoExecute"}});
   return all;
 }
 
@@ -99,13 +102,15 @@ json pod_spec(const connector::SubmitRequest& request, const JobSettings& settin
                {"terminationGracePeriodSeconds", seconds_up(settings.kill_grace)},
                {"automountServiceAccountToken", false},
                {"enableServiceLinks", false},
+               // As process 1 the script would not be ended by signals that it doesn't handle: SIGTERM, or its own kill $$.
+               {"shareProcessNamespace", true},
+               {"tolerations", tolerations_of(settings.pool)},
                {"securityContext",
                 {{"runAsNonRoot", true}, {"runAsUser", request.user.uid}, {"runAsGroup", request.user.gid},
                  {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
                {"containers", json::array({container_of(request, settings)})},
                {"volumes", volumes_of(request, settings)}};
   if (!settings.pool.selector.empty()) spec["nodeSelector"] = settings.pool.selector;
-  if (!settings.pool.tolerations.empty()) spec["tolerations"] = tolerations_of(settings.pool);
   if (!settings.priority_class.empty()) spec["priorityClassName"] = settings.priority_class;
   const std::string& account = request.user.scheduler_account.empty() ? settings.service_account : request.user.scheduler_account;
   if (!account.empty()) spec["serviceAccountName"] = account;

@@ -59,6 +59,11 @@ int leading_number(const std::string& text) {
   return number;
 }
 
+bool is_owned_by(const json& object, const std::string& uid) {
+  const json& owners = value_at(object, {"metadata", "ownerReferences"});
+  return !uid.empty() && owners.is_array() && std::ranges::any_of(owners, [&](const json& owner) { return text_at(owner, {"uid"}) == uid; });
+}
+
 }  // namespace
 
 KubernetesDriver::KubernetesDriver(KubernetesConfig config, const Clock& clock, std::unique_ptr<ApiClient> client,
@@ -119,6 +124,8 @@ Status KubernetesDriver::look_at_pools() {
   };
   auto seen = list_all(*client_, "/api/v1/pods" + alive, kMostListed, read);
   if (!seen) {
+    // Only a missing right is lived with: after a passing failure free figures would be too high for as long as they are kept.
+    if (client_->call(Method::get, "/api/v1/pods?limit=1").status != 403) return fail(ErrorCode::unavailable, "pods: " + seen.error().detail);
     // Without that right only our own use is known, and free figures are too high by the others'.
     if (sees_all_pods_) spdlog::warn("other namespaces' pods can't be seen, so what they use is not known: {}", seen.error().detail);
     pods.clear();
@@ -190,6 +197,23 @@ Result<JobSettings> KubernetesDriver::settings_for(const connector::SubmitReques
   return settings;
 }
 
+// The pod of a new Job would run the script of an older Job of its name as long as that one's Secret is there. Asked before the Job is
+// made; true: there is a Job already, and the Secret is its own.
+Result<bool> KubernetesDriver::has_secret(const std::string& name) {
+  const Answer answer = client_->call(Method::get, secrets_path(config_.name_space) + "/" + name);
+  if (answer.status == 404) return false;
+  if (!answer.ok()) return fail(ErrorCode::unavailable, failure("secret " + name, answer, false).detail);
+  TRY(const json secret, parse_answer(answer.body));
+  const Answer there = client_->call(Method::get, jobs_path(config_.name_space) + "/" + name);
+  if (!there.ok() && there.status != 404) return fail(ErrorCode::unavailable, failure("job " + name, there, false).detail);
+  if (there.ok()) {
+    TRY(const json job, parse_answer(there.body));
+    if (is_owned_by(secret, text_at(job, {"metadata", "uid"}))) return true;
+  }
+  // An earlier Job's, which the garbage collector has yet to take.
+  return fail(ErrorCode::unavailable, "secret " + name + " is still another Job's");
+}
+
 // The uid of the Job, made now or by an earlier try.
 Result<std::string> KubernetesDriver::create_job(const connector::SubmitRequest& request, const std::string& body) {
   const std::string path = jobs_path(config_.name_space), name = job_name(request.marker);
@@ -218,23 +242,18 @@ Status KubernetesDriver::create_secret(const connector::SubmitRequest& request, 
   if (answer.ok()) return {};
   if (answer.status != 409) return std::unexpected(failure("secret " + name, answer, true));
   const Answer there = client_->call(Method::get, path + "/" + name);
-  if (there.ok()) {
-    TRY(const json secret, parse_answer(there.body));
-    if (const json& owners = value_at(secret, {"metadata", "ownerReferences"}); owners.is_array())
-      for (const json& owner : owners)
-        if (text_at(owner, {"uid"}) == uid) return {};
-  }
-  // An earlier Job's, which the garbage collector has yet to take.
+  // It may be this Job's, which runs then.
+  if (!there.ok() && there.status != 404) return fail(ErrorCode::unknown_outcome, failure("secret " + name, there, false).detail);
+  const auto secret = parse_answer(there.body);
+  if (!secret) return fail(ErrorCode::unknown_outcome, "secret " + name + ": " + secret.error().detail);
+  if (there.ok() && is_owned_by(*secret, uid)) return {};
   return fail(ErrorCode::unavailable, "secret " + name + " is still another Job's");
 }
 
 // A Job without its script runs nothing; it must not stay. Where it does, nobody can tell what comes of it.
 void KubernetesDriver::take_back(const std::string& name, const std::string& uid, Error& why) {
   const Answer answer = client_->call(Method::remove, jobs_path(config_.name_space) + "/" + name, delete_body(uid));
-  if (answer.ok() || answer.status == 404) {
-    if (why.outcome() == Outcome::unknown) why.code = ErrorCode::unavailable;
-    return;
-  }
+  if (answer.ok() || answer.status == 404) return;
   why = {ErrorCode::unknown_outcome, why.detail + "; and " + failure("deleting its Job", answer, true).detail};
 }
 
@@ -245,11 +264,14 @@ Result<std::string> KubernetesDriver::submit(const connector::SubmitRequest& req
   if (pools_.empty())
     if (const Status looked = look_at_pools(); !looked) spdlog::warn("the pools' figures: {}", looked.error().message());
   TRY(const JobSettings settings, settings_for(request));
-  TRY(const std::string uid, create_job(request, job_body(request, settings)));
   const std::string name = job_name(request.marker);
+  TRY(const bool has_script, has_secret(name));
+  TRY(const std::string uid, create_job(request, job_body(request, settings)));
+  if (has_script) return name;
   if (Status secret = create_secret(request, settings, uid); !secret) {
     Error why = std::move(secret.error());
-    take_back(name, uid, why);
+    // If the script may have come its pod may run: deleting that and saying "not now" would run it twice. The marker's lookup decides.
+    if (why.outcome() != Outcome::unknown) take_back(name, uid, why);
     return std::unexpected(std::move(why));
   }
   return name;
@@ -268,6 +290,7 @@ Result<std::optional<std::string>> KubernetesDriver::find_by_marker(const std::s
   if (!job->condition.empty()) return name;
   // A submission that was cut short left a Job that waits for its script for ever: it has run nothing, and is removed.
   const Answer script = client_->call(Method::get, secrets_path(config_.name_space) + "/" + name);
+  if (!script.ok() && script.status != 404 && script.status != 403) return std::unexpected(failure("secret " + name, script, false));
   if (script.status != 404 || config_.only_look) return name;
   // (Unless somebody removed the script of a Job that runs.)
   cache_.learn(object);

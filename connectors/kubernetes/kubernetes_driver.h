@@ -72,12 +72,14 @@ class KubernetesDriver final : public connector::Driver {
   Status look_at_pools();
   Status check_fits(const connector::SubmitRequest& request, const PoolFigures& pool) const;
   Result<JobSettings> settings_for(const connector::SubmitRequest& request);
+  Result<bool> has_secret(const std::string& name);
   Result<std::string> create_job(const connector::SubmitRequest& request, const std::string& body);
   Status create_secret(const connector::SubmitRequest& request, const JobSettings& settings, const std::string& uid);
   void take_back(const std::string& name, const std::string& uid, Error& why);
 
   // kubernetes_poll.cc
   Status stop(const std::string& name, const std::string& why);
+  void learn_job(const Answer& answer);
   void grant(const std::map<std::string, std::string>& marker_by_id);
   Status look_for(const std::map<std::string, std::string>& marker_by_id);
   void remove_finished();

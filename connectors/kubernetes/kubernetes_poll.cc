@@ -97,8 +97,15 @@ void KubernetesDriver::grant(const std::map<std::string, std::string>& marker_by
       continue;
     }
     const Answer answer = client_->call(Method::patch, jobs_path(config_.name_space) + "/" + id, deadline_patch(*wish.deadline_s));
+    learn_job(answer);
     if (!answer.ok()) spdlog::warn("{}: its deadline: {}", id, failure("job", answer, true).message());
   }
+}
+
+// What a change made of a Job, ahead of the watch.
+void KubernetesDriver::learn_job(const Answer& answer) {
+  if (!answer.ok()) return;
+  if (const auto job = parse_answer(answer.body)) cache_.learn(*job);
 }
 
 // The controller ends the pods of a Job that is past its deadline and keeps the Job. Where we may not change Jobs, it is deleted, and
@@ -106,6 +113,9 @@ void KubernetesDriver::grant(const std::map<std::string, std::string>& marker_by
 Status KubernetesDriver::stop(const std::string& name, const std::string& why) {
   const std::string path = jobs_path(config_.name_space) + "/" + name;
   Answer answer = client_->call(Method::patch, path, stop_patch(why));
+  // grant() must not set a later deadline: the cache has this one, and while an older word of the watch may take that back, it holds still.
+  learn_job(answer);
+  asked_[name] = clock_.monotonic();
   if (answer.status == 403) answer = client_->call(Method::remove, path, delete_body());
   if (answer.ok() || answer.status == 404) return {};
   return std::unexpected(failure("job " + name, answer, true));
@@ -121,7 +131,7 @@ Status KubernetesDriver::cancel(const std::string& id, const connector::LocalUse
   TRY(const nlohmann::json object, parse_answer(answer.body));
   const auto job = read_job(object);
   if (!job || job->marker.empty()) return {};  // somebody else's
-  if (!job->condition.empty() || job->stopped == kCancelled) return {};
+  if (!job->condition.empty() || (job->stopped == kCancelled && job->deadline_s == 1)) return {};
   return stop(id, kCancelled);
 }
 

@@ -12,6 +12,15 @@ namespace {
 
 constexpr std::size_t kMostOrphans = 100'000;
 
+void keep_container(const PodView& before, PodView& now) {
+  now.started = before.started;
+  const nlohmann::json told = nlohmann::json::parse(before.raw, nullptr, false);
+  nlohmann::json raw = nlohmann::json::parse(now.raw, nullptr, false);
+  if (!told.is_object() || !raw.is_object() || !told.contains("state")) return;
+  raw["state"] = told["state"];
+  now.raw = raw.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace
 
 std::string jobs_path(const std::string& name_space) { return "/apis/batch/v1/namespaces/" + name_space + "/jobs"; }
@@ -69,6 +78,8 @@ void RunCache::see_pod(const nlohmann::json& object, bool removed) {
   if (owner == jobs_.end() && orphans_.size() >= kMostOrphans) return;
   auto& pods = owner != jobs_.end() ? owner->second.pods : orphans_[view->job];
   KnownPod& pod = pods[view->uid];
+  // An eviction replaces the status by one that says nothing of containers.
+  if (pod.view.started && !view->started) keep_container(pod.view, *view);
   // Once its container's end is known, a last word without it takes nothing back.
   if (!(pod.view.exit_code && !view->exit_code)) pod.view = std::move(*view);
   if (removed && !pod.gone) pod.gone = clock_.now();

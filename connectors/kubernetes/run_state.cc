@@ -17,6 +17,9 @@ constexpr std::array<std::string_view, 10> kStuck = {"ErrImagePull",      "Image
                                                      "ErrImageNeverPull", "RegistryUnavailable",        "CreateContainerConfigError",
                                                      "CreateContainerError", "RunContainerError", "ImageInspectError", "CrashLoopBackOff"};
 
+constexpr Duration kClocksDiffer = seconds(15);
+constexpr Duration kPodless = hours(1);  // the controller could make no pod of a Job for so long: a quota, no such service account
+
 struct Together {
   std::optional<Instant> started, finished;  // the first start, the last end
   std::vector<std::pair<Instant, std::optional<Instant>>> times;  // of each container that started
@@ -29,12 +32,20 @@ struct Together {
 
 bool failed(const PodView& pod) { return pod.phase == "Failed" || (pod.exit_code && *pod.exit_code != 0); }
 
-Together look(const KnownJob& job) {
+// A container that ended unseen: before its pod was found to be gone, which a connector that was away learns late, and hardly later
+// than its Job's end.
+std::optional<Instant> unseen_end(const KnownJob& job, const KnownPod& pod, const Patience& patience) {
+  if (!pod.gone || !pod.view.started) return std::nullopt;
+  const Instant end = job.view.finished ? std::min(*pod.gone, *job.view.finished + patience.settle) : *pod.gone;
+  return std::max(end, *pod.view.started);
+}
+
+Together look(const KnownJob& job, const Patience& patience) {
   Together all;
   for (const auto& [uid, known] : job.pods) {
     const PodView& pod = known.view;
     if (pod.started && (!all.started || *pod.started < *all.started)) all.started = pod.started;
-    const std::optional<Instant> end = pod.finished ? pod.finished : known.gone && pod.started ? known.gone : std::nullopt;
+    const std::optional<Instant> end = pod.finished ? pod.finished : unseen_end(job, known, patience);
     if (end && (!all.finished || *all.finished < *end)) all.finished = end;
     if (!pod.over() && !known.gone) all.all_over = false;
     if (pod.started && !pod.over() && !known.gone) all.runs = true;
@@ -99,6 +110,18 @@ bool settled(const KnownJob& job, const Together& all, Instant now, const Patien
   return now - over > patience.settle;
 }
 
+// A pod that ran was taken away, and the controller puts another in its place, which would run the script again.
+bool lost_its_pod(const KnownJob& job, Instant now) {
+  // At its deadline the controller itself takes pods away, and may say so only when they are gone; clocks may differ.
+  const bool late = job.view.deadline_s && job.view.started && now - *job.view.started >= seconds(*job.view.deadline_s) - kClocksDiffer;
+  // So it does with the other nodes' pods where one has failed.
+  const bool fails = std::ranges::any_of(job.pods, [](const auto& entry) { return failed(entry.second.view) && !entry.second.gone; });
+  return !late && !fails && std::ranges::any_of(job.pods, [](const auto& entry) {
+    const KnownPod& pod = entry.second;
+    return pod.view.started && !pod.view.over() && (pod.gone || pod.view.deleting);
+  });
+}
+
 // How long containers ran, each second once; those that have not ended, until `now`.
 Duration covered(const Together& all, Instant now) {
   auto times = all.times;
@@ -115,7 +138,7 @@ Duration covered(const Together& all, Instant now) {
 }  // namespace
 
 RunStatus status_of(const KnownJob& job, Instant now, const Patience& patience) {
-  const Together all = look(job);
+  const Together all = look(job, patience);
   RunStatus status{.state = RunState::queued, .started = all.started, .ended = {}, .running = {}, .allocation = all.allocation, .reason = {}};
   status.raw = raw_of(job);
   const bool over = !job.view.condition.empty() || job.gone;
@@ -148,7 +171,7 @@ RunStatus status_of(const KnownJob& job, Instant now, const Patience& patience) 
 Wish wish_of(const KnownJob& job, Instant now, const Patience& patience) {
   Wish wish;
   if (!job.view.condition.empty() || job.gone || job.view.deleting || !job.view.stopped.empty()) return wish;
-  const Together all = look(job);
+  const Together all = look(job, patience);
   if (all.runs && !job.view.deadline_s && job.view.started && job.view.walltime_s > 0) {
     const std::int64_t waited = std::max<std::int64_t>((*all.started - *job.view.started).ms, 0) / 1000;
     // The controller and the kubelet both count whole seconds, each of its own clock.
@@ -159,6 +182,8 @@ Wish wish_of(const KnownJob& job, Instant now, const Patience& patience) {
     if (pod.started || known.gone || !pod.bound || now - *pod.bound <= patience.start) continue;
     if (std::ranges::find(kStuck, pod.waiting) != kStuck.end()) wish.stop = pod.waiting;
   }
+  if (lost_its_pod(job, now)) wish.stop = "NODE_FAIL";
+  if (job.pods.empty() && job.view.started && now - *job.view.started > kPodless) wish.stop = "NO_POD";
   return wish;
 }
 

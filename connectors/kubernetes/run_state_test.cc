@@ -145,6 +145,34 @@ TEST(RunState, WishesADeadlineAndAnEndOfWhatIsStuck) {
   EXPECT_FALSE(wish_of(known(job(failed("DeadlineExceeded")), {stuck}), kNow + minutes(6), {}).deadline_s);
 }
 
+TEST(RunState, WhatWasFoundGoneLateEndedWithItsJob) {
+  KnownJob all = known(job(failed("DeadlineExceeded")), {pod(R"({"phase":"Running","containerStatuses":[{"name":"job","state":{"running":{"startedAt":"2026-11-21T08:01:00Z"}}}]})")});
+  all.pods["p-1"].gone = at("2026-11-21T09:00:00Z");
+  const RunStatus over = status_of(all, at("2026-11-21T09:00:01Z"), {});
+  EXPECT_EQ(over.state, RunState::ended);
+  EXPECT_EQ(over.running, minutes(3) + Patience{}.settle);
+  all.pods["p-1"].gone = at("2026-11-21T08:04:02Z");
+  EXPECT_EQ(status_of(all, at("2026-11-21T09:00:01Z"), {}).running, seconds(182));
+}
+
+TEST(RunState, WishesTheEndOfWhatLostItsPod) {
+  const char* running = R"({"phase":"Running","containerStatuses":[{"name":"job","state":{"running":{"startedAt":"2026-11-21T08:01:00Z"}}}]})";
+  KnownJob all = known(job(kActive), {pod(running)});
+  EXPECT_EQ(wish_of(all, kNow, {}).stop, "");
+  all.pods["p-1"].view.deleting = true;
+  EXPECT_EQ(wish_of(all, kNow, {}).stop, "NODE_FAIL");
+  all.view.deadline_s = 300;
+  EXPECT_EQ(wish_of(all, kNow, {}).stop, "") << "that is its deadline";
+  all = known(job(kActive), {pod(running), pod(terminated(3, "Error"), "p-2")});
+  all.pods["p-1"].gone = kNow;
+  EXPECT_EQ(wish_of(all, kNow, {}).stop, "") << "another node's failure ends it";
+  all.pods.erase("p-2");
+  EXPECT_EQ(wish_of(all, kNow, {}).stop, "NODE_FAIL");
+  all.pods.clear();
+  EXPECT_EQ(wish_of(all, kNow, {}).stop, "");
+  EXPECT_EQ(wish_of(all, kNow + hours(1), {}).stop, "NO_POD");
+}
+
 TEST(RunState, NonsenseIsNothing) {
   EXPECT_FALSE(read_job(json::parse(R"([1,2])")));
   EXPECT_FALSE(read_job(json::parse(R"({"metadata":{"name":7,"uid":{}}})")));

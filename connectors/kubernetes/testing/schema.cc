@@ -15,7 +15,7 @@ const Fields kJob = {
     {"/spec/template/metadata", {"labels", "annotations"}},
     {"/spec/template/spec",
      {"volumes", "containers", "restartPolicy", "terminationGracePeriodSeconds", "activeDeadlineSeconds", "nodeSelector", "serviceAccountName",
-      "automountServiceAccountToken", "securityContext", "affinity", "tolerations", "priorityClassName", "enableServiceLinks"}},
+      "automountServiceAccountToken", "securityContext", "affinity", "tolerations", "priorityClassName", "enableServiceLinks", "shareProcessNamespace"}},
     {"/spec/template/spec/securityContext", {"runAsUser", "runAsGroup", "runAsNonRoot", "supplementalGroups", "fsGroup", "seccompProfile"}},
     {"/spec/template/spec/securityContext/seccompProfile", {"type"}},
     {"/spec/template/spec/containers/[]",
