@@ -85,10 +85,29 @@ bool says_nothing(std::string_view selection) {
   return true;
 }
 
+// ":cpubind=core:distribute=pack": to which of its cores a task is bound. Anything else could be a number ("*3" is thrice as many).
+bool binds_only(std::string_view rest) {
+  rest = trimmed(rest);
+  while (!rest.empty()) {
+    if (!rest.starts_with(':')) return false;
+    rest.remove_prefix(1);
+    const std::string_view item = trimmed(rest.substr(0, rest.find(':')));
+    rest.remove_prefix(std::min(rest.find(':'), rest.size()));
+    if (!item.starts_with("cpubind=") && !item.starts_with("membind=") && !item.starts_with("distribute=")) return false;
+    if (item.contains('*')) return false;
+  }
+  return true;
+}
+
 std::string read_affinity(std::string_view inside, Requirement& out) {
   const std::size_t open = inside.find('('), close = inside.find_first_of(",)", open);
   const auto number = open == std::string_view::npos || close == std::string_view::npos ? std::nullopt : parse_count(trimmed(inside.substr(open + 1, close - open - 1)));
   if (trimmed(inside.substr(0, open)) != "core" || !number || *number < 1) return "Of affinity the market knows core(NUMBER).";
+  // "core(2,exclusive=(socket,alljobs))" has brackets in brackets.
+  std::size_t after = open + 1;
+  for (int depth = 1; after < inside.size() && depth > 0; ++after) depth += inside[after] == '(' ? 1 : inside[after] == ')' ? -1 : 0;
+  if (inside[after - 1] != ')' || !binds_only(inside.substr(after)))
+    return "Of affinity the market knows core(NUMBER), not what follows it in '" + shown(inside) + "'.";
   return out.cores_per_task = number, "";
 }
 
