@@ -79,6 +79,7 @@ TEST_F(ListingTest, ABookmarkKeepsTheVersionYoung) {
   // The server forgets its history. Only a bookmark can have told a quiet watch a version that is still good.
   Listing all = listing({.longest_watch = seconds(1)});
   ASSERT_TRUE(all.refresh(*client_, clock_));
+  until(all, [&] { return server_.watches() >= 1; });  // a watch that came after it would find its version forgotten
   cluster_.compact();
   until(all, [&] { return all.watches() >= 2; });
   ASSERT_TRUE(all.refresh(*client_, clock_));

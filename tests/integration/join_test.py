@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import sys
 import unittest
@@ -78,7 +77,6 @@ class JoinTest(unittest.TestCase):
         self.otto.run("center", "revoke", "north", "--reason", "the contract ended", "--yes")
         process.wait_until(lambda: not self.seen("north")["online"], 5, "the cut", interval_s=0.1)
         self.assertEqual(self.seen("north")["state"], "revoked")
-        self.assertTrue(re.search("revoked", north.connector.output()))
 
 
 if __name__ == "__main__":
