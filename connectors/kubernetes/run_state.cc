@@ -146,7 +146,8 @@ RunStatus status_of(const KnownJob& job, Instant now, const Patience& patience) 
     // Containers that have ended while others of the Job run have their nodes until its end.
     if (all.started) {
       status.state = RunState::running;
-      status.running = covered(all, now);
+      // Kubelets tell whole seconds: more than is over of this one could be taken back at the end.
+      status.running = covered(all, Instant{now.unix_ms - now.unix_ms % 1000});
     }
     return status;
   }

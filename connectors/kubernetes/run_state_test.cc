@@ -69,6 +69,11 @@ TEST(RunState, WaitsUntilItsContainerRuns) {
   EXPECT_FALSE(run.ended);
 }
 
+TEST(RunState, NoTimeIsTakenBackAtTheEnd) {
+  const KnownJob runs = known(job(kActive), {pod(R"({"phase":"Running","containerStatuses":[{"name":"job","state":{"running":{"startedAt":"2026-11-21T08:01:00Z"}}}]})")});
+  EXPECT_EQ(status_of(runs, at("2026-11-21T08:01:01Z") + milliseconds(900), {}).running, seconds(1)) << "kubelets tell whole seconds";
+}
+
 TEST(RunState, EndsAsItsContainerDid) {
   const RunStatus well = see(job(R"({"succeeded":1,"completionTime":"2026-11-21T08:04:00Z","conditions":[{"type":"Complete","status":"True","lastTransitionTime":"2026-11-21T08:04:00Z"}]})"),
                              {pod(R"({"phase":"Succeeded","containerStatuses":[{"name":"job","state":{"terminated":{"exitCode":0,"reason":"Completed","startedAt":"2026-11-21T08:01:00Z","finishedAt":"2026-11-21T08:03:30Z"}}}]})")});
