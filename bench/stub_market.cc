@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/sha256.h"
+#include "broker/domain/enrolment.h"
 
 namespace bourse::bench {
 namespace {
@@ -108,10 +109,10 @@ Status StubMarket::open_center(Center& center, std::size_t number) {
   };
   const std::string suffix = "/" + std::to_string(number);
   const Instant since{1'700'000'000'000};
-  CHECK_OK(run_once("enrol" + suffix,
-                    broker::EnrolCenter{center.id, "stub-" + std::to_string(number),
-                                        id_of<ConnectorId>(options_.seed, kConnector, number), key_of(2 * number + 1),
-                                        key_of(2 * number + 2)}));
+  std::size_t step = 0;
+  for (CommandBody& each : broker::enrolment({center.id, "stub-" + std::to_string(number), id_of<ConnectorId>(options_.seed, kConnector, number),
+                                              key_of(2 * number + 1), key_of(2 * number + 2)}))
+    CHECK_OK(run_once("enrol" + suffix + "/" + std::to_string(++step), std::move(each)));
   CHECK_OK(run_once("contract" + suffix,
                     broker::SetContract{{.id = id_of<ContractId>(options_.seed, kContract, number),
                                          .center = center.id,

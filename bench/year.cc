@@ -19,6 +19,7 @@
 #include "broker/adapters/store/pg_journal.h"
 #include "broker/adapters/store/projector.h"
 #include "broker/adapters/store/verify.h"
+#include "broker/domain/enrolment.h"
 
 namespace bourse::bench {
 namespace {
@@ -107,7 +108,9 @@ Status Year::open() {
   CHECK_OK(execute(broker::FundAccount{kAccount, Amount::whole(100'000'000), TransferId::make(start, rng), Uuid{1, 1}}, "fund"));
   for (std::size_t n = 0; n < kYearCenters; ++n) {
     YearCenter& center = centers.emplace_back(n, rng, start);
-    CHECK_OK(execute(center.enrolment(), "enrol/" + std::to_string(n)));
+    std::size_t step = 0;
+    for (broker::CommandBody& each : broker::enrolment(center.admission()))
+      CHECK_OK(execute(std::move(each), "enrol/" + std::to_string(n) + "/" + std::to_string(++step)));
     CHECK_OK(execute(center.contract(start, rng), "contract/" + std::to_string(n)));
     CHECK_OK(execute(center.prices(start, rng), "prices/" + std::to_string(n)));
     CHECK_OK(execute(center.pools(start)));

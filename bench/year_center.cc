@@ -17,7 +17,7 @@ YearCenter::YearCenter(std::size_t number, Rng& rng, Instant at)
     : number_(number), id_(CenterId::make(at, rng)), connector_(ConnectorId::make(at, rng)), identity_(federation::make_key_pair(rng)),
       billing_(federation::make_key_pair(rng)) {}
 
-broker::EnrolCenter YearCenter::enrolment() const {
+broker::EnrolCenter YearCenter::admission() const {
   return {id_, "center-" + std::to_string(number_), connector_, identity_.public_key, billing_.public_key};
 }
 

@@ -34,7 +34,7 @@ class YearCenter {
   YearCenter(std::size_t number, Rng& rng, Instant at);
 
   CenterId id() const { return id_; }
-  broker::EnrolCenter enrolment() const;
+  broker::EnrolCenter admission() const;
   broker::SetContract contract(Instant since, Rng& rng) const;
   broker::PublishPrices prices(Instant since, Rng& rng) const;
   broker::ObservePools pools(Instant at) const;

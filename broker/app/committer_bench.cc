@@ -7,6 +7,7 @@
 #include "broker/app/commands_for_test.h"
 #include "broker/app/committer.h"
 #include "broker/app/memory_journal.h"
+#include "broker/domain/enrolment.h"
 
 namespace bourse::broker {
 namespace {
@@ -92,7 +93,7 @@ const CenterId kCenter = id_of<CenterId>(1);
 void open_market(Bench& bench) {
   bench.run(testing::open_account(kAccount));
   bench.run(testing::fund(kAccount, 1, 1'000'000'000));
-  bench.run(EnrolCenter{kCenter, "center", id_of<ConnectorId>(1), {1}, {2}});
+  for (CommandBody& step : enrolment({kCenter, "center", id_of<ConnectorId>(1), {1}, {2}})) bench.run(std::move(step));
   bench.run(SetContract{{id_of<ContractId>(1), kCenter, kCny, {600, 1000}, kNow, {}}});
   PublishPrices prices;
   for (const auto meter : pricing::kHeldMeters)

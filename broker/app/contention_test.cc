@@ -8,6 +8,7 @@
 #include "broker/app/engine.h"
 #include "broker/app/memory_journal.h"
 #include "broker/app/replay.h"
+#include "broker/domain/enrolment.h"
 
 namespace bourse::broker {
 namespace {
@@ -37,7 +38,7 @@ void open_center(Engine& engine) {
   EnrolCenter enrol{kRushCenter, "north", id_of<ConnectorId>(1)};
   enrol.identity_key.fill(1);
   enrol.billing_key.fill(2);
-  ASSERT_TRUE(engine.execute(command(kRushHour, enrol)));
+  for (CommandBody& step : enrolment(enrol)) ASSERT_TRUE(engine.execute(command(kRushHour, std::move(step))));
   ASSERT_TRUE(engine.execute(command(
       kRushHour, SetContract{{.id = id_of<ContractId>(1), .center = kRushCenter, .unit = kCny, .terms = {}, .valid_from = kRushHour}})));
   PublishPrices prices;

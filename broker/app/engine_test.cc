@@ -8,6 +8,7 @@
 
 #include "broker/app/commands_for_test.h"
 #include "broker/app/memory_journal.h"
+#include "broker/domain/enrolment.h"
 
 namespace bourse::broker {
 namespace {
@@ -205,7 +206,7 @@ TEST_F(EngineTest, TicksComeByThemselves) {
   ASSERT_TRUE(engine.start());
   EnrolCenter enrol{id_of<CenterId>(1), "north", id_of<ConnectorId>(1), {1}, {2}};
   const Instant long_ago = system.now() - hours(25);
-  ASSERT_TRUE(engine.execute(command(long_ago, enrol)));
+  for (CommandBody& step : enrolment(enrol)) ASSERT_TRUE(engine.execute(command(long_ago, std::move(step))));
   const Contract daily{id_of<ContractId>(1), enrol.center, kCny, {}, long_ago, hours(24)};
   ASSERT_TRUE(engine.execute(command(long_ago, SetContract{daily})));
   closed.get_future().wait();  // the period that was due is closed without a command

@@ -116,7 +116,7 @@ void Applier::operator()(const CenterEnrolled& event) const {
 void Applier::operator()(const CenterStateChanged& event) const {
   Center& changed = center(event.center);
   // Whoever lifts a quarantine has found out which connector is the center's own: the generation that it shows next counts.
-  if (event.state == CenterState::active && changed.state == CenterState::quarantined) changed.certification.acknowledged = 0;
+  if (changed.state == CenterState::quarantined && !barred(event.state)) changed.certification.acknowledged = 0;
   if (event.state == CenterState::active) changed.certification.recoveries = 0;
   changed.state = event.state;
   market.router_.set_paused(event.center, event.state != CenterState::active);

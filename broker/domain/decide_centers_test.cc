@@ -8,32 +8,6 @@ class Centers : public MarketFixture {
   void SetUp() override { open_market(); }
 };
 
-TEST_F(Centers, NamesIdsAndKeysAreUnique) {
-  EnrolCenter fresh{id_of<CenterId>(3), "west", id_of<ConnectorId>(3), {33}, {34}};
-  const auto changed = [&](auto&& change) {
-    EnrolCenter command = fresh;
-    change(command);
-    return error(command);
-  };
-  EXPECT_EQ(changed([](auto& c) { c.name = "north"; }), ErrorCode::failed_precondition);
-  EXPECT_EQ(changed([&](auto& c) { c.center = north; }), ErrorCode::failed_precondition);
-  EXPECT_EQ(changed([](auto& c) { c.connector = id_of<ConnectorId>(1); }), ErrorCode::failed_precondition);
-  EXPECT_EQ(changed([&](auto& c) { c.billing_key = market.center(north)->billing_key; }),
-            ErrorCode::failed_precondition);
-  EXPECT_EQ(changed([&](auto& c) { c.billing_key = market.center(north)->identity_key; }),
-            ErrorCode::failed_precondition);
-  EXPECT_EQ(changed([](auto& c) { c.billing_key = c.identity_key; }), ErrorCode::invalid_argument);
-  EXPECT_EQ(changed([](auto& c) { c.identity_key = {}; }), ErrorCode::invalid_argument);
-  EXPECT_EQ(changed([](auto& c) { c.name = "North"; }), ErrorCode::invalid_argument);
-  EXPECT_EQ(changed([](auto& c) { c.center = {}; }), ErrorCode::invalid_argument);
-  ok(fresh);
-  EXPECT_EQ(market.center_named("west")->id, fresh.center);
-  const Period& period = *market.period(market.center(fresh.center)->open_period);
-  EXPECT_EQ(period.number, 1U);
-  EXPECT_EQ(period.unit, kCny);
-  EXPECT_EQ(market.centers().size(), 3U);
-}
-
 TEST_F(Centers, APausedCenterTakesNoWorkUntilItIsActiveAgain) {
   ok(ChangeCenterState{north, CenterState::paused, "maintenance\n"});
   EXPECT_EQ(first<CenterStateChanged>().reason, "maintenance?");

@@ -115,21 +115,15 @@ void Decider::end_admissions(CenterId invited, ProposalEnd end, UserId by, const
   for (const ProposalId id : over) emit(ProposalEnded{id, end, by, reason, now_});
 }
 
+// Only what joined is let in, by what people have compared: the act must be the invitation. That name and keys are nobody else's was
+// seen to when it was made and used.
 Status Decider::check(const EnrolCenter& act) const {
-  if (act.center.is_nil() || act.connector.is_nil()) return invalid("center and connector must be given");
-  CHECK_OK(parse_unit(act.unit.text()));
-  if (act.unit == kDu) return invalid("a center is settled in money");
-  if (!is_slug(act.name)) return invalid("name must be 1 to 63 of a-z, 0-9 and -");
-  CHECK_OK(check_keys(act.identity_key, act.billing_key));
-  if (market_.center_named(act.name) != nullptr) return refused("there is a center named " + act.name);
-  // What people compared must still be what joined.
-  for (const auto& [id, invitation] : market_.invitations_) {
-    if (id != act.center && invitation.name != act.name) continue;
-    const bool same = id == act.center && invitation.name == act.name && invitation.unit == act.unit && invitation.connector == act.connector &&
-                      invitation.identity_key == act.identity_key && invitation.billing_key == act.billing_key;
-    if (!same || invitation.expires_at <= now_) return refused("that is not what joined as " + invitation.name);
-  }
-  return check_unused(act.center, act.connector, act.identity_key, act.billing_key);
+  const Invitation* joined = market_.invitation(act.center);
+  if (joined == nullptr || !joined->joined() || joined->expires_at <= now_) return refused("nobody who has joined as " + shown(act.name) + " waits to be admitted");
+  const bool same = joined->name == act.name && joined->unit == act.unit && joined->connector == act.connector &&
+                    joined->identity_key == act.identity_key && joined->billing_key == act.billing_key;
+  if (!same) return refused("that is not what joined as " + joined->name);
+  return {};
 }
 
 Result<CommandResult> Decider::on(const EnrolCenter& act) {

@@ -35,7 +35,10 @@ TEST_F(Membership, AnInvitedConnectorJoinsAndIsAdmitted) {
   ok(admission());
   EXPECT_EQ(market.invitation(west), nullptr);
   EXPECT_EQ(market.center(west)->identity_key, PublicKey{33});
-  EXPECT_EQ(market.center(west)->name, "west");
+  EXPECT_EQ(market.center_named("west")->id, west);
+  const Period& period = *market.period(market.center(west)->open_period);
+  EXPECT_EQ(period.number, 1U);
+  EXPECT_EQ(period.unit, kCny);
 }
 
 TEST_F(Membership, AnInvitationIsForOneNewNameInMoneyAndForATime) {
@@ -47,6 +50,7 @@ TEST_F(Membership, AnInvitationIsForOneNewNameInMoneyAndForATime) {
   EXPECT_EQ(changed([](auto& c) { c.name = "north"; }), ErrorCode::failed_precondition);
   EXPECT_EQ(changed([](auto& c) { c.name = "West"; }), ErrorCode::invalid_argument);
   EXPECT_EQ(changed([&](auto& c) { c.center = north; }), ErrorCode::failed_precondition);
+  EXPECT_EQ(changed([](auto& c) { c.center = {}; }), ErrorCode::invalid_argument);
   EXPECT_EQ(changed([](auto& c) { c.unit = kDu; }), ErrorCode::invalid_argument);
   EXPECT_EQ(changed([](auto& c) { c.validity = Duration{}; }), ErrorCode::invalid_argument);
   EXPECT_EQ(changed([](auto& c) { c.validity = kMaxInvitationValidity + milliseconds(1); }), ErrorCode::invalid_argument);
@@ -118,6 +122,9 @@ TEST_F(Membership, AKeySpeaksForOneCenterOnly) {
   EXPECT_EQ(with({33}, market.center(north)->identity_key), ErrorCode::failed_precondition);
   EXPECT_EQ(with({33}, {33}), ErrorCode::invalid_argument);
   EXPECT_EQ(with({33}, {}), ErrorCode::invalid_argument);
+  UseInvitation taken = use();
+  taken.connector = market.center(north)->connector;
+  EXPECT_EQ(error(taken), ErrorCode::failed_precondition);
   ok(use());
   InviteCenter second = invitation();
   second.center = id_of<CenterId>(4);
@@ -130,6 +137,7 @@ TEST_F(Membership, AKeySpeaksForOneCenterOnly) {
 }
 
 TEST_F(Membership, OnlyWhatJoinedIsAdmitted) {
+  EXPECT_EQ(error(admission()), ErrorCode::failed_precondition);  // nobody was invited
   ok(invitation());
   EXPECT_EQ(error(admission()), ErrorCode::failed_precondition);  // nobody has joined
   ok(use());
@@ -142,7 +150,8 @@ TEST_F(Membership, OnlyWhatJoinedIsAdmitted) {
   other = admission();
   other.unit = *parse_unit("USD");
   EXPECT_EQ(error(other), ErrorCode::failed_precondition);
-  ok(admission());
+  ok(WithdrawInvitation{west, operator_id, "not them"});
+  EXPECT_EQ(error(admission()), ErrorCode::failed_precondition);
 }
 
 TEST_F(Membership, ASecondPersonAdmitsWhatTheFirstCompared) {

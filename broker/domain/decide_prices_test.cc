@@ -162,13 +162,7 @@ TEST_F(Setters, WhoSubsidisesSetsThePrices) {
 
 TEST_F(Setters, ACenterIsSettledInWhatItWasEnrolledIn) {
   const CenterId west = id_of<CenterId>(3);
-  EnrolCenter command{west, "west", id_of<ConnectorId>(3)};
-  command.identity_key.fill(60);
-  command.billing_key.fill(61);
-  command.unit = kDu;
-  EXPECT_EQ(error(command), ErrorCode::invalid_argument);
-  command.unit = *parse_unit("USD");
-  ok(command);
+  for (CommandBody& step : enrolment({west, "west", id_of<ConnectorId>(3), {60}, {61}, *parse_unit("USD")})) ok(std::move(step));
   EXPECT_EQ(market.period(market.center(west)->open_period)->unit, *parse_unit("USD"));
   EXPECT_EQ(error(SetContract{{.id = id_of<ContractId>(++serial_), .center = west, .unit = kCny, .terms = {}, .valid_from = now}, {}}), ErrorCode::unit_mismatch);
   ok(SetContract{{.id = id_of<ContractId>(++serial_), .center = west, .unit = *parse_unit("USD"), .terms = {}, .valid_from = now}, {}});

@@ -149,7 +149,7 @@ TEST_F(Trading, AMarketWithoutPricesOrContractsSellsNothing) {
   ASSERT_TRUE(tell(OpenBillingAccount{account, tenant, "a", kCny, user}));
   const IssueQuote ask{id_of<QuoteId>(1), account, user, spec(), minutes(1)};
   EXPECT_EQ(tell(ask).error().code, ErrorCode::no_fitting_pool);
-  ASSERT_TRUE(tell(EnrolCenter{north, "north", id_of<ConnectorId>(1), {1}, {2}}));
+  for (CommandBody& step : enrolment({north, "north", id_of<ConnectorId>(1), {1}, {2}})) ASSERT_TRUE(tell(std::move(step)));
   EXPECT_EQ(tell(ask).error().code, ErrorCode::center_unavailable);
   routing::Pool pool{.name = "batch", .arch = "x86_64", .nodes = 4, .cores_per_node = 16, .mem_mib_per_node = 65'536};
   ASSERT_TRUE(tell(ObservePools{north, true, {pool}}));

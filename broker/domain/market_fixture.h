@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/sha256.h"
+#include "broker/domain/enrolment.h"
 #include "broker/domain/market.h"
 
 namespace bourse::broker {
@@ -46,7 +47,7 @@ class MarketFixture : public ::testing::Test {
     EnrolCenter command{center, name, id_of<ConnectorId>(center.uuid.low & 0xFF)};
     command.identity_key.fill(static_cast<std::uint8_t>(2 * (center.uuid.low & 0x3F)));
     command.billing_key.fill(static_cast<std::uint8_t>(2 * (center.uuid.low & 0x3F) + 1));
-    ok(command);
+    for (CommandBody& step : enrolment(command)) ok(std::move(step));
     ok(SetContract{
         {id_of<ContractId>(++serial_), center, kCny, {.tax_bps = 600, .margin_bps = 1000}, Instant{kStart - 1}, {}}});
     PublishPrices prices;

@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "base/sha256.h"
+#include "broker/domain/enrolment.h"
 #include "broker/domain/market.h"
 
 namespace bourse::broker::sim {
@@ -129,7 +130,7 @@ class Flood {
       enrol.identity_key[0] = 1;
       enrol.billing_key = enrol.identity_key;
       enrol.billing_key[0] = 2;
-      must(enrol);
+      for (CommandBody& step : enrolment(enrol)) must(std::move(step));
       must(SetContract{{.id = flood_id<ContractId>(7, c), .center = center, .unit = kCny,
                         .terms = {.tax_bps = 600, .margin_bps = static_cast<std::int32_t>(rng_.below(2000))},
                         .valid_from = kDawn}});

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/sha256.h"
+#include "broker/domain/enrolment.h"
 
 namespace bourse::broker::sim {
 namespace {
@@ -111,7 +112,7 @@ Status World::set_up() {
     EnrolCenter enrol{id, "center-" + std::to_string(n), id_of<ConnectorId>(n)};
     enrol.identity_key.fill(static_cast<std::uint8_t>(2 * n));
     enrol.billing_key.fill(static_cast<std::uint8_t>(2 * n + 1));
-    CHECK_OK(command(enrol));
+    for (CommandBody& step : enrolment(enrol)) CHECK_OK(command(std::move(step)));
     const pricing::Terms terms{.tax_bps = static_cast<std::int32_t>(dice_.below(2000)),
                                .margin_bps = static_cast<std::int32_t>(dice_.below(3000))};
     SetContract contract{{id_of<ContractId>(n), id, kCny, terms, kStart, dice_.permille(500) ? hours(2) : Duration{}}};

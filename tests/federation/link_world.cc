@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
+
+#include "broker/domain/enrolment.h"
 
 namespace bourse::testing {
 namespace {
@@ -155,7 +158,8 @@ Member LinkWorld::enrol(const std::string& name) {
     const auto done = engine_->execute({.now = clock_.now(), .body = std::move(body)});
     EXPECT_TRUE(done) << done.error().message();
   };
-  run(broker::EnrolCenter{member.center, name, member.connector, member.identity.public_key, member.billing.public_key});
+  for (broker::CommandBody& step : broker::enrolment({member.center, name, member.connector, member.identity.public_key, member.billing.public_key}))
+    run(std::move(step));
   const Instant since = clock_.now() - hours(1);
   run(broker::SetContract{{id_of<ContractId>(++serial_), member.center, kCny, {.tax_bps = 600, .margin_bps = 1000}, since, {}}});
   broker::PublishPrices prices;
