@@ -17,6 +17,7 @@
 #include "connectors/daemon/doctor.h"
 #include "connectors/daemon/join_command.h"
 #include "connectors/daemon/run.h"
+#include "connectors/daemon/wiring.h"
 
 namespace {
 

@@ -178,7 +178,7 @@ class Doctor {
     }
     fine("membership", fmt::format("{} ({}) of {}; its certificate {} is good until {}", bundle->center_name, to_text(bundle->center), bundle->audience,
                                    credentials->generation, to_text(credentials->until)));
-    market(*dial(directory_, *bundle, *credentials), bundle->connect);
+    market(*dial_link(directory_, *bundle, *credentials), bundle->connect);
   }
 
   void market(grpc::Channel& channel, const std::string& where) {

@@ -10,8 +10,6 @@
 namespace bourse::connector {
 namespace {
 
-constexpr const char* kSoftware = "bourse-connector " BOURSE_VERSION;
-
 // Waiting is worth it: the market is away for a moment, not against us.
 bool passing(const Error& error) { return error.outcome() != Outcome::rejected; }
 
@@ -22,7 +20,7 @@ class Joining {
 
   // Until people have admitted us.
   Result<ConnectorId> admission(MembershipPort& desk, const federation::JoinBundle& bundle, const ConnectorKeys& keys) {
-    TRY(const Joined first, join(desk, bundle, keys, kSoftware));
+    TRY(const Joined first, join(desk, bundle, keys));
     if (first.admitted) return first.connector;
     say_(fmt::format("{} knows this connector as {} now. Before it may sell, the market's operator compares this fingerprint with you (read it out to\n"
                      "him; don't send it the way the bundle came):\n\n  {}\n",
@@ -33,7 +31,7 @@ class Joining {
     const Instant end = clock_.now() + options_.patience;
     while (clock_.now() < end) {
       if (!sleep_(options_.poll)) return later("it has not been admitted yet");
-      const auto now = join(desk, bundle, keys, kSoftware);
+      const auto now = join(desk, bundle, keys);
       if (now && now->admitted) return now->connector;
       if (!now && !passing(now.error())) return std::unexpected(now.error());
     }

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "bourse/federation/v1/federation.grpc.pb.h"
+#include "bourse/federation/v1/membership.grpc.pb.h"
 #include "connectors/daemon/tls.h"
 #include "federation-proto/fields.h"
 
@@ -15,7 +15,6 @@ namespace wire = federation::v1;
 
 namespace {
 
-constexpr int kMaxMessageBytes = 256 << 10;
 constexpr std::size_t kMostDetail = 400;
 
 ErrorCode code_of(grpc::StatusCode code) {
@@ -68,18 +67,6 @@ Result<wire::CertifyReply> MembershipClient::certify(const wire::Envelope& reque
   return ask<wire::CertifyReply>(channel_, deadline_, [&](auto& stub, auto& context, auto& reply) { return stub.Certify(&context, request, &reply); });
 }
 
-std::shared_ptr<grpc::Channel> dial_membership(const federation::JoinBundle& bundle) {
-  grpc::SslCredentialsOptions tls;
-  tls.pem_root_certs = bundle.root_pem;
-  grpc::ChannelArguments arguments;
-  arguments.SetSslTargetNameOverride(bundle.join_server_name);
-  arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, bundle.join_server_name);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  return grpc::CreateCustomChannel(bundle.connect, grpc::SslCredentials(tls), arguments);
-}
-
 namespace {
 
 // A nonce is forgotten when the broker restarts; another one is asked for once.
@@ -94,14 +81,13 @@ auto with_nonce(MembershipPort& desk, Attempt attempt) -> decltype(attempt(std::
 
 }  // namespace
 
-Result<Joined> join(MembershipPort& desk, const federation::JoinBundle& bundle, const ConnectorKeys& keys, const std::string& software) {
+Result<Joined> join(MembershipPort& desk, const federation::JoinBundle& bundle, const ConnectorKeys& keys) {
   wire::JoinRequest request;
   request.set_version(1);
   request.set_audience(bundle.audience);
   request.set_token(bundle.token);
   request.set_identity_key(text_of(keys.identity.public_key));
   request.set_billing_key(text_of(keys.billing.public_key));
-  request.set_software(software);
   TRY(const wire::JoinReply reply, with_nonce(desk, [&](const std::string& nonce) {
         request.set_nonce(nonce);
         wire::JoinCall call;

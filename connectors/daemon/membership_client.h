@@ -1,4 +1,4 @@
-// How the connector joins and gets its certificates (federation.proto, service Membership).
+// How the connector joins and gets its certificates (membership.proto).
 #pragma once
 
 #include <functional>
@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/rng.h"
-#include "bourse/federation/v1/federation.pb.h"
+#include "bourse/federation/v1/membership.pb.h"
 #include "connectors/daemon/credentials.h"
 
 namespace grpc {
@@ -37,15 +37,12 @@ class MembershipClient final : public MembershipPort {
   Duration deadline_;
 };
 
-// To the edge, by the name that asks for no certificate; the root is the bundle's.
-std::shared_ptr<grpc::Channel> dial_membership(const federation::JoinBundle& bundle);
-
 struct Joined {
   ConnectorId connector;
   bool admitted = false;
 };
 // Uses the invitation, or hears what became of it. Errors: the desk's; integrity (an answer about somebody else).
-Result<Joined> join(MembershipPort& desk, const federation::JoinBundle& bundle, const ConnectorKeys& keys, const std::string& software);
+Result<Joined> join(MembershipPort& desk, const federation::JoinBundle& bundle, const ConnectorKeys& keys);
 
 // The next certificate, with a new key, checked: signed by K_ack and meant for us, a newer generation, leading to the bundle's root, in
 // time. `current.generation` 0: the first. Errors: the desk's; integrity.

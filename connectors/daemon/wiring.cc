@@ -22,6 +22,22 @@ std::string program_directory() {
   return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
 }
 
+// To the edge by one of its names, and with a client certificate where there is one.
+std::shared_ptr<grpc::Channel> dial(const federation::JoinBundle& bundle, const std::string& server_name, const Credentials& ours) {
+  grpc::SslCredentialsOptions tls;
+  tls.pem_root_certs = bundle.root_pem;
+  tls.pem_cert_chain = ours.certificate_pem;
+  tls.pem_private_key = ours.tls_key_pem;
+  grpc::ChannelArguments arguments;
+  arguments.SetSslTargetNameOverride(server_name);
+  arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, server_name);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetMaxSendMessageSize(kMaxMessageBytes);
+  return grpc::CreateCustomChannel(bundle.connect, grpc::SslCredentials(tls), arguments);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Driver>> open_driver(const DaemonConfig& all, const std::string& directory, const Clock& clock,
@@ -51,21 +67,10 @@ Result<std::unique_ptr<Driver>> open_driver(const DaemonConfig& all, const std::
   return local::LocalDriver::open(std::move(local), clock, runner);
 }
 
-std::shared_ptr<grpc::Channel> dial(const std::string& directory, const federation::JoinBundle& bundle, const Credentials& first) {
-  const auto renewed = load_credentials(directory);
-  const Credentials& credentials = renewed ? *renewed : first;
-  grpc::SslCredentialsOptions tls;
-  tls.pem_root_certs = bundle.root_pem;
-  tls.pem_cert_chain = credentials.certificate_pem;
-  tls.pem_private_key = credentials.tls_key_pem;
-  grpc::ChannelArguments arguments;
-  arguments.SetSslTargetNameOverride(bundle.server_name);
-  arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, bundle.server_name);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  arguments.SetMaxSendMessageSize(kMaxMessageBytes);
-  return grpc::CreateCustomChannel(bundle.connect, grpc::SslCredentials(tls), arguments);
+std::shared_ptr<grpc::Channel> dial_membership(const federation::JoinBundle& bundle) { return dial(bundle, bundle.join_server_name, {}); }
+
+std::shared_ptr<grpc::Channel> dial_link(const std::string& directory, const federation::JoinBundle& bundle, const Credentials& first) {
+  return dial(bundle, bundle.server_name, load_credentials(directory).value_or(first));
 }
 
 std::string jobs_directory(const DaemonConfig& config, const std::string& directory) {

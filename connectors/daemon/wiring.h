@@ -21,8 +21,10 @@ enum class Purpose : std::uint8_t { work = 1, look = 2 };
 Result<std::unique_ptr<Driver>> open_driver(const DaemonConfig& all, const std::string& directory, const Clock& clock, host::ProcessRunner& runner,
                                             Purpose purpose = Purpose::work);
 
-// A fresh channel for every dial, with the certificate as it is then: a renewed one is used without a restart.
-std::shared_ptr<grpc::Channel> dial(const std::string& directory, const federation::JoinBundle& bundle, const Credentials& first);
+// Fresh channels to the edge, whose certificate must lead to the bundle's root. The link's has our certificate as it is then: a renewed
+// one is used without a restart. The one for joining and renewing has none.
+std::shared_ptr<grpc::Channel> dial_link(const std::string& directory, const federation::JoinBundle& bundle, const Credentials& first);
+std::shared_ptr<grpc::Channel> dial_membership(const federation::JoinBundle& bundle);
 
 std::string jobs_directory(const DaemonConfig& config, const std::string& directory);
 // Of the folders above `path` the lowest that jobs' users can't pass; nothing where they reach it, or where nobody else runs jobs.

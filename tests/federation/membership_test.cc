@@ -111,14 +111,14 @@ class Membership : public ::testing::Test {
     return copy;
   }
   Credentials admitted() {
-    const auto joined = connector::join(*port_, bundle_, keys_, "test");
+    const auto joined = connector::join(*port_, bundle_, keys_);
     EXPECT_TRUE(joined) << joined.error().message();
     admit(center_);
     return {.connector = joined->connector, .tls_key_pem = {}, .certificate_pem = {}};
   }
   Result<Credentials> next(const Credentials& current) { return connector::certify(*port_, bundle_, keys_, current, clock_.now()); }
   ErrorCode join_error() {
-    const auto joined = connector::join(*port_, bundle_, keys_, "test");
+    const auto joined = connector::join(*port_, bundle_, keys_);
     EXPECT_FALSE(joined);
     return joined ? ErrorCode{} : joined.error().code;
   }
@@ -138,12 +138,12 @@ class Membership : public ::testing::Test {
 };
 
 TEST_F(Membership, ACenterJoinsIsAdmittedAndGetsItsCertificate) {
-  const auto joined = connector::join(*port_, bundle_, keys_, "test");
+  const auto joined = connector::join(*port_, bundle_, keys_);
   ASSERT_TRUE(joined) << joined.error().message();
   EXPECT_FALSE(joined->admitted);
   EXPECT_EQ(next({.connector = joined->connector, .tls_key_pem = {}, .certificate_pem = {}}).error().code, ErrorCode::unauthenticated) << "nobody has admitted it";
   admit(center_);
-  const auto again = connector::join(*port_, bundle_, keys_, "test");
+  const auto again = connector::join(*port_, bundle_, keys_);
   ASSERT_TRUE(again);
   EXPECT_TRUE(again->admitted);
   EXPECT_EQ(again->connector, joined->connector);
@@ -157,13 +157,13 @@ TEST_F(Membership, ACenterJoinsIsAdmittedAndGetsItsCertificate) {
 TEST_F(Membership, ATokenIsGoodForOneKeyAndItsTime) {
   federation::JoinBundle guessed = bundle_;
   guessed.token = federation::make_join_token(center_, rng_);
-  EXPECT_EQ(connector::join(*port_, guessed, keys_, "test").error().code, ErrorCode::not_found);
-  ASSERT_TRUE(connector::join(*port_, bundle_, keys_, "test"));
+  EXPECT_EQ(connector::join(*port_, guessed, keys_).error().code, ErrorCode::not_found);
+  ASSERT_TRUE(connector::join(*port_, bundle_, keys_));
   connector::ConnectorKeys other{federation::make_key_pair(rng_), federation::make_key_pair(rng_)};
-  EXPECT_EQ(connector::join(*port_, bundle_, other, "test").error().code, ErrorCode::conflict);
+  EXPECT_EQ(connector::join(*port_, bundle_, other).error().code, ErrorCode::conflict);
   const federation::JoinBundle late = invite(numbered<CenterId>(8), "south");
   clock_.advance(minutes(10));
-  EXPECT_EQ(connector::join(*port_, late, other, "test").error().code, ErrorCode::failed_precondition);
+  EXPECT_EQ(connector::join(*port_, late, other).error().code, ErrorCode::failed_precondition);
 }
 
 TEST_F(Membership, OfManyAtOnceWithOneTokenOneJoins) {
@@ -174,7 +174,7 @@ TEST_F(Membership, OfManyAtOnceWithOneTokenOneJoins) {
       const connector::ConnectorKeys keys{federation::make_key_pair(rng_), federation::make_key_pair(rng_)};
       Direct port(*desk_);
       for (int i = 0; i < 8; ++i) {
-        const auto joined = connector::join(port, bundle_, keys, "test");
+        const auto joined = connector::join(port, bundle_, keys);
         if (!joined) EXPECT_EQ(joined.error().code, ErrorCode::conflict);
         ++(joined ? in : refused);
       }
@@ -190,25 +190,25 @@ TEST_F(Membership, KeysThatProveNothingAreRefused) {
   small[0] = 1;
   connector::ConnectorKeys weak = keys_;
   weak.billing.public_key = small;
-  EXPECT_EQ(connector::join(*port_, bundle_, weak, "test").error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(connector::join(*port_, bundle_, weak).error().code, ErrorCode::invalid_argument);
   connector::ConnectorKeys same = keys_;
   same.billing = same.identity;
-  EXPECT_EQ(connector::join(*port_, bundle_, same, "test").error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(connector::join(*port_, bundle_, same).error().code, ErrorCode::invalid_argument);
   connector::ConnectorKeys foreign = keys_;
   foreign.identity.public_key = federation::make_key_pair(rng_).public_key;  // of somebody else: it can't sign
-  EXPECT_EQ(connector::join(*port_, bundle_, foreign, "test").error().code, ErrorCode::bad_signature);
+  EXPECT_EQ(connector::join(*port_, bundle_, foreign).error().code, ErrorCode::bad_signature);
   // A key that another center has.
   static_cast<void>(admitted());
   const federation::JoinBundle second = invite(numbered<CenterId>(8), "south");
   connector::ConnectorKeys reused{federation::make_key_pair(rng_), keys_.billing};
-  EXPECT_EQ(connector::join(*port_, second, reused, "test").error().code, ErrorCode::failed_precondition);
+  EXPECT_EQ(connector::join(*port_, second, reused).error().code, ErrorCode::failed_precondition);
 }
 
 TEST_F(Membership, ANonceIsGoodOnceAndForAMinute) {
   port_->nonce = std::string(32, 'x');
   EXPECT_EQ(join_error(), ErrorCode::unauthenticated);
   port_->nonce = desk_->begin();
-  ASSERT_TRUE(connector::join(*port_, bundle_, keys_, "test"));
+  ASSERT_TRUE(connector::join(*port_, bundle_, keys_));
   EXPECT_EQ(join_error(), ErrorCode::unauthenticated);
   port_->nonce = desk_->begin();
   clock_.advance(minutes(1));
@@ -216,7 +216,7 @@ TEST_F(Membership, ANonceIsGoodOnceAndForAMinute) {
   port_->nonce.reset();
   // Who asks for as many as there are room for stops nobody else.
   for (std::size_t n = 0; n < broker::Nonces::kMost; ++n) ASSERT_FALSE(desk_->begin().empty());
-  EXPECT_TRUE(connector::join(*port_, bundle_, keys_, "test"));
+  EXPECT_TRUE(connector::join(*port_, bundle_, keys_));
 }
 
 TEST_F(Membership, WhatWasChangedOnItsWayIsRefused) {
@@ -233,7 +233,7 @@ TEST_F(Membership, WhatWasChangedOnItsWayIsRefused) {
   federation::JoinBundle elsewhere = bundle_;
   elsewhere.audience = "another.market";
   port_->spoil_join = nullptr;
-  EXPECT_EQ(connector::join(*port_, elsewhere, keys_, "test").error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(connector::join(*port_, elsewhere, keys_).error().code, ErrorCode::invalid_argument);
   const Credentials ours = admitted();
   port_->spoil_request = [](wire::Envelope& envelope) { envelope.mutable_signature()->at(5) ^= 1; };
   EXPECT_EQ(next(ours).error().code, ErrorCode::bad_signature);
@@ -381,15 +381,15 @@ TEST_F(Membership, GoesOverGrpc) {
   connector::MembershipClient client([&] { return grpc::CreateChannel(address, grpc::InsecureChannelCredentials()); });
   federation::JoinBundle guessed = bundle_;
   guessed.token = federation::make_join_token(center_, rng_);
-  EXPECT_EQ(connector::join(client, guessed, keys_, "test").error().code, ErrorCode::not_found);
-  const auto joined = connector::join(client, bundle_, keys_, "test");
+  EXPECT_EQ(connector::join(client, guessed, keys_).error().code, ErrorCode::not_found);
+  const auto joined = connector::join(client, bundle_, keys_);
   ASSERT_TRUE(joined) << joined.error().message();
   admit(center_);
   const auto first = connector::certify(client, bundle_, keys_, {.connector = joined->connector, .tls_key_pem = {}, .certificate_pem = {}}, clock_.now());
   ASSERT_TRUE(first) << first.error().message();
   listening->Shutdown();
   server.shutdown();
-  EXPECT_EQ(connector::join(client, bundle_, keys_, "test").error().code, ErrorCode::unavailable);
+  EXPECT_EQ(connector::join(client, bundle_, keys_).error().code, ErrorCode::unavailable);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What the broker says to connectors that join or renew (federation.proto, service Membership), over the engine.
+// What the broker says to connectors that join or renew (membership.proto), over the engine.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 #include "base/result.h"
 #include "base/rng.h"
 #include "base/time.h"
-#include "bourse/federation/v1/federation.pb.h"
+#include "bourse/federation/v1/membership.pb.h"
 #include "broker/adapters/ca/keys.h"
 #include "broker/adapters/membership/nonces.h"
 #include "broker/app/engine.h"

@@ -9,7 +9,7 @@
 #include <thread>
 #include <utility>
 
-#include "bourse/federation/v1/federation.grpc.pb.h"
+#include "bourse/federation/v1/membership.grpc.pb.h"
 
 namespace bourse::broker {
 
