@@ -7,7 +7,6 @@
 #include <array>
 
 #include "connectors/kubernetes/api_link.h"
-#include "connectors/slurm/slurm_text.h"
 
 namespace bourse::kubernetes {
 

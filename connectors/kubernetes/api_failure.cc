@@ -3,16 +3,16 @@
 
 #include "connectors/kubernetes/api_client.h"
 #include "connectors/kubernetes/objects.h"
-#include "connectors/slurm/slurm_text.h"
+#include "connectors/host/text.h"
 
 namespace bourse::kubernetes {
 namespace {
 
 std::string words_of(const std::string& what, const Answer& answer) {
-  if (answer.status == 0) return what + ": " + slurm::shown(answer.problem);
+  if (answer.status == 0) return what + ": " + host::shown(answer.problem);
   const auto body = parse_answer(answer.body);
   std::string message = body ? text_at(*body, {"message"}) : "";
-  if (message.empty()) message = slurm::shown(answer.body);
+  if (message.empty()) message = host::shown(answer.body);
   return what + ": " + std::to_string(answer.status) + (message.empty() ? "" : " " + message);
 }
 

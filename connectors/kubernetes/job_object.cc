@@ -6,7 +6,7 @@
 
 #include "connectors/core/job_environment.h"
 #include "connectors/kubernetes/names.h"
-#include "connectors/slurm/slurm_text.h"
+#include "connectors/host/text.h"
 
 namespace bourse::kubernetes {
 
@@ -35,7 +35,7 @@ std::int64_t seconds_up(Duration d) { return divided_up(d.ms, 1000); }
 
 Status check_figures(const connector::SubmitRequest& request) {
   const connector::Allocation& need = request.need;
-  const auto sane = [](std::int64_t n) { return n >= 0 && n <= slurm::kMaxCount; };
+  const auto sane = [](std::int64_t n) { return n >= 0 && n <= host::kMaxCount; };
   if (need.nodes < 1 || need.nodes > 10'000 || need.cores < need.nodes || !sane(need.cores) || !sane(need.gpus) || !sane(need.mem_mib))
     return fail(ErrorCode::invalid_argument, "nodes, cores, gpus or memory");
   if (need.cores % need.nodes != 0) return fail(ErrorCode::invalid_argument, "cores must be the same on every node");
@@ -156,7 +156,7 @@ Result<Toleration> parse_toleration(const std::string& text) {
   if (equals != std::string::npos) t.value = front.substr(equals + 1);
   const bool known = t.effect.empty() || t.effect == "NoSchedule" || t.effect == "PreferNoSchedule" || t.effect == "NoExecute";
   if (!is_qualified_name(t.key) || !is_label_value(t.value) || !known || (colon != std::string::npos && t.effect.empty()))
-    return fail(ErrorCode::invalid_argument, "a toleration is key=value:NoSchedule, key:NoExecute or key, not '" + slurm::shown(text) + "'");
+    return fail(ErrorCode::invalid_argument, "a toleration is key=value:NoSchedule, key:NoExecute or key, not '" + host::shown(text) + "'");
   return t;
 }
 
@@ -167,9 +167,9 @@ Status check_request(const connector::SubmitRequest& request, const JobSettings&
   if (request.user.uid == 0 || request.user.gid == 0) return fail(ErrorCode::forbidden, "nothing runs as root or in root's group");
   if (!request.user.scheduler_account.empty() && !is_dns_subdomain(request.user.scheduler_account))
     return fail(ErrorCode::invalid_argument, "the scheduler account names a service account, which this can't be");
-  if (!slurm::is_plain_path(request.workdir) || request.workdir.size() < 2 || request.workdir.ends_with('/'))
+  if (!host::is_plain_path(request.workdir) || request.workdir.size() < 2 || request.workdir.ends_with('/'))
     return fail(ErrorCode::invalid_argument, "the workdir's path has odd characters");
-  if (!request.user.home.empty() && !slurm::is_plain_path(request.user.home))
+  if (!request.user.home.empty() && !host::is_plain_path(request.user.home))
     return fail(ErrorCode::invalid_argument, "the local user's home has odd characters");
   CHECK_OK(check_figures(request));
   if (!request.script.starts_with("#!")) return fail(ErrorCode::invalid_argument, "the script must start with '#!'");
@@ -184,7 +184,7 @@ Status check_request(const connector::SubmitRequest& request, const JobSettings&
 
 std::string job_body(const connector::SubmitRequest& request, const JobSettings& settings) {
   json annotations = annotations_of(request);
-  annotations[kTitle] = slurm::shown(request.name).substr(0, kMaxTitle);
+  annotations[kTitle] = host::shown(request.name).substr(0, kMaxTitle);
   json spec = {{"backoffLimit", 0},
                {"parallelism", request.need.nodes},
                {"completions", request.need.nodes},

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "connectors/host/files.h"
-#include "connectors/slurm/slurm_text.h"
+#include "connectors/host/text.h"
 
 namespace bourse::kubernetes {
 namespace {
@@ -49,7 +49,7 @@ Result<YAML::Node> named(const YAML::Node& root, const char* list, const char* f
   if (all && all.IsSequence())
     for (const YAML::Node& entry : all)
       if (entry.IsMap() && text_of(entry, "name") == name && entry[field] && entry[field].IsMap()) return entry[field];
-  return wrong(std::string("the kubeconfig has no ") + field + " named '" + slurm::shown(name) + "'");
+  return wrong(std::string("the kubeconfig has no ") + field + " named '" + host::shown(name) + "'");
 }
 
 Status read_user(const YAML::Node& user, const std::string& folder, Access& access) {
@@ -116,7 +116,7 @@ Status read_address(const std::string& address, Access& access) {
   std::string_view rest = address;
   if (rest.starts_with("https://")) access.tls = true, rest.remove_prefix(8);
   else if (rest.starts_with("http://")) access.tls = false, rest.remove_prefix(7);
-  else return wrong("the address must start with https://, not '" + slurm::shown(address) + "'");
+  else return wrong("the address must start with https://, not '" + host::shown(address) + "'");
   const std::size_t slash = std::min(rest.find('/'), rest.size());
   std::string_view place = rest.substr(0, slash);
   std::string_view prefix = rest.substr(slash);
@@ -129,9 +129,9 @@ Status read_address(const std::string& address, Access& access) {
   access.port = port.empty() ? (access.tls ? "443" : "80") : std::string(port);
   access.prefix = std::string(prefix);
   const auto plain = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view("._-/:~").contains(c); };
-  const bool numbers = slurm::parse_count(access.port, 65535).value_or(0) > 0;
+  const bool numbers = host::parse_count(access.port, 65535).value_or(0) > 0;
   if (access.host.empty() || !numbers || !std::ranges::all_of(access.host + access.prefix, plain))
-    return wrong("the address can't be read: '" + slurm::shown(address) + "'");
+    return wrong("the address can't be read: '" + host::shown(address) + "'");
   if (!access.tls && !is_loopback(access.host)) return wrong("http:// is for this machine only; use https://");
   return {};
 }
@@ -140,7 +140,7 @@ Result<Access> read_kubeconfig(const std::string& text, const std::string& folde
   try {
     return read_tables(YAML::Load(text), folder, context);
   } catch (const YAML::Exception& error) {
-    return wrong("the kubeconfig can't be read, line " + std::to_string(error.mark.line + 1) + ": " + slurm::shown(error.msg));
+    return wrong("the kubeconfig can't be read, line " + std::to_string(error.mark.line + 1) + ": " + host::shown(error.msg));
   }
 }
 

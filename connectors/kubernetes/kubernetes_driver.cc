@@ -9,7 +9,7 @@
 #include "connectors/host/run_as.h"
 #include "connectors/kubernetes/names.h"
 #include "connectors/kubernetes/objects.h"
-#include "connectors/slurm/slurm_text.h"
+#include "connectors/host/text.h"
 
 namespace bourse::kubernetes {
 
@@ -24,9 +24,9 @@ constexpr int kOldest = 20;  // 1.20
 std::unexpected<Error> unfit(const std::string& what) { return fail(ErrorCode::invalid_argument, "kubernetes: " + what); }
 
 Status check_pool(const PoolConfig& pool, const KubernetesConfig& config) {
-  if (pool.name.empty() || !is_label_value(pool.name)) return unfit("a pool's name must be a label's value: '" + slurm::shown(pool.name) + "'");
+  if (pool.name.empty() || !is_label_value(pool.name)) return unfit("a pool's name must be a label's value: '" + host::shown(pool.name) + "'");
   for (const auto& [key, value] : pool.selector)
-    if (!is_qualified_name(key) || !is_label_value(value)) return unfit("pool " + pool.name + ": the selector's '" + slurm::shown(key) + "'");
+    if (!is_qualified_name(key) || !is_label_value(value)) return unfit("pool " + pool.name + ": the selector's '" + host::shown(key) + "'");
   if (!pool.gpu_resource.empty() && (!is_qualified_name(pool.gpu_resource) || !pool.gpu_resource.contains('/')))
     return unfit("pool " + pool.name + ": gpu_resource is like nvidia.com/gpu");
   const std::string& image = pool.image.empty() ? config.image : pool.image;
@@ -45,7 +45,7 @@ Status check(const KubernetesConfig& config) {
   if (!config.service_account.empty() && !is_dns_subdomain(config.service_account)) return unfit("service_account");
   if (!config.claim.empty() && !is_dns_subdomain(config.claim)) return unfit("claim");
   for (const auto& [qos, priority] : config.qos)
-    if (qos.empty() || !is_dns_subdomain(priority)) return unfit("qos " + slurm::shown(qos) + ": a priority class");
+    if (qos.empty() || !is_dns_subdomain(priority)) return unfit("qos " + host::shown(qos) + ": a priority class");
   if (config.scratch_mib < 1 || config.max_walltime.ms < 1000 || config.start_allowance.ms < 0 || config.kill_grace.ms < 1000 ||
       config.keep.ms < 60'000 || config.figures_kept.ms < 0 || config.limits.call.ms < 1)
     return unfit("limits");

@@ -7,7 +7,7 @@
 
 #include "connectors/kubernetes/names.h"
 #include "connectors/kubernetes/quantity.h"
-#include "connectors/slurm/slurm_text.h"
+#include "connectors/host/text.h"
 
 namespace bourse::kubernetes {
 
@@ -32,7 +32,7 @@ std::optional<Instant> instant_at(const json& object, std::initializer_list<std:
 }
 
 // Annotations are texts; a figure in one is ours or nonsense.
-std::int64_t count_of(const std::string& text) { return slurm::parse_count(text).value_or(0); }
+std::int64_t count_of(const std::string& text) { return host::parse_count(text).value_or(0); }
 
 std::map<std::string, std::string> texts_of(const json& object) {
   std::map<std::string, std::string> result;
@@ -142,7 +142,7 @@ const json& value_at(const json& object, std::initializer_list<std::string_view>
 
 std::string text_at(const json& object, std::initializer_list<std::string_view> path) {
   const json& value = value_at(object, path);
-  return value.is_string() ? slurm::shown(value.get_ref<const std::string&>()).substr(0, kMaxText) : std::string();
+  return value.is_string() ? host::shown(value.get_ref<const std::string&>()).substr(0, kMaxText) : std::string();
 }
 
 Result<json> parse_answer(std::string_view text) {
@@ -173,9 +173,9 @@ std::optional<JobView> read_job(const json& object) {
   job.walltime_s = count_of(text_at(annotations, {kWalltime}));
   if (value_at(object, {"spec", "activeDeadlineSeconds"}).is_number_integer())
     job.deadline_s = number_at(object, {"spec", "activeDeadlineSeconds"});
-  job.nodes = std::clamp<std::int64_t>(number_at(object, {"spec", "parallelism"}), 1, slurm::kMaxCount);
+  job.nodes = std::clamp<std::int64_t>(number_at(object, {"spec", "parallelism"}), 1, host::kMaxCount);
   const std::int64_t each = requests_of(value_at(object, {"spec", "template"})).cpu_milli;
-  job.cpu_milli = std::min(each, slurm::kMaxCount) * job.nodes;
+  job.cpu_milli = std::min(each, host::kMaxCount) * job.nodes;
   job.deleting = value_at(object, {"metadata", "deletionTimestamp"}).is_string();
   job.created = instant_at(object, {"metadata", "creationTimestamp"});
   job.started = instant_at(object, {"status", "startTime"});
@@ -236,7 +236,7 @@ std::optional<PodUse> read_pod_use(const json& object) {
   Amounts asked = requests_of(object);
   use.cpu_milli = asked.cpu_milli, use.mem_bytes = asked.mem_bytes, use.devices = std::move(asked.devices);
   use.walltime_s = count_of(text_at(object, {"metadata", "annotations", kWalltime}));
-  if (use.walltime_s == 0) use.walltime_s = std::clamp<std::int64_t>(number_at(object, {"spec", "activeDeadlineSeconds"}), 0, slurm::kMaxCount);
+  if (use.walltime_s == 0) use.walltime_s = std::clamp<std::int64_t>(number_at(object, {"spec", "activeDeadlineSeconds"}), 0, host::kMaxCount);
   use.node_selector = texts_of(value_at(object, {"spec", "nodeSelector"}));
   return use;
 }

@@ -5,7 +5,7 @@
 #include <set>
 #include <tuple>
 
-#include "connectors/slurm/slurm_text.h"
+#include "connectors/host/text.h"
 #include "scow/error_details.pb.h"
 
 namespace bourse::scow {
@@ -31,13 +31,13 @@ google::protobuf::Timestamp timestamp(Instant t) {
 }  // namespace
 
 Said read_status(const grpc::Status& status) {
-  Said said{.code = status.error_code(), .text = slurm::shown(status.error_message())};
+  Said said{.code = status.error_code(), .text = host::shown(status.error_message())};
   bourse::scow_details::StatusDetails details;
   if (status.ok() || !details.ParseFromString(status.error_details())) return said;
   for (const auto& packed : details.details()) {
     bourse::scow_details::ErrorInfo info;
     if (!packed.type_url().ends_with("/google.rpc.ErrorInfo") || !info.ParseFromString(packed.value())) continue;
-    if (slurm::is_plain_name(info.reason())) said.reason = info.reason();
+    if (host::is_plain_name(info.reason())) said.reason = info.reason();
     if (const auto why = info.metadata().find("reason"); why != info.metadata().end()) said.why = why->second.substr(0, 4096);
   }
   return said;

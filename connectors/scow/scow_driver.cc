@@ -9,12 +9,13 @@
 #include "connectors/core/log_file.h"
 #include "connectors/host/files.h"
 #include "connectors/host/run_as.h"
+#include "connectors/host/text.h"
 #include "connectors/slurm/slurm_text.h"
 
 namespace bourse::scow {
 namespace {
 
-using slurm::is_plain_name;
+using host::is_plain_name;
 
 constexpr Duration kQueueAge = hours(24 * 7);  // what has waited longer is not counted
 constexpr std::size_t kMaxQueue = 50'000;
@@ -30,10 +31,10 @@ Status check(const ScowConfig& config) {
   if (!is_plain_name(config.account)) return fail(ErrorCode::invalid_argument, "scow: the house account is missing or has odd characters");
   if (!config.owner.empty() && !is_safe_user(config.owner)) return fail(ErrorCode::invalid_argument, "scow: owner");
   for (const std::string& account : config.accounts)
-    if (!is_plain_name(account)) return fail(ErrorCode::invalid_argument, "scow: account " + slurm::shown(account));
+    if (!is_plain_name(account)) return fail(ErrorCode::invalid_argument, "scow: account " + host::shown(account));
   for (const std::string& user : config.users)
     if (!is_safe_user(user))
-      return fail(ErrorCode::invalid_argument, "scow: the adapter does not take a user named '" + slurm::shown(user) + "'");
+      return fail(ErrorCode::invalid_argument, "scow: the adapter does not take a user named '" + host::shown(user) + "'");
   if (config.users.size() > kMaxUsers) return fail(ErrorCode::invalid_argument, "scow: more local users than can be asked for");
   if (config.max_walltime.ms < 60'000 || config.accounting_days < 1 || config.overlap.ms < 0 || config.queue_kept.ms < 0 ||
       config.client.call_limit.ms < 1)
@@ -78,7 +79,7 @@ Status ScowDriver::greet() {
   const Said told =
       client_->call("GetClusterConfig", [&](grpc::ClientContext* c) { return client_->config().GetClusterConfig(c, {}, &cluster); });
   if (!told.ok()) return std::unexpected(unanswered("GetClusterConfig", told));
-  scheduler_ = slurm::shown(cluster.scheduler_name()).substr(0, 32);
+  scheduler_ = host::shown(cluster.scheduler_name()).substr(0, 32);
   flavour_ = config_.flavour.value_or(says_crane(cluster.scheduler_name()) ? Flavour::crane : Flavour::slurm);
   return {};
 }

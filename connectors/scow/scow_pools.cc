@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "connectors/slurm/slurm_text.h"
+#include "connectors/host/text.h"
 
 namespace bourse::scow {
 namespace {
@@ -15,13 +15,13 @@ constexpr int kMaxPools = 1'000;
 
 std::string model_of(const wire::Partition& partition) {
   std::string text = !partition.gpu_model().empty() ? partition.gpu_model() : partition.gpu_type();
-  if (!slurm::is_plain_name(text)) return "";
+  if (!host::is_plain_name(text)) return "";
   std::ranges::transform(text, text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return text;
 }
 
 std::int64_t count_of(std::uint64_t value) {
-  return static_cast<std::int64_t>(std::min<std::uint64_t>(value, static_cast<std::uint64_t>(slurm::kMaxCount)));
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(value, static_cast<std::uint64_t>(host::kMaxCount)));
 }
 
 PoolInfo from_config(const wire::Partition& partition, const std::string& arch, Duration max_walltime) {
@@ -87,7 +87,7 @@ std::vector<PoolInfo> pools_from(const ClusterSaid& said, const std::string& arc
   std::vector<PoolInfo> pools;
   std::map<std::string, std::size_t> index;
   for (const wire::Partition& partition : said.config.partitions()) {
-    if (!slurm::is_plain_name(partition.name()) || pools.size() == kMaxPools) continue;
+    if (!host::is_plain_name(partition.name()) || pools.size() == kMaxPools) continue;
     if (!index.try_emplace(partition.name(), pools.size()).second) continue;
     PoolInfo& pool = pools.emplace_back(from_config(partition, arch, max_walltime));
     if (said.nodes) add_nodes(pool, *said.nodes);

@@ -4,13 +4,14 @@
 
 #include "connectors/core/job_environment.h"
 #include "connectors/slurm/slurm_submit.h"
+#include "connectors/host/text.h"
 #include "connectors/slurm/slurm_text.h"
 
 namespace bourse::scow {
 namespace {
 
-using slurm::is_plain_name;
-using slurm::is_plain_path;
+using host::is_plain_name;
+using host::is_plain_path;
 
 constexpr std::int64_t kMaxMinutes = 60 * 24 * 366;
 
@@ -35,7 +36,7 @@ Status check_texts(const connector::SubmitRequest& request, const std::string& a
 
 Status check_figures(const connector::SubmitRequest& request) {
   const connector::Allocation& need = request.need;
-  const auto sane = [](std::int64_t n) { return n >= 0 && n <= slurm::kMaxCount; };
+  const auto sane = [](std::int64_t n) { return n >= 0 && n <= host::kMaxCount; };
   if (need.nodes < 1 || !sane(need.nodes) || need.cores < need.nodes || !sane(need.cores) || !sane(need.gpus) || !sane(need.mem_mib))
     return fail(ErrorCode::invalid_argument, "nodes, cores, gpus or memory");
   // The interface counts cores and cards by node.
@@ -120,7 +121,7 @@ std::string batch_script(const connector::SubmitRequest& request) {
 }
 
 Result<std::string> read_submission(const Said& said, std::uint32_t job_id) {
-  const std::string detail = "SubmitJob: " + (said.why.empty() ? said.text : slurm::shown(said.why));
+  const std::string detail = "SubmitJob: " + (said.why.empty() ? said.text : host::shown(said.why));
   switch (said.code) {
     case grpc::StatusCode::OK:
       // The adapter reads the id off sbatch's output and swallows what it can't read: the job may be there.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "connectors/slurm/slurm_text.h"
+#include "connectors/host/text.h"
 
 namespace bourse::scow {
 namespace {
@@ -29,7 +29,7 @@ std::optional<Instant> instant_of(bool present, const google::protobuf::Timestam
   return Instant{time.seconds() * 1000};  // schedulers count whole seconds; what an adapter adds to that is noise
 }
 
-std::int64_t count_of(std::int64_t value) { return std::clamp<std::int64_t>(value, 0, slurm::kMaxCount); }
+std::int64_t count_of(std::int64_t value) { return std::clamp<std::int64_t>(value, 0, host::kMaxCount); }
 
 std::string text_of(const std::optional<Instant>& time) { return time ? std::to_string(time->unix_ms / 1000) : "-"; }
 
@@ -52,16 +52,16 @@ JobState parse_state(std::string_view text) {
   if (among(text, kSuspended)) return {Phase::suspended, std::string(text)};
   if (text == "CANCELLED") return {Phase::over, "CANCELED"};
   if (among(text, kOver)) return {Phase::over, std::string(text)};
-  return {Phase::unknown, slurm::is_plain_name(text) ? std::string(text) : ""};
+  return {Phase::unknown, host::is_plain_name(text) ? std::string(text) : ""};
 }
 
 std::optional<JobRow> read_row(const wire::JobInfo& job) {
   if (job.job_id() == 0) return std::nullopt;
   JobRow row{.id = std::to_string(job.job_id()), .state = parse_state(job.state())};
-  if (slurm::is_plain_name(job.name())) row.name = job.name();
+  if (host::is_plain_name(job.name())) row.name = job.name();
   if (is_safe_user(job.user())) row.user = job.user();
-  if (slurm::is_plain_name(job.partition())) row.partition = job.partition();
-  if (slurm::is_plain_path(job.working_directory())) row.workdir = job.working_directory();
+  if (host::is_plain_name(job.partition())) row.partition = job.partition();
+  if (host::is_plain_path(job.working_directory())) row.workdir = job.working_directory();
   row.submit = instant_of(job.has_submit_time(), job.submit_time());
   row.start = instant_of(job.has_start_time(), job.start_time());
   row.end = instant_of(job.has_end_time(), job.end_time());
@@ -90,6 +90,6 @@ bool is_safe_user(std::string_view name) {
          std::ranges::all_of(name, [&](char c) { return first(c) || (c >= '0' && c <= '9') || c == '-'; });
 }
 
-bool is_marker(std::string_view text) { return slurm::is_plain_name(text) && !text.contains('.'); }
+bool is_marker(std::string_view text) { return host::is_plain_name(text) && !text.contains('.'); }
 
 }  // namespace bourse::scow

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 
+#include "connectors/host/text.h"
 #include "connectors/slurm/slurm_text.h"
 
 namespace bourse::slurm {
@@ -80,12 +81,12 @@ Result<SacctExtract> read_sacct(std::string_view text) {
     const std::optional<Line> parts = split(line);
     const auto marker = parts ? reconciliation::parse_marker(parts->job_name) : Result<reconciliation::Marker>(fail(ErrorCode::invalid_argument));
     if (!marker) {
-      if (line.contains("bourse-att_") && out.unreadable.size() < kMostUnreadable) out.unreadable.push_back(shown(line));
+      if (line.contains("bourse-att_") && out.unreadable.size() < kMostUnreadable) out.unreadable.push_back(host::shown(line));
       continue;
     }
     auto row = parse_accounting(parts->fields);
     if (!row) {
-      if (out.unreadable.size() < kMostUnreadable) out.unreadable.push_back(shown(line));
+      if (out.unreadable.size() < kMostUnreadable) out.unreadable.push_back(host::shown(line));
       continue;
     }
     auto& [kept, rows] = jobs[{marker->attempt, row->id}];

@@ -8,6 +8,7 @@
 
 #include "connectors/core/log_file.h"
 #include "connectors/host/files.h"
+#include "connectors/host/text.h"
 #include "connectors/slurm/slurm_pools.h"
 #include "connectors/slurm/slurm_submit.h"
 
@@ -33,7 +34,7 @@ std::string machine_architecture() {
   return ::uname(&names) == 0 ? names.machine : "";
 }
 
-bool is_marker(std::string_view text) { return is_plain_name(text) && !text.contains('.'); }
+bool is_marker(std::string_view text) { return host::is_plain_name(text) && !text.contains('.'); }
 
 // By submission; of two rows for one incarnation the smaller claim goes first.
 bool earlier(const AccountingRow& a, const AccountingRow& b) {
@@ -44,9 +45,9 @@ bool same_incarnation(const AccountingRow& a, const AccountingRow& b) { return a
 }  // namespace
 
 Result<std::unique_ptr<SlurmDriver>> SlurmDriver::open(SlurmConfig config, host::ProcessRunner& runner) {
-  if (!is_plain_path(config.bin_directory) || (!config.conf.empty() && !is_plain_path(config.conf)))
+  if (!host::is_plain_path(config.bin_directory) || (!config.conf.empty() && !host::is_plain_path(config.conf)))
     return fail(ErrorCode::invalid_argument, "slurm: bin_directory and conf must be plain absolute paths");
-  if (!config.account.empty() && !is_plain_name(config.account)) return fail(ErrorCode::invalid_argument, "slurm: account");
+  if (!config.account.empty() && !host::is_plain_name(config.account)) return fail(ErrorCode::invalid_argument, "slurm: account");
   if (config.accounting_days < 1 || config.call_limit.ms < 1) return fail(ErrorCode::invalid_argument, "slurm: limits");
   // A missing file would make every command wait for it for a minute.
   if (!config.conf.empty() && ::access(config.conf.c_str(), R_OK) != 0)
@@ -78,7 +79,7 @@ Result<std::string> SlurmDriver::ask(std::string_view program, std::vector<std::
   auto done = runner_.run(command(program, std::move(arguments)));
   // A question changes nothing, so one without an answer is only unavailable.
   if (!done) return fail(ErrorCode::unavailable, done.error().detail);
-  if (done->exit_code != 0) return fail(ErrorCode::unavailable, std::string(program) + ": " + shown(done->err));
+  if (done->exit_code != 0) return fail(ErrorCode::unavailable, std::string(program) + ": " + host::shown(done->err));
   if (done->truncated) return fail(ErrorCode::unavailable, std::string(program) + " printed more than it may");
   return std::move(done->out);
 }
@@ -86,7 +87,7 @@ Result<std::string> SlurmDriver::ask(std::string_view program, std::vector<std::
 Result<std::vector<connector::PoolInfo>> SlurmDriver::probe(const std::vector<std::string>& pools) {
   std::vector<std::string> only;
   for (const std::string& pool : pools) {
-    if (!is_plain_name(pool)) return fail(ErrorCode::invalid_argument, "pool");
+    if (!host::is_plain_name(pool)) return fail(ErrorCode::invalid_argument, "pool");
     only.push_back(pool);
   }
   const std::string partitions = "--partition=" + joined(only);
@@ -252,7 +253,7 @@ Status SlurmDriver::cancel(const std::string& id, const connector::LocalUser& us
   TRY(const host::Finished done, runner_.run(call));
   if (done.exit_code == 0 || done.err.contains("already completing or completed") || done.err.contains("Invalid job id"))
     return {};
-  return fail(ErrorCode::unavailable, "scancel: " + shown(done.err));
+  return fail(ErrorCode::unavailable, "scancel: " + host::shown(done.err));
 }
 
 // Suspending is an operator's right in Slurm, so this is asked as ourselves.
@@ -260,7 +261,7 @@ Status SlurmDriver::set_paused(const std::string& id, const connector::LocalUser
   if (!is_job_id(id)) return fail(ErrorCode::invalid_argument, "job id");
   TRY(const host::Finished done, runner_.run(command("scontrol", {paused ? "suspend" : "resume", id})));
   if (done.exit_code == 0) return {};
-  return fail(ErrorCode::unavailable, "scontrol: " + shown(done.err));
+  return fail(ErrorCode::unavailable, "scontrol: " + host::shown(done.err));
 }
 
 Result<connector::LogPiece> SlurmDriver::read_log(const std::string&, const connector::LocalUser& user,

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "connectors/host/key_values.h"
+#include "connectors/host/text.h"
 #include "connectors/slurm/slurm_text.h"
 
 namespace bourse::slurm {
@@ -41,11 +42,11 @@ Cards parse_gres(std::string_view text) {
     if (!item.starts_with("gpu:")) continue;
     item.remove_prefix(4);
     const std::size_t colon = item.rfind(':');
-    const auto count = parse_count(colon == std::string_view::npos ? item : item.substr(colon + 1));
+    const auto count = host::parse_count(colon == std::string_view::npos ? item : item.substr(colon + 1));
     if (!count) continue;
     const std::string_view model = colon == std::string_view::npos ? "" : item.substr(0, colon);
     cards.count += *count;
-    cards.model = kinds++ == 0 && is_plain_name(model) ? lower(model) : "";
+    cards.model = kinds++ == 0 && host::is_plain_name(model) ? lower(model) : "";
   }
   return cards;
 }
@@ -66,13 +67,13 @@ struct NodeLine {
 };
 
 std::optional<NodeLine> parse_node(const std::vector<std::string_view>& row) {
-  if (row.size() != 10 || !is_plain_name(row[0])) return std::nullopt;
+  if (row.size() != 10 || !host::is_plain_name(row[0])) return std::nullopt;
   const auto limit = parse_time_limit(row[2]);
-  const auto cores = parse_count(row[3]), memory = parse_count(row[4]);
+  const auto cores = host::parse_count(row[3]), memory = host::parse_count(row[4]);
   const std::size_t slash = row[7].find('/');
   if (!limit || !cores || !memory || slash == std::string_view::npos) return std::nullopt;
   const std::string_view after = row[7].substr(slash + 1);  // allocated/idle/other/total
-  const auto idle = parse_count(after.substr(0, after.find('/')));
+  const auto idle = host::parse_count(after.substr(0, after.find('/')));
   if (!idle || *idle > *cores) return std::nullopt;
   return NodeLine{std::string(row[0]), row[1] == "up", row[9] == "EXCLUSIVE", usable(row[8]), *limit, *cores, *idle, *memory,
                   parse_gres(row[5]), parse_gres(row[6])};
@@ -118,7 +119,7 @@ std::vector<PoolInfo> pools_from(std::string_view nodes, std::string_view queue,
   for (const auto& row : rows(queue)) {
     if (row.size() != 4) continue;
     const auto state = parse_state(row[1]);
-    const auto cores = parse_count(row[2]);
+    const auto cores = host::parse_count(row[2]);
     if (!state || state->phase == Phase::over || !cores) continue;
     // A job may wait for several partitions at once; it counts in each.
     std::string_view names = row[0];

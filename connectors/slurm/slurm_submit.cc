@@ -4,6 +4,7 @@
 #include <array>
 
 #include "connectors/core/job_environment.h"
+#include "connectors/host/text.h"
 #include "connectors/slurm/slurm_text.h"
 
 namespace bourse::slurm {
@@ -13,7 +14,7 @@ constexpr std::int64_t kMaxMinutes = 60 * 24 * 366 * 2;
 
 Status check(const connector::SubmitRequest& request, const std::string& account) {
   const auto plain = [](std::string_view field, const std::string& value) -> Status {
-    if (is_plain_name(value)) return {};
+    if (host::is_plain_name(value)) return {};
     return fail(ErrorCode::invalid_argument, std::string(field) + " may have letters, digits, '.', '_' and '-' only");
   };
   CHECK_OK(plain("marker", request.marker));
@@ -21,9 +22,9 @@ Status check(const connector::SubmitRequest& request, const std::string& account
   if (!account.empty()) CHECK_OK(plain("scheduler account", account));
   if (!request.qos.empty()) CHECK_OK(plain("qos", request.qos));
   if (!request.gpu_model.empty()) CHECK_OK(plain("gpu model", request.gpu_model));
-  if (!is_plain_path(request.workdir) || !is_plain_path(request.stdout_path))
+  if (!host::is_plain_path(request.workdir) || !host::is_plain_path(request.stdout_path))
     return fail(ErrorCode::invalid_argument, "the workdir's path has characters that sbatch would expand");
-  if (!request.user.home.empty() && !is_plain_path(request.user.home))
+  if (!request.user.home.empty() && !host::is_plain_path(request.user.home))
     return fail(ErrorCode::invalid_argument, "the local user's home has odd characters");
   const connector::Allocation& need = request.need;
   if (need.nodes < 1 || need.cores < need.nodes || need.gpus < 0 || need.mem_mib < 0)
@@ -107,7 +108,7 @@ Result<std::string> read_sbatch(int exit_code, std::string_view out, std::string
     if (is_job_id(id) && out.ends_with('\n')) return std::string(id);
     return fail(ErrorCode::unknown_outcome, "sbatch answered with something else than a job id");
   }
-  const std::string detail = "sbatch: " + shown(err);
+  const std::string detail = "sbatch: " + host::shown(err);
   if (says(err, kPerhapsSent)) return fail(ErrorCode::unknown_outcome, detail);
   if (says(err, kNotSent)) return fail(ErrorCode::unavailable, detail);
   // What it refuses by itself it has not sent; what the controller refuses carries this phrase.

@@ -4,15 +4,14 @@
 #include <array>
 
 #include "connectors/host/key_values.h"
+#include "connectors/host/text.h"
 
 namespace bourse::slurm {
 namespace {
 
-constexpr std::size_t kMaxShown = 300;
 constexpr std::int64_t kMaxSeconds = 10LL * 366 * 24 * 3600;
 constexpr std::int64_t kLatestEpoch = 253'402'300'799;       // the end of the year 9999
 constexpr std::size_t kMaxFields = 64;
-constexpr std::size_t kMaxNames = 64;
 constexpr std::size_t kMaxRow = 8 << 10;                     // bytes; rows are kept as evidence
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -40,12 +39,12 @@ std::optional<std::int64_t> parse_mem_mib(std::string_view text) {
   }
   if (text.back() < '0' || text.back() > '9') text.remove_suffix(1);
   const std::size_t point = text.find('.');
-  const auto whole = parse_count(text.substr(0, point));
-  if (!whole || *whole > kMaxCount * 1024 / kib_per_unit * 1024) return std::nullopt;
+  const auto whole = host::parse_count(text.substr(0, point));
+  if (!whole || *whole > host::kMaxCount * 1024 / kib_per_unit * 1024) return std::nullopt;
   std::int64_t kib = *whole * kib_per_unit;
   if (point != std::string_view::npos) {
     const std::string_view digits = text.substr(point + 1);
-    const auto fraction = parse_count(digits, 999'999);
+    const auto fraction = host::parse_count(digits, 999'999);
     if (!fraction || digits.size() > 6) return std::nullopt;
     std::int64_t scale = 1;
     for (std::size_t i = 0; i < digits.size(); ++i) scale *= 10;
@@ -71,10 +70,6 @@ constexpr std::array kStates = {
     StateWord{"REQUEUED", Phase::over, true},
 };
 
-bool is_name_byte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-}
-
 }  // namespace
 
 std::vector<std::vector<std::string_view>> rows(std::string_view text) {
@@ -89,7 +84,7 @@ std::vector<std::vector<std::string_view>> rows(std::string_view text) {
 std::optional<Duration> parse_duration(std::string_view text) {
   std::int64_t total = 0;
   if (const std::size_t dash = text.find('-'); dash != std::string_view::npos) {
-    const auto days = parse_count(text.substr(0, dash), 3660);
+    const auto days = host::parse_count(text.substr(0, dash), 3660);
     if (!days) return std::nullopt;
     total = *days;
     text.remove_prefix(dash + 1);
@@ -99,7 +94,7 @@ std::optional<Duration> parse_duration(std::string_view text) {
   if (parts.size() < 2 || parts.size() > 3) return std::nullopt;
   std::int64_t clock = 0;
   for (const std::string_view part : parts) {
-    const auto value = parse_count(part, 1'000'000);
+    const auto value = host::parse_count(part, 1'000'000);
     if (!value) return std::nullopt;
     clock = clock * 60 + *value;
   }
@@ -114,7 +109,7 @@ std::optional<Duration> parse_time_limit(std::string_view text) {
 }
 
 std::optional<Instant> parse_epoch(std::string_view text) {
-  const auto value = parse_count(text, kLatestEpoch);
+  const auto value = host::parse_count(text, kLatestEpoch);
   if (!value || *value == 0) return std::nullopt;
   return Instant{*value * 1000};
 }
@@ -133,10 +128,10 @@ std::optional<connector::Allocation> parse_tres(std::string_view text) {
     const std::size_t equals = part.find('=');
     if (equals == std::string_view::npos) return std::nullopt;
     const std::string_view key = part.substr(0, equals), value = part.substr(equals + 1);
-    const bool fine = key == "cpu"        ? once(cpu, parse_count(value), found.cores)
-                      : key == "node"     ? once(node, parse_count(value), found.nodes)
+    const bool fine = key == "cpu"        ? once(cpu, host::parse_count(value), found.cores)
+                      : key == "node"     ? once(node, host::parse_count(value), found.nodes)
                       : key == "mem"      ? once(mem, parse_mem_mib(value), found.mem_mib)
-                      : key == "gres/gpu" ? once(gpu, parse_count(value), found.gpus)
+                      : key == "gres/gpu" ? once(gpu, host::parse_count(value), found.gpus)
                                           : true;
     if (!fine) return std::nullopt;
   }
@@ -155,7 +150,7 @@ std::optional<JobState> parse_state(std::string_view text) {
 std::optional<std::int32_t> parse_exit(std::string_view text, const JobState& state) {
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
-  const auto code = parse_count(text.substr(0, colon), 1 << 16), signal = parse_count(text.substr(colon + 1), 127);
+  const auto code = host::parse_count(text.substr(0, colon), 1 << 16), signal = host::parse_count(text.substr(colon + 1), 127);
   if (!code || !signal) return std::nullopt;
   if (*signal != 0) return static_cast<std::int32_t>(128 + *signal);
   if (*code != 0) return static_cast<std::int32_t>(std::min<std::int64_t>(*code, 255));
@@ -167,7 +162,7 @@ std::optional<LiveRow> parse_live(const std::vector<std::string_view>& row) {
   if (row.size() != 7 || !is_job_id(row[0])) return std::nullopt;
   const auto state = parse_state(row[1]);
   const auto used = parse_duration(row[3]);
-  const auto restarts = parse_count(row[5]);
+  const auto restarts = host::parse_count(row[5]);
   if (!state || !used || !restarts) return std::nullopt;
   return LiveRow{std::string(row[0]), *state, parse_epoch(row[2]), *used, parse_tres(row[4]), *restarts};
 }
@@ -176,7 +171,7 @@ std::optional<AccountingRow> parse_accounting(const std::vector<std::string_view
   if (row.size() != 9 || !is_job_id(row[0])) return std::nullopt;
   const auto state = parse_state(row[1]);
   const auto submit = parse_epoch(row[2]);
-  const auto elapsed = parse_count(row[5], kMaxSeconds);
+  const auto elapsed = host::parse_count(row[5], kMaxSeconds);
   if (!state || !submit || !elapsed) return std::nullopt;
   const auto exit_code = parse_exit(row[7], *state);
   if (!exit_code) return std::nullopt;
@@ -197,27 +192,6 @@ std::optional<AccountingRow> parse_accounting(const std::vector<std::string_view
 bool is_job_id(std::string_view text) {
   return !text.empty() && text.size() <= 10 && text.front() != '0' &&
          std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-}
-
-bool is_plain_name(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxNames && text.front() != '-' && std::ranges::all_of(text, is_name_byte);
-}
-
-bool is_plain_path(std::string_view text) {
-  return text.starts_with('/') && text.size() < 4096 && !text.contains("..") &&
-         std::ranges::all_of(text, [](char c) { return is_name_byte(c) || c == '/'; });
-}
-
-std::optional<std::int64_t> parse_count(std::string_view text, std::int64_t most) {
-  const auto value = host::parse_integer(text, 0, most);
-  return value ? std::optional(*value) : std::nullopt;
-}
-
-std::string shown(std::string_view text) {
-  std::string detail;
-  for (const char c : text.substr(0, kMaxShown)) detail += (c >= 0x20 && c != 0x7f) ? c : ' ';
-  while (detail.ends_with(' ')) detail.pop_back();
-  return detail;
 }
 
 }  // namespace bourse::slurm

@@ -65,18 +65,7 @@ struct AccountingRow {
 };
 std::optional<AccountingRow> parse_accounting(const std::vector<std::string_view>& row);
 
-inline constexpr std::int64_t kMaxCount = 1'000'000'000;  // cores, cards, nodes, MiB: beyond is nonsense
-// A whole number from 0 to `most`.
-std::optional<std::int64_t> parse_count(std::string_view text, std::int64_t most = kMaxCount);
-
-// What a command complained of, on one line and not too long.
-std::string shown(std::string_view text);
-
 // A job id of the plain kind: digits, at most 10.
 bool is_job_id(std::string_view text);
-// Names of partitions, accounts, QoS, GPU models: [A-Za-z0-9._-], 1 to 64, not starting with '-'.
-bool is_plain_name(std::string_view text);
-// An absolute path of [A-Za-z0-9/._-] without "..", at most 4095 bytes.
-bool is_plain_path(std::string_view text);
 
 }  // namespace bourse::slurm

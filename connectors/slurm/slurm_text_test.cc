@@ -112,11 +112,7 @@ TEST(Live, ReadsARow) {
   EXPECT_FALSE(parse_live({"4", "SUSPENDED", "1795303017", "0:01"}));
 }
 
-TEST(Names, OnlyPlainOnes) {
-  EXPECT_TRUE(is_plain_name("gpu.a100_x-1"));
-  for (const char* bad : {"", "-x", "a b", "a,b", "a\nb", "a;b", "$(id)", "ä", "a/b", "a=b"}) EXPECT_FALSE(is_plain_name(bad)) << bad;
-  EXPECT_TRUE(is_plain_path("/var/lib/x-1/y.z"));
-  for (const char* bad : {"", "relative", "/a/../b", "/a b", "/a%j", "/a\\b", "/a'b", "/a\n"}) EXPECT_FALSE(is_plain_path(bad)) << bad;
+TEST(JobId, OnlyPlainOnes) {
   EXPECT_TRUE(is_job_id("123"));
   for (const char* bad : {"", "0", "-1", "1.batch", "1_2", "01", "12345678901", "1 "}) EXPECT_FALSE(is_job_id(bad)) << bad;
 }
