@@ -58,7 +58,7 @@ Typed read_sbatch(const std::vector<std::string>& words) {
     else if (option.name == "wait") out.wait = true;
     else if (option.name == "test-only") out.test_only = true;
     else if (option.name == "quiet") out.quiet = true;
-    else if (option.name == "help" || option.name == "usage") out.help = true;
+    else if (option.name == "help" || option.name == "usage" || option.name == "version") out.help = true;
     else if (!take_own(option, out)) std::ranges::move(option.words, std::back_inserter(out.options));
   }
   return out;
@@ -69,7 +69,7 @@ Typed read_bsub(const std::vector<std::string>& words) {
   Typed out{.rest = std::move(line.rest)};
   for (jobscript::TypedOption& option : line.options) {
     if (option.name == "K") out.wait = true;
-    else if (option.name == "h") out.help = true;
+    else if (option.name == "h" || option.name == "V") out.help = true;
     else if (!take_own(option, out)) std::ranges::move(option.words, std::back_inserter(out.options));
   }
   return out;

@@ -162,7 +162,7 @@ TEST(Slurm, what_would_change_the_run_is_refused) {
   for (const char* option : {"--array=1-1000000", "-d afterok:12", "--exclusive", "--exclusive=user", "-L matlab:1", "-C haswell", "-w n1", "-x n[1-3]", "-H",
                              "--begin=now+1hour", "--deadline=2030-01-01", "--signal=B:USR1@60", "--reservation=r", "-D /scratch", "--export=ALL,A=1", "-i in.txt", "--tmp=1G",
                              "--gres=craynetwork:1", "--gres=gpu:a:1,gpu:b:1", "--gpus=a100:1 --gpus-per-node=v100:1", "--time=0", "--time=UNLIMITED", "--time=infinite",
-                             "--mem=0", "--mem=4G --mem-per-cpu=1G", "--overcommit", "--test-only", "--uid=0", "hetjob", "packjob", ": -n 2", "foo", "-n2 -- -c3", "--ntasks-per-gpu=1"})
+                             "--mem=0", "--mem=4G --mem-per-cpu=1G", "--overcommit", "--test-only", "--help", "--usage", "-V", "--uid=0", "hetjob", "packjob", ": -n 2", "foo", "-n2 -- -c3", "--ntasks-per-gpu=1"})
     EXPECT_NE(faults(must(slurm(option))).find(" refused: "), std::string::npos) << option;
 }
 

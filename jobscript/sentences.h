@@ -11,6 +11,7 @@ inline constexpr Takes kNothing = Takes::nothing, kValue = Takes::value, kMaybe 
 inline constexpr Fate kUnneeded = Fate::not_needed, kRefused = Fate::refused;
 
 inline constexpr std::string_view kClient = "It is for the command that submits.";
+inline constexpr std::string_view kNoJob = "With it nothing is submitted.";
 inline constexpr std::string_view kMail = "The market writes no mail on jobs; 'bourse jobs' shows their states.";
 inline constexpr std::string_view kOutput = "The market keeps what a job prints, errors too: 'bourse logs JOB' shows it.";
 inline constexpr std::string_view kAccounting = "It is for a cluster's own records.";
