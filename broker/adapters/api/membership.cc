@@ -153,7 +153,7 @@ Result<v1::Admission> Api::admit_center(const v1::AdmitCenterRequest& request) {
   if (who) CHECK_OK(check_told(*who, *told));
   // As in withdrawing: nobody can't be let in, but an earlier answer under this key may be asked for again.
   auto acted = act(caller, request.key(), fingerprint("AdmitCenter", request), who ? who->act : EnrolCenter{}, request.note());
-  if (!acted && !who && acted.error().code == ErrorCode::invalid_argument) return fail(ErrorCode::not_found, "No such invitation is open.");
+  if (!acted && !who && acted.error().code == ErrorCode::failed_precondition) return fail(ErrorCode::not_found, "No such invitation is open.");
   if (!acted) return std::unexpected(acted.error());
   v1::Admission reply;
   if (acted->proposal) {
