@@ -218,7 +218,7 @@ Status Year::verify_all() {
         if (!period->statement.is_zero()) files.push_back(period->statement);
   }));
   for (const Hash256& file : files) {
-    TRY(const auto content, blobs->get(file));
+    TRY(const auto content, blobs->get(broker::BlobKind::statement, file));
     const auto verdict = statement::verify({reinterpret_cast<const char*>(content.data()), content.size()}, ack.public_key);
     if (!verdict.ok) return fail(ErrorCode::verification_failed, verdict.differences.front());
     ++statements;

@@ -11,11 +11,16 @@
 #include "base/id.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "broker/app/blob_store.h"
 #include "evidence/merkle.h"
 
 namespace bourse::broker {
 
 enum class EvidenceKind : std::uint8_t { report = 1, order = 2, acknowledgement = 3 };
+// As what its bytes are stored.
+constexpr BlobKind blob_kind(EvidenceKind kind) {
+  return kind == EvidenceKind::report ? BlobKind::report : kind == EvidenceKind::order ? BlobKind::order : BlobKind::acknowledgement;
+}
 
 struct EvidenceItem {
   CenterId center;

@@ -26,7 +26,7 @@ TEST_F(BlobStoreContract, GivesBackWhatWasPutUnderItsHash) {
     ASSERT_TRUE(hash) << hash.error().message();
     EXPECT_EQ(*hash, sha256(text));
     EXPECT_EQ(store_.put(BlobKind::script, bytes(text)), hash);  // again: harmless
-    const auto read = store_.get(*hash);
+    const auto read = store_.get(BlobKind::script, *hash);
     ASSERT_TRUE(read) << read.error().message();
     EXPECT_EQ(*read, bytes(text));
   }
@@ -39,7 +39,7 @@ TEST_F(BlobStoreContract, PutsManyAtOnceInOrderRepeatsIncluded) {
   ASSERT_TRUE(hashes) << hashes.error().message();
   ASSERT_EQ(hashes->size(), 4U);
   EXPECT_EQ((*hashes)[0], (*hashes)[3]);
-  for (std::size_t i = 0; i < blobs.size(); ++i) EXPECT_EQ(store_.get((*hashes)[i]).value(), blobs[i]);
+  for (std::size_t i = 0; i < blobs.size(); ++i) EXPECT_EQ(store_.get(BlobKind::order, (*hashes)[i]).value(), blobs[i]);
   EXPECT_TRUE(store_.put_all(BlobKind::order, {}).value().empty());
 }
 
@@ -51,8 +51,21 @@ TEST_F(BlobStoreContract, AReportIsNamedByItsPayload) {
   const auto hash = store_.put(BlobKind::report, bytes(serialized));
   ASSERT_TRUE(hash) << hash.error().message();
   EXPECT_EQ(*hash, sha256(std::string_view("report 1")));
-  EXPECT_EQ(store_.get(*hash).value(), bytes(serialized));
+  EXPECT_EQ(store_.get(BlobKind::report, *hash).value(), bytes(serialized));
   EXPECT_EQ(store_.put(BlobKind::report, bytes("\xff no envelope")).error().code, ErrorCode::invalid_argument);
+}
+
+TEST_F(BlobStoreContract, AScriptWithTheBytesOfAReportTakesNothingFromIt) {
+  federation::v1::Envelope envelope;
+  envelope.set_payload("#!/bin/sh\n");
+  const std::string serialized = envelope.SerializeAsString();
+  const auto script = store_.put(BlobKind::script, bytes("#!/bin/sh\n"));
+  const auto report = store_.put(BlobKind::report, bytes(serialized));
+  ASSERT_TRUE(script && report);
+  ASSERT_EQ(*script, *report);
+  EXPECT_EQ(store_.get(BlobKind::script, *script).value(), bytes("#!/bin/sh\n"));
+  EXPECT_EQ(store_.get(BlobKind::report, *report).value(), bytes(serialized));
+  EXPECT_EQ(store_.get(BlobKind::order, *report).error().code, ErrorCode::not_found);
 }
 
 TEST_F(BlobStoreContract, RefusesWhatIsTooLarge) {
@@ -62,11 +75,11 @@ TEST_F(BlobStoreContract, RefusesWhatIsTooLarge) {
 }
 
 TEST_F(BlobStoreContract, SaysWhatIsMissingAndWhatWasAltered) {
-  EXPECT_EQ(store_.get(sha256("nothing")).error().code, ErrorCode::not_found);
+  EXPECT_EQ(store_.get(BlobKind::order, sha256("nothing")).error().code, ErrorCode::not_found);
   const auto hash = store_.put(BlobKind::order, bytes("order"));
   ASSERT_TRUE(hash);
   database_.ask("UPDATE blob.blobs SET bytes = 'other'");
-  EXPECT_EQ(store_.get(*hash).error().code, ErrorCode::integrity);
+  EXPECT_EQ(store_.get(BlobKind::order, *hash).error().code, ErrorCode::integrity);
 }
 
 TEST_F(BlobStoreContract, ReconnectsAfterTheServerEndedItsSessions) {

@@ -238,7 +238,7 @@ Result<v1::Document> Api::get_dispute_evidence(const v1::GetDisputeEvidenceReque
   const auto& all = seen.stored.dispute.evidence;
   const auto found = hash ? std::ranges::find(all, *hash, &DisputeEvidence::sha256) : all.end();
   if (found == all.end()) return fail(ErrorCode::not_found, "The dispute has no such evidence.");
-  TRY(const std::vector<std::byte> bytes, parts_.blobs.get(found->sha256));
+  TRY(const std::vector<std::byte> bytes, parts_.blobs.get(BlobKind::dispute_evidence, found->sha256));
   if (sha256(bytes) != found->sha256) return fail(ErrorCode::integrity, "what is stored is not what was given");
   v1::Document document;
   document.set_name(found->file);

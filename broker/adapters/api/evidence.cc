@@ -108,7 +108,7 @@ Result<v1::Document> Api::get_evidence_proof(const v1::GetEvidenceProofRequest& 
   }
   TRY(const std::optional<StoredEvidence> found, queries_.evidence(name));
   if (!found) return fail(ErrorCode::not_found, "There is no such evidence.");
-  TRY(const std::vector<std::byte> bytes, parts_.blobs.get(name));
+  TRY(const std::vector<std::byte> bytes, parts_.blobs.get(blob_kind(found->kind), name));
   statement::EvidenceProof proof;
   proof.message.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   CHECK_OK(check_message_seen(caller, found->kind, proof.message));

@@ -110,7 +110,7 @@ Result<v1::Document> Api::get_statement(const v1::GetStatementRequest& request) 
   if (!period || !check_seen(seen, period->center)) return fail(ErrorCode::not_found, "There is no such period.");
   if (period->statement.is_zero())
     return fail(ErrorCode::failed_precondition, fmt::format("Period {} is {}: it has no statement yet.", period->number, name(period->state)));
-  TRY(const std::vector<std::byte> bytes, parts_.blobs.get(period->statement));
+  TRY(const std::vector<std::byte> bytes, parts_.blobs.get(BlobKind::statement, period->statement));
   TRY(const std::string center, look([center = period->center](const Market& market) { return center_name(market, center); }));
   v1::Document document;
   document.set_name(fmt::format("statement-{}-{}.json", center, period->number));

@@ -275,7 +275,7 @@ Result<v1::Document> Api::get_payment_file(const v1::GetPaymentFileRequest& requ
   if (!file) return fail(ErrorCode::not_found, "There is no such payment file.");
   // Sent to the bank once more beside the file that took its place, it would pay twice.
   if (file->withdrawn_at != Instant{}) return fail(ErrorCode::failed_precondition, "The payment file was withdrawn at " + to_text(file->withdrawn_at) + ".");
-  TRY(const std::vector<std::byte> bytes, parts_.blobs.get(file->bytes));
+  TRY(const std::vector<std::byte> bytes, parts_.blobs.get(BlobKind::payment_file, file->bytes));
   v1::Document document;
   document.set_name(fmt::format("payments-{}.xml", to_crockford(file->id)));
   document.set_media_type("application/xml");

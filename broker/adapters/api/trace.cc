@@ -92,7 +92,7 @@ Result<std::vector<TraceRow>> Api::traced_period(const Caller& caller, PeriodId 
 Result<std::vector<TraceRow>> Api::traced_message(const Caller& caller, const Hash256& name) {
   TRY(const std::optional<StoredEvidence> found, queries_.evidence(name));
   if (!found || found->kind == EvidenceKind::acknowledgement) return fail(ErrorCode::not_found);
-  TRY(const std::vector<std::byte> bytes, parts_.blobs.get(name));
+  TRY(const std::vector<std::byte> bytes, parts_.blobs.get(blob_kind(found->kind), name));
   const auto jobs = jobs_in(found->kind, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   if (jobs && jobs->size() == 1) return traced_job(caller, *jobs->begin());
   std::vector<TraceRow> rows;

@@ -155,7 +155,7 @@ void Switchboard::send_orders(Session& session, std::vector<DueOrder> due) {
 
 std::shared_ptr<const std::string> Switchboard::script(const Hash256& hash) {
   if (const auto found = scripts_.find(hash); found != scripts_.end()) return found->second;
-  const auto bytes = blobs_.get(hash);
+  const auto bytes = blobs_.get(BlobKind::script, hash);
   if (!bytes) return nullptr;
   auto text = std::make_shared<const std::string>(reinterpret_cast<const char*>(bytes->data()), bytes->size());
   while (!scripts_by_age_.empty() && scripts_bytes_ + text->size() > kMaxCachedScripts) {

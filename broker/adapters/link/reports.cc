@@ -105,7 +105,7 @@ void Switchboard::repeat_ack(Session& session, const Hash256& report, DueAck mad
   const auto places = notary_.log().find(session.peer.center, EvidenceKind::acknowledgement, {&report, 1});
   if (!places) return refuse(session, places.error());
   if (const auto& place = places->front()) {
-    const auto bytes = blobs_.get(place->name);
+    const auto bytes = blobs_.get(BlobKind::acknowledgement, place->name);
     if (!bytes) return refuse(session, bytes.error());
     made.envelope.assign(reinterpret_cast<const char*>(bytes->data()), bytes->size());
     wire::Envelope envelope;

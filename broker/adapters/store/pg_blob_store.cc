@@ -18,10 +18,10 @@ constexpr Duration kPutTimeout = minutes(2);
 // One transaction for all of them; those that are there already cost an index look-up.
 constexpr Statement kPut{"blob_put",
                          "INSERT INTO blob.blobs (hash, kind, bytes) SELECT h, $1, b FROM unnest($2::bytea[], $3::bytea[]) "
-                         "AS new (h, b) ON CONFLICT (hash) DO NOTHING"};
+                         "AS new (h, b) ON CONFLICT (hash, kind) DO NOTHING"};
 constexpr Statement kPutOne{"blob_put_one",
-                            "INSERT INTO blob.blobs (hash, kind, bytes) VALUES ($1, $2, $3) ON CONFLICT (hash) DO NOTHING"};
-constexpr Statement kGet{"blob_get", "SELECT bytes, kind FROM blob.blobs WHERE hash = $1"};
+                            "INSERT INTO blob.blobs (hash, kind, bytes) VALUES ($1, $2, $3) ON CONFLICT (hash, kind) DO NOTHING"};
+constexpr Statement kGet{"blob_get", "SELECT bytes FROM blob.blobs WHERE hash = $1 AND kind = $2"};
 
 std::size_t limit_of(BlobKind kind) { return kind == BlobKind::statement ? 256U << 20 : 8U << 20; }
 
@@ -77,13 +77,13 @@ Result<std::vector<Hash256>> PgBlobStore::put_all(BlobKind kind, std::span<const
   return hashes;
 }
 
-Result<std::vector<std::byte>> PgBlobStore::get(const Hash256& hash) {
+Result<std::vector<std::byte>> PgBlobStore::get(BlobKind kind, const Hash256& hash) {
   TRY(auto connection, impl_->pool.borrow());
-  auto rows = connection->run(kGet, Params().hash(hash), kPutTimeout);
+  auto rows = connection->run(kGet, Params().hash(hash).int2(static_cast<std::int16_t>(kind)), kPutTimeout);
   if (!rows) return std::unexpected(retriable(std::move(rows.error())));
   if (rows->size() == 0) return fail(ErrorCode::not_found, "no blob " + to_hex(hash));
   const auto bytes = rows->bytes(0, 0);
-  const auto name = name_of(static_cast<BlobKind>(rows->int2(0, 1)), bytes);
+  const auto name = name_of(kind, bytes);
   if (!name || *name != hash) return fail(ErrorCode::integrity, "blob " + to_hex(hash) + " was altered");
   return std::vector<std::byte>(bytes.begin(), bytes.end());
 }

@@ -16,7 +16,7 @@ class PgBlobStore final : public BlobStore {
 
   Result<Hash256> put(BlobKind kind, std::span<const std::byte> bytes) override;
   Result<std::vector<Hash256>> put_all(BlobKind kind, std::span<const std::span<const std::byte>> blobs) override;
-  Result<std::vector<std::byte>> get(const Hash256& hash) override;
+  Result<std::vector<std::byte>> get(BlobKind kind, const Hash256& hash) override;
 
  private:
   struct Impl;

@@ -66,7 +66,7 @@ class MortalBlobs final : public BlobStore {
     return hash;
   }
   Result<std::vector<Hash256>> put_all(BlobKind kind, std::span<const std::span<const std::byte>> blobs) override { return under_.put_all(kind, blobs); }
-  Result<std::vector<std::byte>> get(const Hash256& hash) override { return under_.get(hash); }
+  Result<std::vector<std::byte>> get(BlobKind kind, const Hash256& hash) override { return under_.get(kind, hash); }
 
  private:
   BlobStore& under_;
@@ -168,7 +168,7 @@ TEST_P(ClosingKill, TheStatementIsMadeOnceAndWhole) {
   ASSERT_TRUE(projector_->wait_for(engine_->stats().position, seconds(20)));
   Hash256 hash;
   ASSERT_TRUE(engine_->read_wait([&](const Market& market) { hash = market.period(period)->statement; }));
-  const auto file = blobs_->get(hash);
+  const auto file = blobs_->get(BlobKind::statement, hash);
   ASSERT_TRUE(file) << file.error().message();
   const std::string text(reinterpret_cast<const char*>(file->data()), file->size());
   const statement::Verification verified = statement::verify(text, broker_keys_.ack.public_key);

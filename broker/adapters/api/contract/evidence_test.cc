@@ -111,7 +111,7 @@ TEST_F(EvidenceApi, AReportOfTwoPeoplesJobsIsForFinance) {
   }
   report(alpha_, hers, std::move(records));
   const Hash256 name = alpha_.previous;
-  const auto bytes = blobs_->get(name);
+  const auto bytes = blobs_->get(BlobKind::report, name);
   ASSERT_TRUE(bytes);
   federation::v1::Envelope envelope;
   ASSERT_TRUE(envelope.ParseFromArray(bytes->data(), static_cast<int>(bytes->size())));

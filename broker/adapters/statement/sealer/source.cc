@@ -221,7 +221,7 @@ struct StatementSource::Impl {
     std::set<Hash256> seen;
     for (const Hash256& report : wanted) {
       if (!seen.insert(report).second) continue;
-      TRY(const std::vector<std::byte> bytes, blobs.get(report));
+      TRY(const std::vector<std::byte> bytes, blobs.get(BlobKind::report, report));
       out.reports.push_back({.sha256 = report, .envelope = {reinterpret_cast<const char*>(bytes.data()), bytes.size()}});
     }
     return {};
