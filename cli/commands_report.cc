@@ -27,6 +27,9 @@ std::string show_report(const json& r) {
     deferred.add({packages ? "packages of 度" : "reservations at " + field(x, "center_name"), field(x, packages ? "packages" : "reservations"), money(x, "paid"), money(x, "earned"),
                   money(x, "deferred"), instant(x, "until")});
   }
+  Table fees({"fixed fee of", "period", "no.", "so far", "tax in it", "since (UTC)"});
+  for (const json& x : r.value("fees", json::array()))
+    fees.add({field(x, "center_name"), field(x, "period"), field(x, "number"), money(x, "amount"), money(x, "tax"), instant(x, "opened_at")});
   Table ages({"age", "holds", "held"});
   for (const json& x : r.value("ages", json::array())) ages.add({field(x, "age"), field(x, "holds"), money(x, "held")});
   Table holds({"since (UTC)", "days", "held", "job", "account", "center", "state", "expires"});
@@ -36,9 +39,9 @@ std::string show_report(const json& r) {
   for (const json& x : r.value("accounts", json::array()))
     accounts.add({field(x, "id"), field(x, "code"), field(x, "unit"), field(x, "debits_posted"), field(x, "credits_posted")});
   if (field(r, "kind") == "rounding") out += "What a split leaves goes to the center: these stand at zero.\n";
-  for (const Table* table : {&revenue, &deferred, &ages, &holds, &accounts})
+  for (const Table* table : {&revenue, &fees, &deferred, &ages, &holds, &accounts})
     if (!table->empty()) out += "\n" + table->text();
-  if (revenue.empty() && deferred.empty() && holds.empty() && accounts.empty()) out += "\nNothing.\n";
+  if (revenue.empty() && fees.empty() && deferred.empty() && holds.empty() && accounts.empty()) out += "\nNothing.\n";
   return out;
 }
 
@@ -98,6 +101,11 @@ Result<documents::Document> report_document(const json& r, const ReportArguments
       out.deferred.push_back({.center = field(x, "center"), .center_name = field(x, "center_name"),
                               .count = static_cast<std::uint64_t>(number(x, "reservations") + number(x, "packages")), .paid = amount_in(x, "paid"),
                               .earned = amount_in(x, "earned"), .deferred = amount_in(x, "deferred"), .until = report_time(x, "until")});
+  for (const json& x : r.value("fees", json::array()))
+    if (is_in(x, "amount", a.unit))
+      out.fees.push_back({.center = field(x, "center"), .center_name = field(x, "center_name"), .period = field(x, "period"),
+                          .number = static_cast<std::uint32_t>(number(x, "number")), .from = report_time(x, "opened_at"), .amount = amount_in(x, "amount"),
+                          .tax = amount_in(x, "tax")});
   return documents::document_of(out, language);
 }
 

@@ -211,6 +211,28 @@ Result<Document> document_of(const RevenueAndTax& revenue, Language l) {
   return out;
 }
 
+namespace {
+
+Result<Table> fee_table(const UnbilledAccrual& accrual, const Words& words) {
+  const auto money = [&](Amount amount) { return Money{amount, accrual.head.unit}; };
+  Table table{.key = "fees", .title = words("Fixed fees, not booked yet", "未入账固定费用"),
+              .columns = {{"center", words("Center's id", "算力中心编号"), Kind::text, false}, {"center_name", words("Center", "算力中心"), Kind::text},
+                          {"period", words("Period", "结算周期"), Kind::text, false}, {"number", words("No.", "期号"), Kind::integer},
+                          {"from", words("From", "开始"), Kind::instant}, {"amount", words("Fee so far", "累计费用"), Kind::money},
+                          {"tax", words("Tax in it", "其中税额"), Kind::money}}};
+  for (const FeeRow& row : accrual.fees) {
+    if (row.amount.is_negative() || row.tax.is_negative() || row.tax > row.amount)
+      return fail(ErrorCode::integrity, fmt::format("the fee of period {} of {}: the tax isn't part of it", row.number, row.center));
+    table.rows.push_back({row.center, row.center_name, row.period, static_cast<std::int64_t>(row.number), row.from, money(row.amount), money(row.tax)});
+  }
+  TRY(const Amount fees, sum_of(accrual.fees, &FeeRow::amount));
+  TRY(const Amount tax, sum_of(accrual.fees, &FeeRow::tax));
+  table.totals = {{}, words("Total", "合计"), {}, {}, {}, money(fees), money(tax)};
+  return table;
+}
+
+}  // namespace
+
 Result<Document> document_of(const UnbilledAccrual& accrual, Language l) {
   const Words words{l};
   const auto money = [&](Amount amount) { return Money{amount, accrual.head.unit}; };
@@ -236,6 +258,10 @@ Result<Document> document_of(const UnbilledAccrual& accrual, Language l) {
   summarise(out, sums, accrual.head.unit, words);
   out.summary.push_back({"deferred", words("Deferred revenue", "递延收入"), money(left)});
   out.tables = {std::move(periods), std::move(deferred)};
+  if (!accrual.fees.empty()) {
+    TRY(Table fees, fee_table(accrual, words));
+    out.tables.push_back(std::move(fees));
+  }
   CHECK_OK(check(out));
   return out;
 }

@@ -74,11 +74,20 @@ struct DeferredRow {
   Amount paid, earned, deferred;    // deferred = paid − earned
   Instant until;                    // when the last of them ends
 };
-// What is booked in periods that have no statement yet, and what is paid and not earned.
+// What an open period of a center would be charged for its contract's fixed fee if it were closed at the report's time.
+struct FeeRow {
+  std::string center, center_name;
+  std::string period;  // id
+  std::uint32_t number = 0;
+  Instant from;        // the period's beginning
+  Amount amount, tax;  // tax is in it
+};
+// What is booked in periods that have no statement yet, what is paid and not earned, and what centers' fixed fees come to so far.
 struct UnbilledAccrual {
   FinanceHead head;
   std::vector<RevenueRow> rows;
   std::vector<DeferredRow> deferred;
+  std::vector<FeeRow> fees;
 };
 Result<Document> document_of(const UnbilledAccrual& accrual, Language language);
 

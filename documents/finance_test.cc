@@ -124,8 +124,12 @@ TEST(Finance, RevenueIsWhatIsLeft) {
 TEST(Finance, AnAccrualHasWhatIsDeferred) {
   UnbilledAccrual accrual{.head = head(), .rows = revenue().rows,
                           .deferred = {{"ctr_1", "北京", 2, Amount::whole(10), Amount::whole(3), Amount::whole(7), kNow}, {"", "", 1, Amount::whole(5), {}, Amount::whole(5), kNow}}};
+  accrual.fees = {{"ctr_1", "北京", "per_1", 3, kNow, Amount::whole(106), Amount::whole(6)}};
   renders(accrual);
   renders(UnbilledAccrual{.head = head()});
+  const Rows fees = read_csv(write_csv(document_of(accrual, Language::en).value(), "fees").value());
+  EXPECT_EQ(sum(fees, "amount"), Amount::whole(106));
+  EXPECT_TRUE(refused(accrual, [](UnbilledAccrual& a) { a.fees[0].tax = Amount::whole(107); }));
   const Rows rows = read_csv(write_csv(document_of(accrual, Language::en).value(), "deferred").value());
   EXPECT_EQ(sum(rows, "deferred"), Amount::whole(12));
   EXPECT_EQ(rows[2][column(rows, "what")], "Packages of 度");

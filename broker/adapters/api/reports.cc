@@ -8,6 +8,7 @@
 #include "broker/adapters/api/api.h"
 #include "broker/adapters/api/books.h"
 #include "broker/adapters/api/columns.h"
+#include "broker/domain/fee.h"
 
 namespace bourse::broker::api {
 namespace {
@@ -140,6 +141,29 @@ void fill_accrual(v1::Report& out, const Market& market) {
     }
 }
 
+// What closing the open periods now would charge for contracts' fixed fees: earned, and neither booked nor billed.
+Status fill_fees(v1::Report& out, const Market& market, Instant now) {
+  for (const Center* center : market.centers()) {
+    if (std::ranges::none_of(center->contracts, [](const Contract& one) { return one.monthly_fee.is_positive(); })) continue;
+    CHECK_OK(check_fee_zones(center->contracts));
+    const Period* open = market.period(center->open_period);
+    Amount amount, tax;
+    for (const ChargedFee& fee : fees_of(center->contracts, open->opened_at, std::max(now, open->opened_at), center->fees_charged_until)) {
+      amount += fee.amount;
+      tax += fee.tax;
+    }
+    v1::FeeRow& to = *out.add_fees();
+    to.set_center(to_text(center->id));
+    to.set_center_name(center->name);
+    to.set_period(to_text(open->id));
+    to.set_number(open->number);
+    to.set_opened_ms(open->opened_at.unix_ms);
+    fill(*to.mutable_amount(), amount, open->unit);
+    fill(*to.mutable_tax(), tax, open->unit);
+  }
+  return {};
+}
+
 // Paid for reservations and packages and not earned yet.
 void fill_deferred(v1::Report& out, const Market& market) {
   struct Sum {
@@ -199,13 +223,14 @@ Result<v1::Report> Api::get_report(const v1::GetReportRequest& request) {
   report.set_market(options_.name);
   report.set_at_ms(now.unix_ms);
   if (request.kind() == "accrual") {
-    TRY(report, look([report](const Market& market) {
+    TRY(auto found, look([report, now](const Market& market) -> Result<v1::Report> {
           v1::Report out = report;
           fill_accrual(out, market);
+          CHECK_OK(fill_fees(out, market, now));
           fill_deferred(out, market);
           return out;
         }));
-    return report;
+    return found;
   }
   if (request.kind() != "revenue" && request.kind() != "tax" && request.kind() != "holds" && request.kind() != "rounding")
     return fail(ErrorCode::invalid_argument, "kind must be revenue, tax, accrual, holds or rounding.");

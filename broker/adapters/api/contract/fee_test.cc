@@ -129,6 +129,29 @@ TEST_F(Fees, ReportsAreWhatTheLedgerHolds) {
   }
 }
 
+TEST_F(Fees, AnAccrualHasWhatClosingNowWouldCharge) {
+  const auto accrued = [&] {
+    v1::GetReportRequest request;
+    request.set_kind("accrual");
+    v1::Report report;
+    EXPECT_EQ(ask(&Stub::GetReport, request, finance_, &report), "") << detail_;
+    return report;
+  };
+  EXPECT_EQ(accrued().fees_size(), 0);  // no contract has one
+  v1::Contract kept;
+  ASSERT_EQ(set_fee("3100", 600, &kept), "") << detail_;
+  const v1::Report report = accrued();
+  ASSERT_EQ(report.fees_size(), 1);
+  const v1::FeeRow& row = report.fees(0);
+  EXPECT_EQ(row.center(), to_text(alpha_.id));
+  const Amount so_far = *parse_amount(row.amount().amount());
+  EXPECT_TRUE(so_far.is_zero() || so_far >= Amount::whole(100)) << "no day is over, unless midnight has just passed";
+  const auto closed = engine_->execute({.now = clock_.now(), .body = broker::ClosePeriod{.center = alpha_.id}});
+  ASSERT_TRUE(closed) << closed.error().message();
+  projector_settled();
+  EXPECT_EQ(statement(to_text(PeriodId{closed->object}), finance_).fee().amount(), row.amount().amount());
+}
+
 TEST_F(Fees, TheCentersPeopleSeeItAndCannotChangeIt) {
   v1::Contract kept;
   ASSERT_EQ(set_fee("3100.00", 600, &kept, "center"), "") << detail_;
