@@ -86,6 +86,7 @@ int main(int argc, char** argv) {
   cli::add_reservation_commands(app, context);
   cli::add_package_commands(app, context);
   cli::add_center_admin_commands(app, context);
+  cli::add_selling_commands(app, context);
   cli::add_money_in_commands(app, context);
   cli::add_up_commands(app);
 

@@ -68,6 +68,7 @@ void add_membership_commands(CLI::App& app, Context& context);  // below `center
 void add_price_commands(CLI::App& app, Context& context);     // prices; below `center`: quarantine. After add_operator_commands
 void add_account_rule_commands(CLI::App& account, Context& context);  // below `account`
 void add_center_admin_commands(CLI::App& app, Context& context);  // below `center`: admin; below `contract`: settlement-prices. After add_operator_commands
+void add_selling_commands(CLI::App& app, Context& context);       // below `center`: selling, sell
 void add_money_in_commands(CLI::App& app, Context& context);   // top-up, grant; below `voucher` and `package`: reverse
 void add_lot_account_commands(CLI::App& account, Context& context);   // grant and lots, below `account`
 void add_voucher_commands(CLI::App& app, Context& context);    // voucher

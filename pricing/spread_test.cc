@@ -11,10 +11,10 @@
 namespace bourse::pricing {
 namespace {
 
-constexpr std::int64_t kHour = 3'600'000;
+constexpr std::int64_t kHourTicks = 3'600'000;
 
 PriceRow flat(std::uint64_t n, std::int64_t cents, std::vector<WeeklyWindow> windows = {}, std::string zone = "Europe/Berlin", Meter meter = Meter::core_ms) {
-  PriceRow row{.id = PriceRowId{Uuid{1, n}}, .meter = meter, .price = {cents, 2}, .per = kHour, .valid_from = Instant{1}};
+  PriceRow row{.id = PriceRowId{Uuid{1, n}}, .meter = meter, .price = {cents, 2}, .per = kHourTicks, .valid_from = Instant{1}};
   if (!windows.empty()) row.zone = std::move(zone);
   row.windows = std::move(windows);
   return row;
@@ -54,24 +54,24 @@ TEST(Spread, NightsAreLongerOrShorterWhereTheClockIsSet) {
     return rate_from(start, core, {}, at(until) - start, rows)->lines;
   };
   const auto forward = night_of("2026-03-28T11:00:00Z", "2026-03-29T10:00:00Z");
-  EXPECT_EQ(forward[0].quantity, 14 * kHour);
-  EXPECT_EQ(forward[1].quantity, 9 * kHour);
+  EXPECT_EQ(forward[0].quantity, 14 * kHourTicks);
+  EXPECT_EQ(forward[1].quantity, 9 * kHourTicks);
   const auto back = night_of("2026-10-24T10:00:00Z", "2026-10-25T11:00:00Z");
-  EXPECT_EQ(back[0].quantity, 14 * kHour);
-  EXPECT_EQ(back[1].quantity, 11 * kHour);
+  EXPECT_EQ(back[0].quantity, 14 * kHourTicks);
+  EXPECT_EQ(back[1].quantity, 11 * kHourTicks);
 }
 
 TEST(Spread, WhereNobodyReadTheCheapestRowThatHeldCounts) {
   auto rows = day_and_night(36, 12);
   const Instant start = at("2026-06-01T18:00:00Z");  // 20:00 in Berlin
   const auto whole = [&](std::vector<ReadingAt> taken) { return spread_on({}, taken, rows)->quantities; };
-  const ReadingAt first{start, {}}, edge{start + hours(2), {{2 * kHour}}}, last{start + hours(5), {{5 * kHour}}};
-  EXPECT_EQ(whole({first, edge, last}), (std::vector<std::int64_t>{2 * kHour, 3 * kHour}));
-  EXPECT_EQ(whole({first, last}), (std::vector<std::int64_t>{0, 5 * kHour}));
+  const ReadingAt first{start, {}}, edge{start + hours(2), {{2 * kHourTicks}}}, last{start + hours(5), {{5 * kHourTicks}}};
+  EXPECT_EQ(whole({first, edge, last}), (std::vector<std::int64_t>{2 * kHourTicks, 3 * kHourTicks}));
+  EXPECT_EQ(whole({first, last}), (std::vector<std::int64_t>{0, 5 * kHourTicks}));
   // Only the part around the edge that was missed.
-  EXPECT_EQ(whole({first, {start + hours(1), {{kHour}}}, last}), (std::vector<std::int64_t>{kHour, 4 * kHour}));
+  EXPECT_EQ(whole({first, {start + hours(1), {{kHourTicks}}}, last}), (std::vector<std::int64_t>{kHourTicks, 4 * kHourTicks}));
   rows[0].off = {.id = rows[0].id, .name = "gift", .bps = 9'000};
-  EXPECT_EQ(whole({first, last}), (std::vector<std::int64_t>{5 * kHour, 0})) << "with its discount the day is cheaper";
+  EXPECT_EQ(whole({first, last}), (std::vector<std::int64_t>{5 * kHourTicks, 0})) << "with its discount the day is cheaper";
   EXPECT_FALSE(spread_on({}, std::vector{last, first}, rows));
   EXPECT_FALSE(spread_on({start, {{9}}, {9, 0}}, std::vector{last, edge}, rows));
   EXPECT_FALSE(spread_on({start, {{9}}, {9}}, std::vector{last}, rows)) << "of other rows";
@@ -112,8 +112,8 @@ World any_world() {
   }
   // Around the clock's changes of 2026, or anywhere.
   const Instant near = *rc::gen::element(at("2026-03-29T00:00:00Z"), at("2026-10-25T00:00:00Z"), at("2026-03-08T05:00:00Z"), at("2026-06-30T20:00:00Z"));
-  const Instant start = near + milliseconds(*rc::gen::inRange<std::int64_t>(-72 * kHour, 24 * kHour));
-  const Duration span = milliseconds(*rc::gen::inRange<std::int64_t>(0, 120 * kHour));
+  const Instant start = near + milliseconds(*rc::gen::inRange<std::int64_t>(-72 * kHourTicks, 24 * kHourTicks));
+  const Duration span = milliseconds(*rc::gen::inRange<std::int64_t>(0, 120 * kHourTicks));
   const Allocation held{.cores = *rc::gen::inRange(1, 100), .nodes = 0, .mem_mib = *rc::gen::inRange(1, 100'000)};
   const auto edges = *tariff_edges(world.rows, start, start + span);
   std::vector<Instant> instants(edges);

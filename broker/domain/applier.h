@@ -29,6 +29,7 @@ struct Applier {
   void operator()(const InvitationEnded& event) const;
   void operator()(const CertificateIssued& event) const;
   void operator()(const GenerationAcknowledged& event) const;
+  void operator()(const SellingRuleSet& event) const;
   void operator()(const CenterEnrolled& event) const;
   void operator()(const CenterStateChanged& event) const;
   void operator()(const ContractSet& event) const;

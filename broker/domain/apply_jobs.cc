@@ -66,7 +66,8 @@ void Applier::operator()(const AttemptOrdered& event) const {
                          .plan = event.plan,
                          .center = of.decision.plans[event.plan].center,
                          .ordered_at = event.at,
-                         .not_after = event.not_after});
+                         .not_after = event.not_after,
+                         .end_before = event.end_before});
   of.state = JobState::routed;
   market.index(of);
 }
@@ -225,6 +226,11 @@ void Market::index(const Job& job) {
   const Attempt& attempt = job.attempt();
   Due& due = due_[attempt.center];
   const bool may_run = !attempt.closed && !is_final(job.state);
+  if (may_run) {
+    if (due.running.insert(job.id).second) router_.take(attempt.center, job.plan().pool, job.plan().allocation);
+  } else if (due.running.erase(job.id) > 0) {
+    router_.give_back(attempt.center, job.plan().pool, job.plan().allocation);
+  }
   if (may_run && !attempt.happened)
     due.orders.insert(job.id);
   else

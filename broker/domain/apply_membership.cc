@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <vector>
+
 #include "base/assert.h"
 #include "broker/domain/applier.h"
 
@@ -29,5 +32,19 @@ void Applier::operator()(const CertificateIssued& event) const {
 }
 
 void Applier::operator()(const GenerationAcknowledged& event) const { center(event.center).certification.acknowledged = event.generation; }
+
+void Applier::operator()(const SellingRuleSet& event) const {
+  std::vector<PoolRule>& rules = center(event.center).selling;
+  const auto at = std::ranges::lower_bound(rules, event.rule.pool, {}, &PoolRule::pool);
+  const bool known = at != rules.end() && at->pool == event.rule.pool;
+  if (event.rule.rule == pricing::SellingRule{}) {
+    if (known) rules.erase(at);
+  } else if (known) {
+    *at = event.rule;
+  } else {
+    rules.insert(at, event.rule);
+  }
+  market.router_.set_rules(event.center, rules);
+}
 
 }  // namespace bourse::broker

@@ -156,6 +156,7 @@ void Market::index(const BillingAccount& account) {
 void Market::index(const Center& center) {
   center_names_.emplace(center.name, center.id);
   router_.set_paused(center.id, center.state != CenterState::active);
+  if (!center.selling.empty()) router_.set_rules(center.id, center.selling);
 }
 
 }  // namespace bourse::broker

@@ -13,6 +13,7 @@
 #include "broker/domain/completeness.h"
 #include "broker/domain/membership.h"
 #include "broker/domain/reservation.h"
+#include "broker/domain/selling.h"
 #include "broker/domain/settlement.h"
 #include "pricing/rating.h"
 
@@ -127,10 +128,11 @@ struct Center {
   Payee payee;  // empty until one was set
   std::int64_t fees_charged_until = 0;  // the day (since 1970) before which all days' fees are charged
   Certification certification;
+  std::vector<PoolRule> selling;  // by pool
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.name, self.state, self.connector, self.identity_key, self.billing_key, self.contracts,
           self.open_period, self.periods, self.chain, self.payee,
-          self.fees_charged_until, self.certification);
+          self.fees_charged_until, self.certification, self.selling);
   }
 };
 

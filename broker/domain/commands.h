@@ -271,6 +271,13 @@ struct SetRenewal {
   UserId user;
   bool renew = false;
 };
+// What a center sells of a pool (empty: of all), by its own people or an operator. A rule that forbids nothing takes the former one away.
+struct SetSellingRule {
+  CenterId center;
+  std::string pool;
+  pricing::SellingRule rule;
+  UserId by;
+};
 // Pays for a product out of the account's own money; its 度 become a lot.
 struct BuyPackage {
   LotId lot;
@@ -287,7 +294,7 @@ using CommandBody = std::variant<OpenBillingAccount, AddMember, FundAccount, Pos
                                  GrantLot, IssueVouchers, RedeemVoucher,
                                  PublishReservedPrices, BuyReservation, EndReservation, SetRenewal,
                                  PublishProducts, BuyPackage, RemoveMember, ReverseMoneyIn, AddDisputeEvidence, WithdrawPaymentFile,
-                                 InviteCenter, UseInvitation, WithdrawInvitation, CertifyConnector, ShowGeneration>;
+                                 InviteCenter, UseInvitation, WithdrawInvitation, CertifyConnector, ShowGeneration, SetSellingRule>;
 
 struct Command {
   // The caller's idempotency key, already scoped by principal ("usr_…/key"); empty for commands that need none

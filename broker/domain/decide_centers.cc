@@ -53,6 +53,7 @@ Status check_pool(const routing::Pool& pool) {
   if (!between(pool.pending_jobs, 0, kMaxFigure)) return wrong("pending_jobs");
   if (!between(pool.running_jobs, 0, kMaxFigure)) return wrong("running_jobs");
   if (!between(pool.pending_core_ms, 0, pricing::kMaxReading)) return wrong("pending_core_ms");
+  if (pool.rule) CHECK_OK(pricing::check_rule(*pool.rule));
   return {};
 }
 
@@ -214,6 +215,19 @@ Result<CommandResult> Decider::on(const PublishPrices& act) {
   CHECK_OK(check(act));
   emit(PricesPublished{act.rows, now_, act.discounts});
   return made(act.rows.empty() ? act.discounts.front().id.uuid : act.rows.front().id.uuid);
+}
+
+Result<CommandResult> Decider::on(const SetSellingRule& command) {
+  const Center* center = market_.center(command.center);
+  if (center == nullptr) return no_center(command.center);
+  if (center->state == CenterState::revoked) return fail(ErrorCode::failed_precondition, "The center is revoked.");
+  if (!command.pool.empty() && !is_token(command.pool)) return invalid("a pool's name is a word");
+  CHECK_OK(pricing::check_rule(command.rule));
+  const bool known = contains(center->selling, command.pool, &PoolRule::pool);
+  if (!known && command.rule == pricing::SellingRule{}) return made(center->id.uuid);  // it forbids nothing as it is
+  if (!known && center->selling.size() >= kMaxSellingRules) return fail(ErrorCode::too_large, "at most 1,000 selling rules a center");
+  emit(SellingRuleSet{center->id, {command.pool, command.rule, command.by, now_}});
+  return made(center->id.uuid);
 }
 
 Result<CommandResult> Decider::on(const ObservePools& command) {

@@ -123,6 +123,7 @@ class Decider {
   Status check_setter(CenterId by, CenterId center, Instant from, const std::string& what) const;
   Status check_settlement_by(const SetContract& act) const;
   std::vector<Contract> followers(const Contract& terms) const;
+  Result<CommandResult> on(const SetSellingRule& command);
   // decide_membership.cc
   Status check_unused(CenterId center, ConnectorId connector, const PublicKey& identity, const PublicKey& billing) const;
   Result<CommandResult> on(const InviteCenter& command);

@@ -18,6 +18,7 @@ std::optional<std::uint32_t> Decider::next_plan(const JobSpec& spec, const Decis
     if (!plan.reservation.is_nil() && (carrier == nullptr || !has_room(*carrier, plan.allocation, spec.walltime))) continue;
     const Center* center = market_.center(plan.center);
     if (was_tried || center == nullptr || center->state != CenterState::active) continue;
+    if (market_.router_.refused_now(plan, spec.walltime, now_) != Refusal::none) continue;
     if (market_.online(center->id)) return i;
     if (!offline) offline = i;
   }
@@ -28,7 +29,7 @@ void Decider::order(JobId job, AttemptId attempt, std::uint32_t fence, std::uint
                     const Decision& decision) {
   const Plan& plan = decision.plans[plan_index];
   market_.router_.promise(plan.center, plan.pool, plan.allocation, plan.duration);
-  emit(AttemptOrdered{job, attempt, fence, plan_index, now_, now_ + market_.limits_.order_validity});
+  emit(AttemptOrdered{job, attempt, fence, plan_index, now_, now_ + market_.limits_.order_validity, market_.router_.closes(plan.center, plan.pool, now_)});
 }
 
 void Decider::follow_up(const Job& job) {

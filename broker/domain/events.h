@@ -22,6 +22,7 @@
 #include "broker/domain/job.h"
 #include "broker/domain/membership.h"
 #include "broker/domain/money_in.h"
+#include "broker/domain/selling.h"
 #include "broker/domain/spending.h"
 #include "ledger/domain/events.h"
 
@@ -146,8 +147,9 @@ struct AttemptOrdered {
   std::uint32_t plan = 0;
   Instant at;
   Instant not_after;
+  Instant end_before;  // of its center's selling rules; unix_ms 0 = none
   static constexpr void fields(auto& self, auto&& visit) {
-    visit(self.job, self.attempt, self.fence, self.plan, self.at, self.not_after);
+    visit(self.job, self.attempt, self.fence, self.plan, self.at, self.not_after, self.end_before);
   }
 };
 
@@ -358,7 +360,7 @@ using Event =
                  VouchersExpired, DayAnswered,
                  ReservedPricesPublished, ReservationBought, ReservationAccrued, ReservationEnded, RenewalSet, ProductsPublished,
                  CreditRuleSet, MemberRemoved, MoneyInReversed, DisputeEvidenceAdded, PaymentFileWithdrawn, FeesCharged,
-                 CenterInvited, InvitationUsed, InvitationEnded, CertificateIssued, GenerationAcknowledged>;
+                 CenterInvited, InvitationUsed, InvitationEnded, CertificateIssued, GenerationAcknowledged, SellingRuleSet>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

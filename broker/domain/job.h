@@ -109,6 +109,9 @@ enum class Refusal : std::uint8_t {
   qos = 15,
   no_contract = 16,
   below_settlement = 17,
+  closed = 18,
+  sold_out = 19,
+  below_floor = 20,
 };
 std::string_view name(Refusal refusal);      // "over_budget"
 std::string_view sentence(Refusal refusal);  // for a person
@@ -217,12 +220,13 @@ struct Attempt {
   Duration ran;        // running time at `measured_at`, at most: by its usage or, where that is older, by the clock
   Instant measured_at;  // its start, its newest usage, or when it was paused or resumed
   std::vector<LotPart> lots;  // what of it lots paid, in the order of consumption
+  Instant end_before;         // its center doesn't sell beyond; unix_ms 0 = it does
 
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.fence, self.plan, self.center, self.ordered_at, self.not_after, self.order_hash,
           self.scheduler_job, self.started_at, self.ended_at, self.happened, self.closed, self.usage,
           self.usage_revision, self.usage_final, self.charged, self.windowed, self.paused, self.ran, self.measured_at,
-          self.lots, self.money);
+          self.lots, self.money, self.end_before);
   }
 };
 

@@ -209,6 +209,7 @@ class Market {
     absl::btree_set<JobId> orders;
     absl::btree_set<JobId> cancels;
     absl::btree_set<JobId> pauses;
+    absl::flat_hash_set<JobId> running;  // that may run there: what the router knows its pools to hold
   };
 
   Status load_records(codec::Reader& in);

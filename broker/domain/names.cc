@@ -42,6 +42,9 @@ constexpr auto kRefusals = std::to_array<Word>({
     {"qos", "It doesn't offer that quality of service."},
     {"no_contract", "Its center has no contract to sell in this currency."},
     {"below_settlement", "Its price would not cover what its center gets by contract."},
+    {"closed", "Its center doesn't sell it at this time, or not for as long as the job may run."},
+    {"sold_out", "The market's jobs hold as much of it as its center sells at once."},
+    {"below_floor", "Its price is below what its center sells for at least."},
 });
 
 constexpr auto kQuarantines = std::to_array<std::string_view>({

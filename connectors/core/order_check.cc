@@ -113,6 +113,9 @@ Status check_order(const wire::DispatchOrder& order, const std::string* script, 
   const auto pool = pools.find(order.pool());
   if (pool == pools.end()) return refuse("this center doesn't sell that pool");
   if (!pool->second.info.accepting) return refuse("the pool takes no new jobs now");
+  if (order.end_before_ms() > 0 && order.walltime_ms() > order.end_before_ms() - now.unix_ms) return refuse("the pool's sale closes before the job must have ended");
+  const pricing::Opening sale = pricing::opening_at(pool->second.rule, now);
+  if (!sale.ends || order.walltime_ms() > (*sale.ends - now).ms) return refuse("the pool isn't for sale now for as long as the job may run");
   if (pool->second.info.max_walltime.ms > 0 && order.walltime_ms() > pool->second.info.max_walltime.ms)
     return refuse("the walltime is above the pool's limit");
   return check_need(order, pool->second.info);

@@ -130,5 +130,14 @@ TEST_F(OrderCheck, RefusesNamesAndScriptsThatCouldMeanSomethingElse) {
   for (const std::string* script : {&plain, &nul, &large}) EXPECT_NE(why([](wire::DispatchOrder&) {}, script), "");
 }
 
+TEST_F(OrderCheck, WhatCouldRunBeyondTheSaleIsRefused) {
+  EXPECT_EQ(why([](wire::DispatchOrder& o) { o.set_end_before_ms((kNow + minutes(1)).unix_ms); }), "");
+  EXPECT_NE(why([](wire::DispatchOrder& o) { o.set_end_before_ms((kNow + seconds(59)).unix_ms); }).find("closes"), std::string::npos);
+  pools_["batch"].rule.closes = kNow + seconds(59);  // by this center's own configuration
+  EXPECT_NE(why([](wire::DispatchOrder&) {}).find("for sale"), std::string::npos);
+  pools_["batch"].rule.closes = kNow + seconds(60);
+  EXPECT_EQ(why([](wire::DispatchOrder&) {}), "");
+}
+
 }  // namespace
 }  // namespace bourse::connector

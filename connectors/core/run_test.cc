@@ -32,7 +32,7 @@ TEST(Sell, OffersWhatIsNamedUnderItsTerms) {
                                        {.name = "dead", .nodes = 0, .cores_per_node = 4}};
   EXPECT_EQ(offered(pools, {}).size(), 2U);
   SellConfig sell;
-  sell.pools["cpu"] = {.speed_milli = 1500, .max_nodes = 3, .max_walltime = hours(1)};
+  sell.pools["cpu"] = {.speed_milli = 1500, .rule = {.nodes = 3, .max_walltime = hours(1)}};
   const auto offers = offered(pools, sell);
   ASSERT_EQ(offers.size(), 1U);
   const Offered& cpu = offers.at("cpu");
@@ -40,7 +40,7 @@ TEST(Sell, OffersWhatIsNamedUnderItsTerms) {
   EXPECT_EQ(cpu.info.nodes, 3);
   EXPECT_EQ(cpu.info.free_cores, 12);
   EXPECT_EQ(cpu.info.max_walltime, hours(1));
-  sell.pools["cpu"].paused = true;
+  sell.pools["cpu"].rule.paused = true;
   EXPECT_FALSE(offered(pools, sell).at("cpu").info.accepting);
 }
 

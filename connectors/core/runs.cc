@@ -76,11 +76,13 @@ Status Runs::accept_one(const std::string& bytes, const OrderBatch& batch, bool 
           .order = bytes, .phase = RunPhase::refused, .scheduler_job = {}, .user = {},
           .tenant = to_text(TenantId{*federation::uuid_of(order->tenant(), "tenant")}), .workdir = {}, .stdout_path = {},
           .not_after = {order->not_after_ms()}, .rejected = true, .reason = {}};
+  if (order->end_before_ms() > 0) run.start_before_ms = order->end_before_ms() - order->walltime_ms();
   const auto script = batch.scripts.find(*federation::hash_of(order->script_sha256(), "script_sha256"));
   const auto older = newest_.find(run.job);
   const Run* before = older == newest_.end() ? nullptr : table_.find(older->second);
 
   Status verdict = check_order(*order, script == batch.scripts.end() ? nullptr : &script->second, pools_, clock_.now());
+  if (verdict) verdict = check_caps(*order);
   if (verdict && spool_full) verdict = fail(ErrorCode::overloaded, "the center's spool is full");
   if (verdict && held_.size() >= options_.max_held) verdict = fail(ErrorCode::overloaded, "the center holds as many jobs as it may");
   if (verdict && before != nullptr && before->fence >= run.fence) verdict = fail(ErrorCode::old_fence, "a newer attempt is known here");
@@ -94,6 +96,26 @@ Status Runs::accept_one(const std::string& bytes, const OrderBatch& batch, bool 
   publish_log(table_.add(std::move(run)));
   CHECK_OK(table_.save(attempt));
   reporter_.touch(attempt);
+  return {};
+}
+
+// The broker counts too; but what is sold here at once is this center's word.
+Status Runs::check_caps(const wire::DispatchOrder& order) const {
+  const auto pool = pools_.find(order.pool());
+  const pricing::SellingRule& rule = pool->second.rule;
+  if (rule.nodes == 0 && rule.cores == 0 && rule.gpus == 0) return {};
+  Allocation all = allocation_of(order);
+  for (const AttemptId id : held_) {
+    const Run* other = table_.find(id);
+    wire::DispatchOrder ordered;
+    if (other == nullptr || !other->live() || !ordered.ParseFromString(other->order) || ordered.pool() != order.pool()) continue;
+    all.nodes += ordered.nodes();
+    all.cores += ordered.cores();
+    all.gpus += ordered.gpus();
+  }
+  const auto above = [](std::int64_t most, std::int64_t asked) { return most > 0 && asked > most; };
+  if (above(rule.nodes, all.nodes) || above(rule.cores, all.cores) || above(rule.gpus, all.gpus))
+    return fail(ErrorCode::overloaded, "the center sells no more of the pool at once");
   return {};
 }
 

@@ -79,6 +79,7 @@ class Runs {
     bool needs_settling = false;  // a submission may still be on its way
   };
   Status accept_one(const std::string& bytes, const OrderBatch& batch, bool spool_full);
+  Status check_caps(const federation::v1::DispatchOrder& order) const;
   Status map_and_keep(Run& run, const federation::v1::DispatchOrder& order, const std::string& script);
   Result<bool> resolve(Run& run, Doubt& doubt);
   Status submit(Run& run);
@@ -89,6 +90,7 @@ class Runs {
   Status apply(Run& run, const RunStatus& status);
   void keep_pace(Run& run, RunState state);
   Status apply_missing(Run& run);
+  Status give_back(Run& run);
   Status give_up(Run& run);
   Status keep_row(Run& run, const std::string& raw);
   void prune();

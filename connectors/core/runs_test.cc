@@ -116,6 +116,33 @@ TEST_F(RunsTest, CardsAndMemoryThatASchedulerIsSilentAboutAreThoseOrdered) {
   EXPECT_EQ(run().allocation.mem_mib, 50);
 }
 
+TEST_F(RunsTest, WhatWaitsUntilItCouldRunBeyondTheSaleIsGivenBack) {
+  table_->find(kAttempt)->start_before_ms = (clock_.now() + minutes(30)).unix_ms;
+  driver_.status = {.state = RunState::queued, .reason = {}, .raw = "row"};
+  poll_for(minutes(30));
+  EXPECT_FALSE(run().cancel);
+  poll_for(minutes(1));
+  EXPECT_TRUE(run().cancel);
+  driver_.status = {.state = RunState::cancelled, .ended = clock_.now(), .reason = "CANCELLED", .raw = "row"};
+  poll();
+  EXPECT_EQ(run().phase, RunPhase::refused);
+  EXPECT_TRUE(run().has(Happening::rejected)) << "nothing ran: another center may have it";
+  EXPECT_FALSE(run().has(Happening::cancelled));
+}
+
+TEST_F(RunsTest, WhatStartedBeforeItWasGivenBackIsCancelledAndCharged) {
+  table_->find(kAttempt)->start_before_ms = (clock_.now() - minutes(1)).unix_ms;
+  driver_.status = {.state = RunState::queued, .reason = {}, .raw = "row"};
+  poll();
+  EXPECT_TRUE(run().given_back);
+  driver_.status = {.state = RunState::cancelled, .started = clock_.now() - seconds(5), .ended = clock_.now(), .running = seconds(5), .allocation = {.cores = 4},
+                    .reason = {}, .raw = "row"};
+  poll();
+  EXPECT_EQ(run().phase, RunPhase::over);
+  EXPECT_TRUE(run().has(Happening::cancelled));
+  EXPECT_TRUE(run().final_reported);
+}
+
 TEST_F(RunsTest, AJobThatIsMissingForLongIsUnknownThenLostAndChargedWhatWasSeen) {
   runs_for(minutes(3));
   poll();

@@ -208,6 +208,14 @@ Status Runs::give_up(Run& run) {
   return {};
 }
 
+// It waited until it could no longer end within the hours that are sold. Nothing ran, so another center may have it.
+Status Runs::give_back(Run& run) {
+  run.cancel = run.given_back = true;
+  run.reason = "it waited until it could no longer end before the pool's sale closes";
+  CHECK_OK(table_.save(run.attempt));
+  return stop(run);
+}
+
 Status Runs::apply(Run& run, const RunStatus& status) {
   if (status.state == RunState::missing) return apply_missing(run);
   const Duration now = clock_.monotonic();
@@ -215,6 +223,11 @@ Status Runs::apply(Run& run, const RunStatus& status) {
   const bool just_started = run.started_ms == 0 && status.started.has_value();
   if (status.started && just_started) run.started_ms = std::max<std::int64_t>(status.started->unix_ms, 1);
   const bool over = status.state == RunState::ended || status.state == RunState::cancelled;
+  if (over && run.given_back && run.started_ms == 0) {
+    cancelled_at_.erase(run.attempt);
+    return refuse(run, true, run.reason);
+  }
+  if (status.state == RunState::queued && !run.cancel && run.start_before_ms != 0 && clock_.now().unix_ms > run.start_before_ms) return give_back(run);
   wire::DispatchOrder order;
   const bool known = status.started && !run.order.empty() && order.ParseFromString(run.order);
   const Instant at = over ? status.ended.value_or(clock_.now()) : clock_.now();

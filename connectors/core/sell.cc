@@ -29,10 +29,11 @@ std::map<std::string, Offered> offered(const std::vector<PoolInfo>& pools, const
     const PoolTerms& t = terms->second;
     offer.speed_milli = t.speed_milli;
     if (!t.gpu_model.empty() && info.gpus_per_node > 0) info.gpu_model = t.gpu_model;
-    if (t.max_walltime.ms > 0 && (info.max_walltime.ms == 0 || t.max_walltime < info.max_walltime)) info.max_walltime = t.max_walltime;
-    if (t.paused) info.accepting = false;
-    if (t.max_nodes > 0 && t.max_nodes < info.nodes) {
-      info.nodes = t.max_nodes;
+    offer.rule = t.rule;
+    if (t.rule.max_walltime.ms > 0 && (info.max_walltime.ms == 0 || t.rule.max_walltime < info.max_walltime)) info.max_walltime = t.rule.max_walltime;
+    if (t.rule.paused) info.accepting = false;
+    if (t.rule.nodes > 0 && t.rule.nodes < info.nodes) {
+      info.nodes = t.rule.nodes;
       info.free_cores = std::min(info.free_cores, info.nodes * info.cores_per_node);
       info.free_gpus = std::min(info.free_gpus, info.nodes * info.gpus_per_node);
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "connectors/core/driver.h"
+#include "pricing/selling.h"
 
 namespace bourse::connector {
 
@@ -13,9 +14,8 @@ namespace bourse::connector {
 struct PoolTerms {
   std::int32_t speed_milli = 1000;   // of a core or card, 1000 = the reference
   std::string gpu_model;             // when the scheduler doesn't say which
-  std::int64_t max_nodes = 0;        // sell at most so many; 0 = all
-  Duration max_walltime;             // 0 = the scheduler's
-  bool paused = false;
+  // Of its figures `nodes` and `max_walltime` also bound what the pool is said to have; the rest is told to the broker with it.
+  pricing::SellingRule rule;
 };
 
 struct SellConfig {
@@ -25,6 +25,7 @@ struct SellConfig {
 struct Offered {
   PoolInfo info;
   std::int32_t speed_milli = 1000;
+  pricing::SellingRule rule;
 };
 
 // By pool name, at most kMaxPools; pools with figures that make no sense (no nodes, negative numbers) are left out.

@@ -15,6 +15,30 @@ constexpr std::uint64_t kWindow = 16;            // reports on their way
 constexpr int kMaxGaps = 3;                      // in one session
 constexpr Duration kAfterRefusal = seconds(60);  // a broker that doesn't accept us is not asked again at once
 
+void fill(wire::SellingRule& out, const pricing::SellingRule& rule) {
+  out.set_paused(rule.paused);
+  out.set_nodes(rule.nodes);
+  out.set_cores(rule.cores);
+  out.set_gpus(rule.gpus);
+  out.set_max_walltime_ms(rule.max_walltime.ms);
+  for (const pricing::WeeklyWindow& window : rule.hours) {
+    wire::LockedWindow& to = *out.add_hours();
+    to.set_days(window.days);
+    to.set_from(window.from);
+    to.set_until(window.until);
+  }
+  out.set_zone(rule.zone);
+  out.set_closes_ms(rule.closes.unix_ms);
+  for (const pricing::PriceRow& row : rule.floor) {
+    wire::FloorPrice& to = *out.add_floor();
+    to.set_meter(static_cast<wire::Meter>(static_cast<int>(row.meter) + 1));
+    to.set_price_coefficient(row.price.coefficient);
+    to.set_price_scale(row.price.scale);
+    to.set_per(row.per);
+    to.set_unit(std::string(row.unit.text()));
+  }
+}
+
 void fill(wire::Pool& out, const Offered& offer) {
   const PoolInfo& in = offer.info;
   out.set_name(in.name);
@@ -33,6 +57,7 @@ void fill(wire::Pool& out, const Offered& offer) {
   out.set_pending_jobs(in.pending_jobs);
   out.set_running_jobs(in.running_jobs);
   out.set_pending_core_ms(in.pending_core_ms);
+  if (offer.rule != pricing::SellingRule{}) fill(*out.mutable_rule(), offer.rule);
 }
 
 }  // namespace

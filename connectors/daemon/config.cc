@@ -2,7 +2,9 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -214,6 +216,39 @@ void read_identity(Reader in, IdentityConfig& out) {
   in.no_more();
 }
 
+void read_times(Reader& terms, pricing::SellingRule& rule) {
+  std::vector<std::string> hours;
+  terms.texts("hours", hours);
+  for (const std::string& text : hours) {
+    const auto window = pricing::parse_hours(text);
+    if (!window) return terms.wrong("hours", window.error().detail);
+    rule.hours.push_back(*window);
+  }
+  terms.text("zone", rule.zone);
+  std::string closes;
+  terms.text("closes", closes);
+  if (closes.empty()) return;
+  const auto at = parse_instant(closes);
+  if (!at) return terms.wrong("closes", "an instant is written as 2026-12-24T18:00:00Z");
+  rule.closes = *at;
+}
+
+// { core-hour = "0.05", gpu-hour = "2", currency = "CNY" }
+void read_floor(Reader& terms, pricing::SellingRule& rule) {
+  std::map<std::string, std::string> prices;
+  terms.texts("floor", prices);
+  const auto currency = prices.extract("currency");
+  const auto unit = parse_unit(currency.empty() ? "CNY" : currency.mapped());
+  if (!unit) return terms.wrong("floor.currency", unit.error().detail);
+  for (const auto& [quantity, price] : prices) {
+    const auto value = parse_decimal(price);
+    const auto meter = std::ranges::find_if(pricing::kHeldMeters, [&](pricing::Meter m) { return pricing::ticks_per(m, quantity).has_value(); });
+    if (meter == pricing::kHeldMeters.end()) return terms.wrong("floor." + quantity, "a quantity is core-hour, gpu-hour, node-hour or gib-hour");
+    if (!value) return terms.wrong("floor." + quantity, "a price is a text as \"0.05\"");
+    rule.floor.push_back({.meter = *meter, .price = *value, .per = *pricing::ticks_per(*meter, quantity), .unit = *unit});
+  }
+}
+
 void read_sell(Reader in, SellConfig& out) {
   for (const std::string& pool : in.keys()) {
     Reader terms = in.table(pool.c_str());
@@ -222,9 +257,15 @@ void read_sell(Reader in, SellConfig& out) {
     terms.number("speed_milli", speed, 1, 1'000'000);
     t.speed_milli = static_cast<std::int32_t>(speed);
     terms.text("gpu_model", t.gpu_model);
-    terms.number("max_nodes", t.max_nodes, 0, 100'000);
-    terms.duration("max_walltime_minutes", t.max_walltime, 60'000);
-    terms.flag("paused", t.paused);
+    pricing::SellingRule& rule = t.rule;
+    terms.number("max_nodes", rule.nodes, 0, 100'000);
+    terms.number("max_cores", rule.cores, 0, 30'000'000);
+    terms.number("max_cards", rule.gpus, 0, 30'000'000);
+    terms.duration("max_walltime_minutes", rule.max_walltime, 60'000);
+    terms.flag("paused", rule.paused);
+    read_times(terms, rule);
+    read_floor(terms, rule);
+    if (const auto good = pricing::check_rule(rule); !good) terms.wrong("hours", good.error().detail);
     terms.no_more();
   }
 }

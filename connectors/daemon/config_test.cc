@@ -20,6 +20,7 @@ TEST(Config, ReadsASlurmCenter) {
   EXPECT_EQ(config->driver.slurm_conf, "/etc/slurm.conf");
   EXPECT_EQ(config->identity.pool.size(), 2U);
   EXPECT_EQ(config->sell.pools.at("cpu").speed_milli, 2000);
+  EXPECT_EQ(config->sell.pools.at("cpu").rule, pricing::SellingRule{});
   EXPECT_EQ(config->usage, seconds(5));
   EXPECT_EQ(config->poll, seconds(1));
 }
@@ -89,12 +90,30 @@ TEST(Config, NamesWhatIsWrong) {
   EXPECT_NE(error_of("[driver]\nkind = \"lsf\"\n").find("driver.kind"), std::string::npos);
   EXPECT_NE(error_of("[driver]\nkind = \"slurm\"\n").find("identity.pool"), std::string::npos);
   EXPECT_NE(error_of(kSmall + "polo = []\n").find("identity.polo"), std::string::npos);
+  EXPECT_NE(error_of(kSmall + "[sell.cpu]\nhours = [\"someday\"]\n").find("sell.cpu.hours"), std::string::npos);
+  EXPECT_NE(error_of(kSmall + "[sell.cpu]\nhours = [\"sat\"]\nzone = \"Moon/Sea\"\n").find("Moon/Sea"), std::string::npos);
+  EXPECT_NE(error_of(kSmall + "[sell.cpu]\ncloses = \"tomorrow\"\n").find("sell.cpu.closes"), std::string::npos);
+  EXPECT_NE(error_of(kSmall + "[sell.cpu]\nfloor = { fortnight = \"1\" }\n").find("sell.cpu.floor.fortnight"), std::string::npos);
   EXPECT_NE(error_of(kSmall + "[sell.cpu]\nspeed_milli = 0\n").find("sell.cpu.speed_milli"), std::string::npos);
   EXPECT_NE(error_of(kSmall + "[sell.cpu]\nspeed_milli = 1.5\n").find("sell.cpu.speed_milli"), std::string::npos);
   EXPECT_NE(error_of(kSmall + "[report]\npoll_ms = 5\n").find("report.poll_ms"), std::string::npos);
   EXPECT_NE(error_of(kSmall + "[sale]\n").find("sale"), std::string::npos);
   EXPECT_NE(error_of("[driver\n").find("line 1"), std::string::npos);
   EXPECT_EQ(read_config("/nonexistent/connector.toml").error().code, ErrorCode::not_found);
+}
+
+TEST(Config, APoolIsSoldInHoursUpToCapsAndNotUnderAFloor) {
+  const auto config = parse_config(kSmall + "[sell.gpu]\nmax_cards = 8\nhours = [\"mon-fri 18:00-08:00\", \"sat,sun\"]\nzone = \"Asia/Shanghai\"\n"
+                                            "closes = \"2026-12-24T18:00:00Z\"\nfloor = { gpu-hour = \"2.50\", core-hour = \"0.05\", currency = \"USD\" }\n", "c");
+  ASSERT_TRUE(config) << config.error().message();
+  const pricing::SellingRule& rule = config->sell.pools.at("gpu").rule;
+  EXPECT_EQ(rule.gpus, 8);
+  EXPECT_EQ(rule.hours.size(), 2U);
+  EXPECT_EQ(rule.zone, "Asia/Shanghai");
+  EXPECT_EQ(rule.closes, *parse_instant("2026-12-24T18:00:00Z"));
+  ASSERT_EQ(rule.floor.size(), 2U);
+  EXPECT_EQ(rule.floor[1].meter, pricing::Meter::gpu_ms);
+  EXPECT_EQ(rule.floor[1].unit, *parse_unit("USD"));
 }
 
 }  // namespace

@@ -51,6 +51,9 @@ class Api {
   // operators
   Result<v1::ListCentersReply> list_centers(const v1::ListCentersRequest& request);
   Result<v1::Center> set_center_state(const v1::SetCenterStateRequest& request);
+  // selling.cc
+  Result<v1::Selling> get_selling(const v1::GetSellingRequest& request);
+  Result<v1::Selling> set_selling_rule(const v1::SetSellingRuleRequest& request);
   Result<v1::Contract> set_contract(const v1::SetContractRequest& request);
   Result<v1::PublishPricesReply> publish_prices(const v1::PublishPricesRequest& request);
   Result<v1::ListPricesReply> list_prices(const v1::ListPricesRequest& request);

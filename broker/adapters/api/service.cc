@@ -66,6 +66,8 @@ class Service final : public v1::Market::CallbackService {
   BOURSE_UNARY(AdmitCenter, AdmitCenterRequest, Admission, commands_, admit_center)
   BOURSE_UNARY(ListCenters, ListCentersRequest, ListCentersReply, queries_, list_centers)
   BOURSE_UNARY(SetCenterState, SetCenterStateRequest, Center, commands_, set_center_state)
+  BOURSE_UNARY(GetSelling, GetSellingRequest, Selling, queries_, get_selling)
+  BOURSE_UNARY(SetSellingRule, SetSellingRuleRequest, Selling, commands_, set_selling_rule)
   BOURSE_UNARY(SetContract, SetContractRequest, Contract, commands_, set_contract)
   BOURSE_UNARY(PublishPrices, PublishPricesRequest, PublishPricesReply, commands_, publish_prices)
   BOURSE_UNARY(ListPrices, ListPricesRequest, ListPricesReply, commands_, list_prices)

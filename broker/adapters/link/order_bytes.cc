@@ -91,6 +91,7 @@ std::string order_bytes(const Job& job) {
   for (const pricing::PriceRow& row : plan.settlement) fill_locked(*order.add_settlement(), row);
   order.set_may_subsidise(plan.may_subsidise);
   if (!plan.reservation.is_nil()) order.set_reservation(federation::to_bytes(plan.reservation));
+  if (attempt.end_before.unix_ms > 0) order.set_end_before_ms(attempt.end_before.unix_ms);
   return order.SerializeAsString();
 }
 

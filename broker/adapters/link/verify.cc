@@ -146,6 +146,27 @@ Result<ApplyReport> verify_report(const wire::Envelope& envelope, const PublicKe
   return command;
 }
 
+namespace {
+
+Result<pricing::SellingRule> read_rule(const wire::SellingRule& in) {
+  pricing::SellingRule rule{.paused = in.paused(), .nodes = in.nodes(), .cores = in.cores(), .gpus = in.gpus(), .max_walltime = milliseconds(in.max_walltime_ms()),
+                            .hours = {}, .zone = in.zone(), .closes = {in.closes_ms()}, .floor = {}};
+  for (const wire::LockedWindow& window : in.hours()) {
+    if (window.days() > 0x7f || window.from() > 1440 || window.until() > 1440) return fail(ErrorCode::invalid_argument, "hours that are none");
+    rule.hours.push_back({static_cast<std::uint8_t>(window.days()), static_cast<std::uint16_t>(window.from()), static_cast<std::uint16_t>(window.until())});
+  }
+  for (const wire::FloorPrice& price : in.floor()) {
+    if (price.meter() < wire::CORE_MS || price.meter() > wire::MEM_MIB_S || price.price_scale() > 12) return fail(ErrorCode::invalid_argument, "a floor that is no price");
+    TRY(const Unit unit, parse_unit(price.unit()));
+    rule.floor.push_back({.meter = static_cast<pricing::Meter>(price.meter() - 1),
+                          .price = {price.price_coefficient(), static_cast<std::uint8_t>(price.price_scale())}, .per = price.per(), .unit = unit});
+  }
+  CHECK_OK(pricing::check_rule(rule));
+  return rule;
+}
+
+}  // namespace
+
 Result<std::vector<routing::Pool>> read_pools(const std::vector<const wire::Pool*>& pools, CenterId center, Instant now) {
   if (pools.size() > federation::kMaxPools) return fail(ErrorCode::too_large, "at most 1000 pools");
   std::vector<routing::Pool> result;
@@ -164,11 +185,15 @@ Result<std::vector<routing::Pool>> read_pools(const std::vector<const wire::Pool
     if (!within(in->mem_mib_per_node(), kMostUnits) || !within(in->max_walltime_ms(), kMostLarge) || !within(in->pending_core_ms(), kMostLarge))
       return refuse("a figure is out of range");
     if (in->speed_milli() < 1 || in->speed_milli() > 1'000'000) return refuse("speed_milli");
+    std::optional<pricing::SellingRule> rule;
+    if (in->has_rule()) {
+      TRY(rule, read_rule(in->rule()));
+    }
     result.push_back({.center = center, .name = in->name(), .arch = in->arch(), .nodes = in->nodes(),
                       .cores_per_node = in->cores_per_node(), .mem_mib_per_node = in->mem_mib_per_node(),
                       .gpus_per_node = in->gpus_per_node(), .gpu_model = in->gpu_model(), .speed_milli = in->speed_milli(),
                       .max_walltime = milliseconds(in->max_walltime_ms()), .whole_nodes = in->whole_nodes(),
-                      .accepting = in->accepting(), .free_cores = in->free_cores(), .free_gpus = in->free_gpus(),
+                      .accepting = in->accepting(), .rule = std::move(rule), .free_cores = in->free_cores(), .free_gpus = in->free_gpus(),
                       .pending_jobs = in->pending_jobs(), .running_jobs = in->running_jobs(),
                       .pending_core_ms = in->pending_core_ms(), .observed_at = now, .online = true});
   }

@@ -104,10 +104,11 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const R
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const ReservationAccrued& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const ReservationEnded& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const RenewalSet& event);
-// Days, invitations and certificates are shown from the engine, which decides by them: no rows.
+// Days, invitations, certificates and selling rules are shown from the engine, which decides by them: no rows.
 template <class Event>
 concept ShownFromTheEngine = std::same_as<Event, DayAnswered> || std::same_as<Event, CenterInvited> || std::same_as<Event, InvitationUsed> ||
-                             std::same_as<Event, InvitationEnded> || std::same_as<Event, CertificateIssued> || std::same_as<Event, GenerationAcknowledged>;
+                             std::same_as<Event, InvitationEnded> || std::same_as<Event, CertificateIssued> || std::same_as<Event, GenerationAcknowledged> ||
+                             std::same_as<Event, SellingRuleSet>;
 Status apply_settlement(ProjectionState&, const EventPlace&, const ShownFromTheEngine auto&) { return {}; }
 std::unexpected<Error> not_projected(const EventPlace& place, const char* what, Uuid id);
 // Second pass. Errors: integrity.

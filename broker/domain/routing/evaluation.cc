@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "broker/domain/routing/sale_rules.h"
 #include "pricing/coverage.h"
 
 namespace bourse::broker::routing {
@@ -28,8 +29,8 @@ std::int64_t score_of(const Scored& scored, Objective objective) {
 
 }  // namespace
 
-Evaluation::Evaluation(const Request& request, PoolTable& pools, const PriceTable& prices, const TermsNow& terms, Scratch& scratch)
-    : request_(request), spec_(*request.spec), pools_(pools), prices_(prices), terms_(terms), s_(scratch) {
+Evaluation::Evaluation(const Request& request, PoolTable& pools, const PriceTable& prices, const TermsNow& terms, SaleRules& rules, Scratch& scratch)
+    : request_(request), spec_(*request.spec), pools_(pools), prices_(prices), terms_(terms), rules_(rules), s_(scratch) {
   shape_ = shape_of(spec_, pools);
   end_ = pools.size();
   if (!spec_.center.is_nil()) {
@@ -48,9 +49,10 @@ Evaluation::Evaluation(const Request& request, PoolTable& pools, const PriceTabl
 Decision Evaluation::decide(std::uint64_t turn) {
   decision_.considered = static_cast<std::uint32_t>(pools_.size());
   fit_all();
+  refuse_unsold();
   predict_all();
   if (spec_.deadline) refuse_late();
-  if (!prices_.settling.empty()) refuse_below_settlement();
+  if (!prices_.settling.empty()) refuse_below();
   price(prices_, scale_, begin_, end_, s_.rate.data());
   refuse_dear();
   decision_.fitting = count_fitting(s_.code.data(), begin_, end_);
@@ -103,7 +105,17 @@ std::optional<Amount> Evaluation::cap_of(std::size_t pool) {
   return s_.caps.of(cls, [&] { return dearest_price(prices_.classes[cls], spec_.need, spec_.held_first()); });
 }
 
-void Evaluation::refuse_below_settlement() {
+void Evaluation::refuse_unsold() {
+  for (SaleRules::Ruled& ruled : rules_.ruled(pools_)) {
+    const std::size_t i = ruled.pool;
+    if (i < begin_ || i >= end_ || s_.code[i] != 0) continue;
+    const pricing::Allocation asked = granted(pools_.pools()[i], spec_.need);
+    s_.code[i] = code_of(refusal_of(ruled, asked, spec_.walltime, pools_.wait(i, asked), request_.now));
+  }
+}
+
+// Where what is left of the sale after tax doesn't cover what the center gets by its contract, or wants at least.
+void Evaluation::refuse_below() {
   for (std::size_t k = 0; k < prices_.settling.size(); ++k) {
     const std::uint32_t i = prices_.settling[k];
     if (i < begin_ || i >= end_ || s_.code[i] != 0) continue;
@@ -114,7 +126,7 @@ void Evaluation::refuse_below_settlement() {
       if (!pricing::covers({deal.sale, deal.rows, deal.tax_bps, deal.totals}, held, spec_.walltime)) return std::nullopt;
       return Amount{};
     });
-    if (!covered) s_.code[i] = code_of(Refusal::below_settlement);
+    if (!covered) s_.code[i] = code_of(prices_.settled[settled].refusal);
   }
 }
 

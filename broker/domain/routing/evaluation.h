@@ -39,9 +39,11 @@ struct Scratch {
   Memo totals, caps, covered;
 };
 
+class SaleRules;
+
 class Evaluation {
  public:
-  Evaluation(const Request& request, PoolTable& pools, const PriceTable& prices, const TermsNow& terms, Scratch& scratch);
+  Evaluation(const Request& request, PoolTable& pools, const PriceTable& prices, const TermsNow& terms, SaleRules& rules, Scratch& scratch);
 
   // `turn` is given to the center of the first plan.
   Decision decide(std::uint64_t turn);
@@ -50,7 +52,8 @@ class Evaluation {
   void fit_all();
   void predict_all();
   void refuse_late();
-  void refuse_below_settlement();
+  void refuse_unsold();
+  void refuse_below();
   void refuse_dear();
   void find_cheapest_cap(std::uint64_t longest_dropped);
   std::vector<Scored> chosen();
@@ -65,6 +68,7 @@ class Evaluation {
   PoolTable& pools_;
   const PriceTable& prices_;
   const TermsNow& terms_;
+  SaleRules& rules_;
   Scratch& s_;
   Shape shape_;
   CostScale scale_;

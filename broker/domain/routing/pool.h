@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/id.h"
 #include "base/time.h"
+#include "pricing/selling.h"
 
 namespace bourse::broker::routing {
 
@@ -22,6 +24,7 @@ struct Pool {
   Duration max_walltime;           // 0 = no limit
   bool whole_nodes = false;        // sells nodes, not cores
   bool accepting = true;           // drained or paused by the center: false
+  std::optional<pricing::SellingRule> rule;  // of the center's own configuration
 
   // Live figures, as of the last heartbeat.
   std::int64_t free_cores = 0;

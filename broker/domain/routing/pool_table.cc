@@ -34,7 +34,7 @@ Pool sane(Pool pool, CenterId center) {
 
 auto fixed_properties(const Pool& p) {
   return std::tie(p.name, p.arch, p.nodes, p.cores_per_node, p.mem_mib_per_node, p.gpus_per_node, p.gpu_model, p.speed_milli,
-                  p.max_walltime, p.whole_nodes);
+                  p.max_walltime, p.whole_nodes, p.rule);
 }
 
 }  // namespace

@@ -211,7 +211,7 @@ PriceTable make_price_table(const Buyer& buyer, const PoolTable& pools, const pr
   return table;
 }
 
-void PriceTable::apply_terms(PoolTable& pools, const TermsNow& terms, Instant now) {
+void PriceTable::apply_terms(PoolTable& pools, const TermsNow& terms, const std::vector<SaleRules::Ruled>& ruled, Instant now) {
   terms_version = terms.version;
   settling.clear(), settled_as.clear(), settled.clear(), books.clear();
   settlement.assign(std::ranges::any_of(terms.of, [](const auto& one) { return one && one->settles_by_rows(); }) ? rows.size() : 0, {});
@@ -222,6 +222,25 @@ void PriceTable::apply_terms(PoolTable& pools, const TermsNow& terms, Instant no
       unsellable[i] = sells ? unpriced[i] : static_cast<std::int32_t>(Refusal::no_contract);
     if (sells && terms.of[c]->settles_by_rows()) settle(pools, span, *terms.of[c], now);
   }
+  for (const SaleRules::Ruled& one : ruled) {
+    const Pool& pool = pools.pools()[one.pool];
+    const std::uint32_t meters = buyer.meters | (pool.whole_nodes ? meters_of(node_of(pool)) : 0);
+    for (const SaleRules::Ruled::Rule& entry : one.rules)
+      if (unsellable[one.pool] == 0 && !entry.rule->floor.empty() && entry.rule->floor.front().unit == buyer.unit)
+        hold_to_floor(one.pool, meters, entry.rule->floor, terms.of[pools.center_of(one.pool)]->terms.tax_bps);
+  }
+}
+
+// Of the floor's prices those for what the job moves count, meter by meter.
+void PriceTable::hold_to_floor(std::uint32_t pool, std::uint32_t meters, std::span<const PriceRow> floor, std::int32_t tax_bps) {
+  Settled entry{.cls = cls[pool], .sale = {}, .rows = {}, .tax_bps = tax_bps, .totals = totals[pool], .refusal = Refusal::below_floor};
+  for (const PriceRow* row : rows[pool]) entry.sale.push_back(*row);
+  for (const PriceRow& row : floor)
+    if ((meters >> index(row.meter) & 1) != 0) entry.rows.push_back(row);
+  if (entry.rows.empty() || pricing::covers_always({entry.sale, entry.rows, entry.tax_bps, entry.totals})) return;
+  settling.push_back(pool);
+  settled_as.push_back(static_cast<std::uint32_t>(settled.size()));
+  settled.push_back(std::move(entry));
 }
 
 // Locks settlement rows for the pools of one center. A pool without one for a meter can't be sold.

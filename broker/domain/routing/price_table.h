@@ -15,6 +15,7 @@
 
 #include "broker/domain/routing/pool_table.h"
 #include "broker/domain/routing/router.h"
+#include "broker/domain/routing/sale_rules.h"
 #include "pricing/price_book.h"
 
 namespace bourse::broker::routing {
@@ -54,13 +55,14 @@ struct PriceTable {
     pricing::PoolTotals totals;
     bool windowed = false;  // the price depends on when it runs
   };
-  // Pools of one class whose centers get the same by the same settlement rows.
+  // Pools of one class whose price must cover the same rows: what their centers get by contract, or a floor of their selling rules.
   struct Settled {
     std::uint32_t cls = 0;
     std::vector<pricing::PriceRow> sale, rows;
     std::int32_t tax_bps = 0;
     pricing::PoolTotals totals;
     bool always = false;  // covered whatever the job: nothing to compute a decision
+    Refusal refusal = Refusal::below_settlement;  // where it isn't
   };
 
   Buyer buyer;
@@ -77,8 +79,8 @@ struct PriceTable {
   std::vector<pricing::PoolTotals> totals;    // what a plan locks
   std::vector<std::uint32_t> not_plain;       // pools that the quick form says nothing of: its bound there is 0, and no more
 
-  // Of contracts with settlement rows; else empty.
-  std::vector<std::uint32_t> settling;        // pools of such contracts
+  // Of contracts with settlement rows and of rules with floors; else empty.
+  std::vector<std::uint32_t> settling;        // pools of such; a pool may be here twice
   std::vector<std::uint32_t> settled_as;      // of them, index into `settled`
   std::vector<Settled> settled;
   std::vector<std::vector<const pricing::PriceRow*>> settlement;  // by pool, into `books`
@@ -95,10 +97,11 @@ struct PriceTable {
   std::uint64_t tick_micros = 0;
 
   bool good_at(Instant now) const { return from <= now && now < until; }
-  void apply_terms(PoolTable& pools, const TermsNow& terms, Instant now);
+  void apply_terms(PoolTable& pools, const TermsNow& terms, const std::vector<SaleRules::Ruled>& ruled, Instant now);
 
  private:
   void settle(const PoolTable& pools, const CenterSpan& span, const TermsAt& terms, Instant now);
+  void hold_to_floor(std::uint32_t pool, std::uint32_t meters, std::span<const pricing::PriceRow> floor, std::int32_t tax_bps);
 };
 
 // All that a pool has.

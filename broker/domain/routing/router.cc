@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "broker/domain/routing/evaluation.h"
+#include "broker/domain/routing/sale_rules.h"
 
 namespace bourse::broker::routing {
 namespace {
@@ -16,6 +17,7 @@ constexpr std::size_t kMaxPriceTables = 16;  // kinds of buyer kept at once; the
 class Router::Impl {
  public:
   PoolTable pools;
+  SaleRules rules;
 
   void prices_changed() {
     tables_.clear();
@@ -29,8 +31,8 @@ class Router::Impl {
     pools.settle();
     refresh_terms(request.now, lookup);
     PriceTable& table = table_for(buyer_of(request), prices, request.now);
-    if (table.terms_version != terms_.version) table.apply_terms(pools, terms_, request.now);
-    return Evaluation(request, pools, table, terms_, scratch_).decide(++turn_);
+    if (table.terms_version != terms_.version) table.apply_terms(pools, terms_, rules.ruled(pools), request.now);
+    return Evaluation(request, pools, table, terms_, rules, scratch_).decide(++turn_);
   }
 
  private:
@@ -58,11 +60,12 @@ class Router::Impl {
 
   // A contract may begin at any instant, and the lookup can't say when: so it is asked again whenever time has moved.
   void refresh_terms(Instant now, const TermsLookup& lookup) {
-    if (asked_ && asked_at_ == now && asked_shape_ == pools.shape()) return;
-    const bool other_pools = !asked_ || asked_shape_ != pools.shape();
+    if (asked_ && asked_at_ == now && asked_shape_ == pools.shape() && asked_rules_ == rules.version()) return;
+    const bool other_pools = !asked_ || asked_shape_ != pools.shape() || asked_rules_ != rules.version();
     asked_ = true;
     asked_at_ = now;
     asked_shape_ = pools.shape();
+    asked_rules_ = rules.version();
     std::vector<std::optional<TermsAt>> fresh;
     fresh.reserve(pools.centers().size());
     for (const CenterSpan& span : pools.centers()) fresh.push_back(lookup(span.center, now));
@@ -100,7 +103,7 @@ class Router::Impl {
   TermsNow terms_;
   bool asked_ = false;
   Instant asked_at_;
-  std::uint64_t asked_shape_ = 0;
+  std::uint64_t asked_shape_ = 0, asked_rules_ = 0;
   Scratch scratch_;
   std::uint64_t turn_ = 0;
 };
@@ -111,6 +114,20 @@ Router::~Router() = default;
 void Router::observe(CenterId center, const std::vector<Pool>& pools) { impl_->pools.observe(center, pools); }
 void Router::set_online(CenterId center, bool online) { impl_->pools.set_online(center, online); }
 void Router::set_paused(CenterId center, bool paused) { impl_->pools.set_paused(center, paused); }
+void Router::set_rules(CenterId center, const std::vector<PoolRule>& rules) { impl_->rules.set(center, rules); }
+void Router::take(CenterId center, std::string_view pool, const pricing::Allocation& allocation) { impl_->rules.take(center, pool, allocation); }
+void Router::give_back(CenterId center, std::string_view pool, const pricing::Allocation& allocation) { impl_->rules.give_back(center, pool, allocation); }
+pricing::Allocation Router::held(CenterId center, std::string_view pool) const { return impl_->rules.held(center, pool); }
+Refusal Router::refused_now(const Plan& plan, Duration walltime, Instant now) {
+  impl_->pools.settle();
+  SaleRules::Ruled* ruled = impl_->rules.find(impl_->pools, plan.center, plan.pool);
+  return ruled == nullptr ? Refusal::none : refusal_of(*ruled, plan.allocation, walltime, {}, now);
+}
+Instant Router::closes(CenterId center, const std::string& pool, Instant now) {
+  impl_->pools.settle();
+  SaleRules::Ruled* ruled = impl_->rules.find(impl_->pools, center, pool);
+  return ruled == nullptr ? Instant{} : closes_at(*ruled, now);
+}
 void Router::promise(CenterId center, std::string_view pool, const pricing::Allocation& allocation, Duration duration) {
   impl_->pools.promise(center, pool, allocation, duration);
 }

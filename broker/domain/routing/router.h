@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "broker/domain/job.h"
 #include "broker/domain/routing/pool.h"
+#include "broker/domain/selling.h"
 #include "pricing/price_book.h"
 
 namespace bourse::broker::routing {
@@ -52,6 +53,17 @@ class Router {
   // A center that the market has paused or quarantined: its pools are refused with `paused` until it is lifted, whatever
   // its connector reports. Remembered for centers whose pools aren't known yet.
   void set_paused(CenterId center, bool paused);
+  // What a center sells of its pools by the market's book; replaces what was set before. Rules of connectors come with `observe`.
+  void set_rules(CenterId center, const std::vector<PoolRule>& rules);
+  // An attempt that may run was ordered there, or is over: what caps of rules count.
+  void take(CenterId center, std::string_view pool, const pricing::Allocation& allocation);
+  void give_back(CenterId center, std::string_view pool, const pricing::Allocation& allocation);
+  // What the market's jobs hold of a pool.
+  pricing::Allocation held(CenterId center, std::string_view pool) const;
+  // Whether a plan that was made earlier may be ordered now: the rule that is against it, or none. Prices are locked, so floors aren't asked.
+  Refusal refused_now(const Plan& plan, Duration walltime, Instant now);
+  // By when a job that is ordered there now must have ended; unix_ms 0 = nothing closes it.
+  Instant closes(CenterId center, const std::string& pool, Instant now);
   // Work promised to a pool since its last observation, so that a burst spreads; `observe` for the center starts over.
   void promise(CenterId center, std::string_view pool, const pricing::Allocation& allocation, Duration duration);
 

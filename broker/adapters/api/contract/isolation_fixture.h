@@ -207,7 +207,13 @@ class Isolation : public MarketWorld {
     payee.set_center(center);
     v1::OrderPayoutRequest payout;
     payout.set_center(center);
-    return {rpc("AddCenterAdmin", &Stub::AddCenterAdmin, admin),
+    v1::GetSellingRequest selling;
+    selling.set_center(center);
+    v1::SetSellingRuleRequest rule;
+    rule.set_center(center);
+    return {rpc("GetSelling", &Stub::GetSelling, selling),
+            rpc("SetSellingRule", &Stub::SetSellingRule, rule),
+            rpc("AddCenterAdmin", &Stub::AddCenterAdmin, admin),
             rpc("RemoveCenterAdmin", &Stub::RemoveCenterAdmin, admin),
             rpc("ListCenterAdmins", &Stub::ListCenterAdmins, admins),
             rpc("SetSettlementPrices", &Stub::SetSettlementPrices, settlement),
