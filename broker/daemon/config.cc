@@ -35,6 +35,7 @@ constexpr Setting kSettings[] = {
     {"edge.server_name", &Config::edge_server_name, false, "TLS name of the link at the edge"},
     {"edge.join_server_name", &Config::edge_join_server_name, false, "TLS name at the edge by which connectors join and renew"},
     {"connectors.certificate_minutes", &Config::certificate_minutes, false, "a connector's certificate is good for so long; 1 to 366, default 60"},
+    {"connectors.heartbeat_seconds", &Config::heartbeat_seconds, false, "links say something that often and are given up after thrice that in silence; 1 to 18, default 10"},
     {"finance.two_people", &Config::two_people, false, "true: what moves or commits money waits for a second person; default true"},
     {"finance.debtor.name", &Config::debtor_name, false, "holder of our account, from which payouts are paid"},
     {"finance.debtor.account", &Config::debtor_account, false, "its IBAN or number; only its statements are imported"},
@@ -119,6 +120,9 @@ Status check(const Config& config) {
       return fail(ErrorCode::invalid_argument, fmt::format("{}: a socket's path has at most 107 bytes.", key));
   }
   if (config.certificate_minutes < 1) return fail(ErrorCode::invalid_argument, "connectors.certificate_minutes must be a number from 1 to 366.");
+  // The edge ends what is silent for a minute: beyond three heartbeats of 18 s the link must still be ours to give up.
+  if (config.heartbeat_seconds < 1 || config.heartbeat_seconds > 18)
+    return fail(ErrorCode::invalid_argument, "connectors.heartbeat_seconds must be a number from 1 to 18.");
   static const std::set<std::string> kLevels = {"trace", "debug", "info", "warn", "error"};
   if (!kLevels.contains(config.log_level))
     return fail(ErrorCode::invalid_argument, "log.level must be trace, debug, info, warn or error.");

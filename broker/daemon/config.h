@@ -18,6 +18,7 @@ struct Config {
   std::string edge_connect = "127.0.0.1:8443";
   std::string edge_server_name = "link.bourse.internal", edge_join_server_name = "join.bourse.internal";
   int certificate_minutes = 60;  // a connector's certificate is good for so long
+  int heartbeat_seconds = 10;    // both ends of a link say something that often
   std::string log_level = "info";
   std::string factors;     // folder of tables of 度 factors; empty = what this version was published with
   int bill_net_days = 30;  // what a closed month owes is due so many days after its end

@@ -99,6 +99,14 @@ TEST(Config, CertificatesAreGoodForAnHourUnlessToldOtherwise) {
     EXPECT_FALSE(parse_config(good + "[connectors]\ncertificate_minutes = " + wrong + "\n", "broker.toml", nothing())) << wrong;
 }
 
+TEST(Config, LinksBeatMoreOftenThanTheEdgeLosesPatience) {
+  const std::string good = kGood;
+  EXPECT_EQ(parse_config(good, "broker.toml", nothing())->heartbeat_seconds, 10);
+  EXPECT_EQ(parse_config(good + "[connectors]\nheartbeat_seconds = 1\n", "broker.toml", nothing())->heartbeat_seconds, 1);
+  for (const char* wrong : {"0", "19", "-1", "\"5\""})
+    EXPECT_FALSE(parse_config(good + "[connectors]\nheartbeat_seconds = " + wrong + "\n", "broker.toml", nothing())) << wrong;
+}
+
 TEST(Config, TheHelpNamesEverySetting) {
   for (const char* word : {"postgres.reader", "BOURSE_BROKER_KEYS_DIRECTORY", "bourse-broker ready", "Exit codes"})
     EXPECT_NE(config_help().find(word), std::string::npos) << word;

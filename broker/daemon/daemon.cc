@@ -57,6 +57,12 @@ Result<std::unique_ptr<grpc::Server>> serve(const std::string& address, const st
   return server;
 }
 
+// Silence of three heartbeats and a half ends a link; what is unanswered for three is said again.
+LinkOptions link_options(const Config& config) {
+  const Duration heartbeat = seconds(config.heartbeat_seconds);
+  return {.audience = config.name, .heartbeat = heartbeat, .offline_after = milliseconds(heartbeat.ms * 7 / 2), .repeat_after = milliseconds(heartbeat.ms * 3)};
+}
+
 }  // namespace
 
 struct Daemon::Parts {
@@ -113,7 +119,7 @@ void Daemon::Parts::build(const Config& config) {
   follower = std::make_unique<Follower>(FollowerOptions{}, *follower_journal);
   engine = std::make_unique<Engine>(EngineOptions{}, *journal, clock, rng);
   notary = std::make_unique<Notary>(config.name, *evidence, keys.ack, clock);
-  link = std::make_unique<LinkServer>(LinkOptions{.audience = config.name}, *engine, *blobs, *notary, keys, clock, rng);
+  link = std::make_unique<LinkServer>(link_options(config), *engine, *blobs, *notary, keys, clock, rng);
   membership = std::make_unique<MembershipServer>(MembershipOptions{.audience = config.name, .certificate_lifetime = minutes(config.certificate_minutes)}, *engine,
                                                   *authority, keys.ack, clock, rng);
   const auto wait_projected = [this](std::uint64_t position, Duration timeout) -> Status {

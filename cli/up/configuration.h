@@ -18,6 +18,7 @@ struct MarketOptions {
   std::string factors;             // folder of tables of 度 factors; empty = keep those of the last start, or the published one
   bool two_people = false;         // whether finance needs a second person; one person alone can try the market without
   int certificate_minutes = 60;    // a connector's certificate is good for so long
+  int heartbeat_seconds = 10;      // links of connectors say something that often
   std::string programs;            // folder of bourse-broker and bourse-gateway
   std::string public_url() const { return "https://127.0.0.1:" + std::to_string(port); }
 };

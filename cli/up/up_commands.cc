@@ -32,6 +32,7 @@ struct Options {
   std::string issuers;
   bool two_people = false;
   int certificate_minutes = 60;
+  int heartbeat_seconds = 10;
   std::string factors;
   bool foreground = false;
   bool as_json = false;
@@ -48,6 +49,7 @@ embedded::MarketOptions market_options(const Options& options) {
   market.port = options.port;
   market.two_people = options.two_people;
   market.certificate_minutes = options.certificate_minutes;
+  market.heartbeat_seconds = options.heartbeat_seconds;
   if (!options.factors.empty()) market.factors = std::filesystem::absolute(options.factors).lexically_normal().string();
   if (!options.issuers.empty()) market.issuers_file = std::filesystem::absolute(options.issuers).string();
   market.programs = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
@@ -191,6 +193,7 @@ void add_up_commands(CLI::App& app) {
   start->add_option("--factors", options->factors, "Folder with tables of 度 factors (default: those of the last start, at first the published one)")->check(CLI::ExistingDirectory);
   start->add_flag("--two-people", options->two_people, "What moves money waits for a second person (default: one is enough, to try it)");
   start->add_option("--certificate-minutes", options->certificate_minutes, "How long a connector's certificate is good; it is renewed at half of that")->check(CLI::Range(1, 366))->capture_default_str();
+  start->add_option("--heartbeat-seconds", options->heartbeat_seconds, "How often a connector's link says something; thrice that in silence and it is given up")->check(CLI::Range(1, 18))->capture_default_str();
   start->add_flag("--foreground", options->foreground, "Stay in the foreground until Ctrl-C");
   start->footer("Everything lives in the state directory; run by root, each server drops to a user of its own.\n"
                 "Example: bourse up && bourse status && bourse down");

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "bourse/federation/v1/federation.pb.h"
 #include "federation-proto/fields.h"
 
@@ -12,8 +14,12 @@ namespace wire = federation::v1;
 namespace {
 
 constexpr std::uint64_t kWindow = 16;            // reports on their way
-constexpr int kMaxGaps = 3;                      // in one session
-constexpr Duration kAfterRefusal = seconds(60);  // a broker that doesn't accept us is not asked again at once
+constexpr int kMaxGaps = 3;                      // without an acknowledgement
+constexpr int kPatienceInHeartbeats = 3;
+// A broker that doesn't accept us is not asked again at once. What was only spoiled on its way is soon put right, so that the first
+// pause is short; they double.
+constexpr Duration kAfterRefusal = seconds(1);
+constexpr Duration kLongestAfterRefusal = seconds(60);
 
 void fill(wire::SellingRule& out, const pricing::SellingRule& rule) {
   out.set_paused(rule.paused);
@@ -70,7 +76,8 @@ Session::Session(const Membership& us, const federation::KeyPair& identity, Spoo
 
 void Session::refuse(const std::string& what, const Error& error) {
   spdlog::error("{}: {}", what, error.message());
-  link_.drop(number_, kAfterRefusal);
+  link_.drop(number_, std::min(milliseconds(kAfterRefusal.ms << std::min(refusals_, 10)), kLongestAfterRefusal));
+  ++refusals_;
 }
 
 Status Session::on(const LinkEvent& event) {
@@ -79,6 +86,7 @@ Status Session::on(const LinkEvent& event) {
     nonce_.clear();
     welcomed_ = false;
     gaps_ = 0;
+    gap_at_ = 0;
     return {};
   }
   if (event.session != number_) return {};
@@ -166,6 +174,8 @@ Status Session::on_welcome(const wire::Envelope& envelope) {
   if (!ours) return refuse("welcome", Error{ErrorCode::invalid_argument, "it answers another hello"}), Status{};
   CHECK_OK(reconcile(welcome));
   welcomed_ = true;
+  patience_ = milliseconds(std::max<std::int64_t>(welcome.heartbeat_ms(), 50) * kPatienceInHeartbeats);
+  progress_ = clock_.monotonic();
   link_.established(number_, milliseconds(welcome.heartbeat_ms()), welcome.session_token());
   spdlog::info("linked with {}; reports acknowledged up to {}", us_.audience, welcome.acked_seq());
   for (const wire::RunVerdict& verdict : welcome.verdicts()) {
@@ -196,6 +206,14 @@ Status Session::reconcile(const wire::Welcome& welcome) {
 
 Status Session::send_reports() {
   if (!welcomed_) return {};
+  const Duration now = clock_.monotonic();
+  sent_ = std::max(sent_, spool_.acked_seq());
+  // One that was lost on its way makes a gap only if another follows; and the acknowledgement may have been what was lost.
+  if (sent_ == spool_.acked_seq()) progress_ = now;
+  if (now - progress_ > patience_) {
+    sent_ = spool_.acked_seq();
+    progress_ = now;
+  }
   while (sent_ < spool_.last_seq() && sent_ < spool_.acked_seq() + kWindow) {
     TRY(const std::string bytes, spool_.envelope(sent_ + 1));
     wire::ConnectorFrame frame;
@@ -224,6 +242,11 @@ Status Session::on_ack(const wire::Envelope& envelope) {
   const bool ours = ack.version() == 1 && ack.center() == federation::to_bytes(us_.center) && ack.epoch() == us_.epoch &&
                     ack.connector() == federation::to_bytes(us_.connector) && hash && federation::to_bytes(*hash) == ack.report_hash();
   if (!ours) return refuse("acknowledgement", Error{ErrorCode::invalid_argument, "of a report that was not made here"}), Status{};
+  if (ack.seq() > spool_.acked_seq()) {
+    progress_ = clock_.monotonic();
+    gaps_ = refusals_ = 0;
+    gap_at_ = 0;
+  }
   CHECK_OK(spool_.acknowledge(ack.seq(), envelope.SerializeAsString()));
   std::vector<std::pair<std::uint32_t, std::uint32_t>> set_aside;
   for (const wire::Quarantine& q : ack.quarantined()) {
@@ -266,8 +289,11 @@ Status Session::on_nack(const wire::Nack& nack) {
   const Error error{error_code_named(nack.error()).value_or(ErrorCode::internal), nack.detail()};
   if (error.code != ErrorCode::sequence_gap) return refuse("the broker refused a report", error), Status{};
   const std::uint64_t expected = nack.expected_seq();
+  // Nobody signed this. The next welcome is signed: where the broker and the spool really disagree, it shows there.
   if (expected == 0 || expected < spool_.first_seq() || expected > spool_.last_seq() + 1)
-    return fail(ErrorCode::integrity, "the broker expects report " + std::to_string(expected) + ", which the spool doesn't have");
+    return refuse("reports", Error{ErrorCode::sequence_gap, "the broker expects report " + std::to_string(expected) + ", which the spool doesn't have"}), Status{};
+  if (expected == gap_at_) return {};  // said of each that was on its way behind the lost one
+  gap_at_ = expected;
   if (++gaps_ > kMaxGaps) return refuse("reports", Error{ErrorCode::sequence_gap, "again and again"}), Status{};
   sent_ = expected - 1;
   return send_reports();

@@ -27,7 +27,8 @@ class Session {
 
   // Errors are for good (the spool and the broker disagree about the past, or the disk fails): stop and let a person look.
   Status on(const LinkEvent& event);
-  // Sends reports that are spooled and not sent, a window of them; to be called after every flush.
+  // Sends reports that are spooled and not sent, a window of them, and again those that are not acknowledged in time; to be called
+  // after every flush.
   Status send_reports();
   void send_pools();
   bool welcomed() const { return welcomed_; }
@@ -59,7 +60,11 @@ class Session {
   std::string nonce_;
   bool welcomed_ = false;
   std::uint64_t sent_ = 0;  // newest report sent on this stream
-  int gaps_ = 0;
+  Duration patience_;       // for an acknowledgement
+  Duration progress_;       // monotonic: when the oldest of what is on its way was sent, or the one before it acknowledged
+  int gaps_ = 0;            // since the newest acknowledgement
+  std::uint64_t gap_at_ = 0;  // the newest gap that was answered; 0 = none
+  int refusals_ = 0;        // since the newest acknowledgement
 };
 
 }  // namespace bourse::connector

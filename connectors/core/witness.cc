@@ -14,6 +14,8 @@ namespace {
 
 constexpr const char* kRewritten = "The broker signed a checkpoint that contradicts the one kept here: it changed what was signed before.";
 
+constexpr int kMostUnproven = 3;  // a bit may be turned over on the way, but not each time
+
 Result<std::vector<Hash256>> proof_of(const wire::CheckpointUpdate& update) {
   std::vector<Hash256> proof;
   if (update.consistency_size() > 128) return fail(ErrorCode::too_large, "no proof of consistency is that long");
@@ -54,6 +56,9 @@ Status Witness::take(const wire::CheckpointUpdate& update) {
   if (update.from_size() != size()) return fail(ErrorCode::invalid_argument, "the proof begins at another checkpoint than the one kept here");
   const Hash256 before = newest_.size == 0 ? evidence::empty_root() : newest_.root;
   const bool follows = evidence::is_consistent(size(), before, checkpoint.size, checkpoint.root, proof);
+  const bool grown = checkpoint.size > size();  // else two signatures contradict each other without any proof
+  if (!follows && grown && ++unproven_ < kMostUnproven)
+    return fail(ErrorCode::bad_signature, "the proof doesn't lead from the checkpoint kept here to the new one");
   TRY(const std::uint64_t at, log_.append(update.SerializeAsString()));
   static_cast<void>(at);
   CHECK_OK(log_.sync());
@@ -61,6 +66,7 @@ Status Witness::take(const wire::CheckpointUpdate& update) {
     contradicted_ = true;
     return fail(ErrorCode::integrity, kRewritten);
   }
+  unproven_ = 0;
   newest_ = std::move(checkpoint);
   return {};
 }

@@ -24,7 +24,8 @@ class Witness {
 
   std::uint64_t size() const { return newest_.size; }  // 0 = none is kept
   const Hash256& root() const { return newest_.root; }
-  // Durable when it returns. Errors: bad_signature, invalid_argument, forbidden (not what was asked for: ask again);
+  // Durable when it returns. Errors: bad_signature, invalid_argument, forbidden (not what was asked for, or its proof, which nobody
+  // signed, leads nowhere: ask again; a broker that has no better one after some asking has changed the past);
   // integrity: the broker signed two pasts, and both signatures are kept as proof of it; unavailable.
   Status take(const federation::v1::CheckpointUpdate& update);
 
@@ -36,6 +37,7 @@ class Witness {
   RecordLog log_;
   federation::Checkpoint newest_;
   bool contradicted_ = false;
+  int unproven_ = 0;  // in a row
 };
 
 }  // namespace bourse::connector

@@ -300,8 +300,12 @@ Result<DaemonConfig> parse_config(const std::string& text, const std::string& na
   jobs.number("max_held", config.max_held, 1, 50'000);
   jobs.duration("lost_after_minutes", config.lost_after, 60'000);
   jobs.no_more();
+  Reader link = in.table("link");
+  link.duration("retry_seconds", config.retry, 1000);
+  link.no_more();
   in.no_more();
   if (config.poll < milliseconds(100)) in.wrong("report.poll_ms", "at least 100");
+  if (config.retry < seconds(1) || config.retry > minutes(10)) in.wrong("link.retry_seconds", "1 to 600");
   if (config.lost_after < minutes(1)) in.wrong("jobs.lost_after_minutes", "at least 1");
   if (error) return fail(error->code, name + ": " + error->detail);
   return config;

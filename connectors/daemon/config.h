@@ -51,6 +51,7 @@ struct DaemonConfig {
   Duration usage = seconds(15);
   std::int64_t max_held = 10'000;
   Duration lost_after = hours(1);
+  Duration retry = seconds(30);  // the longest pause between two dials
 };
 
 // Unknown keys are refused, so that a misspelt one can't go unnoticed. Errors: invalid_argument, naming the key; not_found.

@@ -97,6 +97,9 @@ TEST(Config, NamesWhatIsWrong) {
   EXPECT_NE(error_of(kSmall + "[sell.cpu]\nspeed_milli = 0\n").find("sell.cpu.speed_milli"), std::string::npos);
   EXPECT_NE(error_of(kSmall + "[sell.cpu]\nspeed_milli = 1.5\n").find("sell.cpu.speed_milli"), std::string::npos);
   EXPECT_NE(error_of(kSmall + "[report]\npoll_ms = 5\n").find("report.poll_ms"), std::string::npos);
+  EXPECT_NE(error_of(kSmall + "[link]\nretry_seconds = 0\n").find("link.retry_seconds"), std::string::npos);
+  EXPECT_NE(error_of(kSmall + "[link]\nretry_seconds = 601\n").find("link.retry_seconds"), std::string::npos);
+  EXPECT_EQ(parse_config(kSmall + "[link]\nretry_seconds = 2\n", "c")->retry, seconds(2));
   EXPECT_NE(error_of(kSmall + "[sale]\n").find("sale"), std::string::npos);
   EXPECT_NE(error_of("[driver\n").find("line 1"), std::string::npos);
   EXPECT_EQ(read_config("/nonexistent/connector.toml").error().code, ErrorCode::not_found);

@@ -83,7 +83,7 @@ Status run(const RunOptions& options, std::stop_token stop) {
   TRY(const std::unique_ptr<Connector> connector,
       Connector::open(std::move(connector_options), keys.identity, keys.billing, *driver, users, clock, rng));
 
-  LinkClient link({.channel = [&] { return dial_link(directory, bundle, *credentials); }, .metadata = {}}, [&](LinkEvent event) { connector->on_link(std::move(event)); },
+  LinkClient link({.channel = [&] { return dial_link(directory, bundle, *credentials); }, .metadata = {}, .backoff_max = config.retry}, [&](LinkEvent event) { connector->on_link(std::move(event)); },
                   [&](JobId, AttemptId attempt, std::int64_t offset, std::int64_t max_bytes) { return connector->read_log(attempt, offset, max_bytes); },
                   clock, rng);
   connector->attach(link, options.on_ready);

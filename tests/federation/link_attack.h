@@ -99,6 +99,16 @@ class LinkAttack : public LinkWorld {
     EXPECT_TRUE(welcome && welcome->has_welcome());
     return client;
   }
+  // The same, and the market sells what it has.
+  std::unique_ptr<RawClient> selling() {
+    auto client = linked();
+    EXPECT_TRUE(eventually([&] {
+      bool on = false;
+      EXPECT_TRUE(engine_->read_wait([&](const broker::Market& market) { on = market.online(member_.center); }));
+      return on;
+    }));
+    return client;
+  }
   // How the broker ends a stream whose hello was changed by `spoil`.
   grpc::StatusCode refused(const std::function<void(wire::Hello&)>& spoil) {
     auto client = dial(member_);

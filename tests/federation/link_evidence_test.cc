@@ -118,5 +118,27 @@ TEST_F(LinkEvidenceTest, AnotherCentersOrUnsignedCheckpointIsNotTaken) {
   EXPECT_TRUE(witness("/checkpoints.log"));
 }
 
+TEST_F(LinkEvidenceTest, AProofThatWasSpoiledOnItsWayAccusesNobody) {
+  const std::string log = "/spoiled-checkpoints.log";
+  auto kept = witness(log);
+  ASSERT_TRUE(kept);
+  const auto signed_at = [&](std::uint64_t size, std::string_view root) {
+    wire::CheckpointUpdate out;
+    *out.mutable_checkpoint() = federation::seal_checkpoint({keys_.ack.secret, keys_.ack.public_key}, {kAudience, member_.center, size, sha256(root), clock_.now()});
+    return out;
+  };
+  wire::CheckpointUpdate spoiled = signed_at(2, "a root");
+  spoiled.add_consistency(std::string(32, 'x'));
+  for (int time = 0; time < 2; ++time) EXPECT_EQ(kept->take(spoiled).error().code, ErrorCode::bad_signature);
+  EXPECT_TRUE(witness(log)) << "a restart finds nothing wrong";
+  EXPECT_TRUE(kept->take(signed_at(2, "a root")));
+  // A broker that never has a better one is found out all the same.
+  wire::CheckpointUpdate other = signed_at(5, "another root");
+  other.set_from_size(2);
+  for (int time = 0; time < 2; ++time) EXPECT_EQ(kept->take(other).error().code, ErrorCode::bad_signature);
+  EXPECT_EQ(kept->take(other).error().code, ErrorCode::integrity);
+  EXPECT_FALSE(witness(log));
+}
+
 }  // namespace
 }  // namespace bourse::testing

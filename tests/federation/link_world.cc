@@ -110,7 +110,7 @@ void LinkWorld::start_server() {
   const std::scoped_lock lock(link_mutex_);
   link_ = std::make_unique<broker::LinkServer>(
       broker::LinkOptions{.audience = kAudience, .heartbeat = milliseconds(200), .offline_after = offline_after_, .proof_deadline = proof_deadline_,
-                          .checkpoint_every = checkpoint_every_}, *engine_, blobs_, *notary_, keys_, clock_, rng_);
+                          .checkpoint_every = checkpoint_every_, .repeat_after = repeat_after_}, *engine_, blobs_, *notary_, keys_, clock_, rng_);
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(4 << 20);
   for (const auto packed : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) builder.SetCompressionAlgorithmSupportStatus(packed, false);

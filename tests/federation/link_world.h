@@ -99,6 +99,7 @@ class LinkWorld : public ::testing::Test {
   Duration offline_after_ = seconds(30);  // beyond what a loaded machine makes of any test; before SetUp
   Duration proof_deadline_ = seconds(10);
   Duration checkpoint_every_ = hours(1);
+  Duration repeat_after_ = seconds(30);
 };
 
 // The real connector core before the test's broker.

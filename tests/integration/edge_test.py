@@ -313,6 +313,45 @@ class EdgeTest(unittest.TestCase):
                 break
         self.assertIn(Http2.GOAWAY, [kind for kind, _, _ in connection.frames()] + ([Http2.GOAWAY] if not connection.send(b"x" * 9) else []))
 
+    def hung_up_after(self, connection, trickle=b"", every_s=0.4, patience_s=40):
+        """Seconds until the edge closes, while the bytes of `trickle` are sent one by one; None if it never does."""
+        began, sent = time.monotonic(), 0
+        connection.settimeout(every_s)
+        while (passed := time.monotonic() - began) < patience_s:
+            try:
+                if sent < len(trickle):
+                    connection.sendall(trickle[sent:sent + 1])
+                    sent += 1
+                if connection.recv(65536) == b"":
+                    return passed
+            except TimeoutError:
+                continue
+            except OSError:
+                return passed
+        return None
+
+    def test_who_says_nothing_is_hung_up_on(self):
+        with socket.create_connection(("127.0.0.1", self.port), 10) as silent:
+            self.assertIsNotNone(self.hung_up_after(silent))
+
+    def test_a_slow_handshake_is_given_up_however_steady(self):
+        """A ClientHello whose bytes keep coming, at a pace that would take minutes."""
+        wanted = ssl.MemoryBIO()
+        try:
+            context = ssl.create_default_context()
+            context.wrap_bio(ssl.MemoryBIO(), wanted, server_hostname=LINK).do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        hello = wanted.read()
+        self.assertGreater(len(hello) * 0.4, 60)
+        with socket.create_connection(("127.0.0.1", self.port), 10) as slow:
+            self.assertIsNotNone(self.hung_up_after(slow, hello))
+
+    def test_a_connection_without_a_request_is_hung_up_on(self):
+        connection = Http2(self.port)
+        self.addCleanup(connection.close)
+        self.assertIsNotNone(self.hung_up_after(connection.socket))
+
     def test_a_flood_of_pings_is_answered_or_cut(self):
         connection = Http2(self.port)
         self.addCleanup(connection.close)

@@ -71,7 +71,7 @@ void Switchboard::welcome(Session& session, const wire::Hello& hello, const Welc
     spdlog::error("connector of {} is at report {}, {} are accepted: an old copy?", to_text(session.peer.center), hello.next_seq(), known.chain.seq);
   replace(session);
   session.stage = Stage::open;
-  session.beaten = session.pooled = clock_.monotonic();
+  session.beaten = session.pooled = session.repeated = clock_.monotonic();
   std::array<std::uint8_t, 32> token{};
   rng_.fill(std::as_writable_bytes(std::span(token)));
   session.token = to_hex(token);
@@ -105,6 +105,7 @@ void Switchboard::welcome(Session& session, const wire::Hello& hello, const Welc
   session.orders.assign(known.outbox.orders.begin(), known.outbox.orders.end());
   session.cancels = known.outbox.cancels;
   session.pauses = known.outbox.pauses;
+  session.unanswered = known.outbox;
   send_checkpoint(session);
   pump(session);
 }

@@ -30,6 +30,7 @@ struct LinkOptions {
   Duration proof_deadline = seconds(10); // from dialling to the welcome
   std::size_t max_connectors = 2'000;
   Duration checkpoint_every = hours(1);  // of a tree that grows
+  Duration repeat_after = seconds(30);   // what a connector was told and has not answered is told again
 };
 
 struct ConnectorStatus {

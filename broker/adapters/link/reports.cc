@@ -12,6 +12,14 @@ namespace bourse::broker {
 
 namespace wire = federation::v1;
 
+namespace {
+
+// Far beyond what is on its way when one is lost. Each is kept as evidence before it is judged, so whoever sends nothing else must dial
+// again for more.
+constexpr std::size_t kMaxGaps = 64;
+
+}  // namespace
+
 void Switchboard::on_report(Session& session, wire::Envelope envelope) {
   auto command = verify_report(envelope, session.billing_key, {options_.audience, session.peer});
   if (!command) {
@@ -65,6 +73,7 @@ void Switchboard::on_applied(std::uint64_t number, std::uint64_t seq, const Hash
   --session->reports;
   if (!result) {
     if (result.error().code == ErrorCode::sequence_gap) {
+      if (++session->gaps > kMaxGaps) return refuse(*session, result.error());
       ask_engine<std::uint64_t>(
           number, [center = session->peer.center](const Market& market) { return market.center(center)->chain.seq; },
           [this, error = result.error()](Session& gapped, std::uint64_t accepted) { nack(gapped, accepted + 1, error); });
@@ -74,6 +83,7 @@ void Switchboard::on_applied(std::uint64_t number, std::uint64_t seq, const Hash
     if (result.error().outcome() == Outcome::rejected) nack(*session, 0, result.error());
     return refuse(*session, result.error());
   }
+  session->gaps = 0;
   wire::Ack ack;
   ack.set_version(1);
   ack.set_center(federation::to_bytes(session->peer.center));

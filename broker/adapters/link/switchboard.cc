@@ -16,6 +16,7 @@ namespace {
 constexpr Duration kTick = milliseconds(200);
 constexpr Duration kPatience = seconds(5);        // for a stream that is to end
 constexpr std::size_t kMaxReportsTaken = 16;      // of one stream, unanswered
+constexpr std::size_t kMaxIdleFrames = 20;        // a tick, of a stream; whoever says more isn't listened to until the next
 
 federation::KeyPair pair_of(const SigningKey& key) { return {key.secret, key.public_key}; }
 
@@ -117,7 +118,7 @@ void Switchboard::tell_engine(std::uint64_t number, CommandBody body, std::funct
 }
 
 void Switchboard::read_on(Session& session) {
-  if (session.reading || session.stage == Stage::ending || session.reports >= kMaxReportsTaken) return;
+  if (session.reading || session.stage == Stage::ending || session.reports >= kMaxReportsTaken || session.idle_frames > kMaxIdleFrames) return;
   session.reading = true;
   session.stream->read();
 }
@@ -135,6 +136,7 @@ void Switchboard::on_frame(std::uint64_t number, wire::ConnectorFrame frame) {
   } else if (frame.has_report()) {
     on_report(*session, std::move(*frame.mutable_report()));
   } else if (frame.has_pools()) {
+    ++session->idle_frames;
     // A connector that talks of nothing but its pools is heard once a second.
     if (session->heard - session->pooled >= seconds(1)) {
       session->pooled = session->heard;
@@ -142,7 +144,9 @@ void Switchboard::on_frame(std::uint64_t number, wire::ConnectorFrame frame) {
       for (const wire::Pool& pool : frame.pools().pools()) pools.push_back(&pool);
       observe(*session, true, pools);
     }
-  } else if (!frame.has_heartbeat()) {
+  } else if (frame.has_heartbeat()) {
+    ++session->idle_frames;
+  } else {
     return refuse(*session, {ErrorCode::invalid_argument, "a frame of an unknown kind"});
   }
   read_on(*session);
@@ -203,6 +207,8 @@ void Switchboard::look_after(Session& session, Duration now) {
     session.stream->abort();
     return;
   }
+  if (std::exchange(session.idle_frames, 0) > kMaxIdleFrames) read_on(session);
+  repeat_unanswered(session, now);
   if (now - session.beaten < options_.heartbeat) return;
   session.beaten = now;
   {

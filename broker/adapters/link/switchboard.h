@@ -60,11 +60,15 @@ class Switchboard {
     std::string token;
     std::uint64_t files = 0;    // its files stream, 0 = none
     std::size_t reports = 0;    // taken and not answered
+    std::size_t gaps = 0;       // reports that didn't follow, since the last that did
+    std::size_t idle_frames = 0;  // heartbeats and pools since the last tick
     bool reading = true;        // a frame is awaited
     std::deque<JobId> orders;   // to be sent
     bool fetching = false;      // the engine is being asked about some of them
     std::uint64_t tree_size = 0;  // of the checkpoint that the connector keeps
     std::vector<JobId> cancels, pauses;
+    Duration repeated;            // when what is below was looked at
+    Market::Outbox unanswered;    // as it was then
   };
   struct Files {
     std::shared_ptr<FilesStream> stream;
@@ -149,6 +153,9 @@ class Switchboard {
   void pump(Session& session);
   void send_orders(Session& session, std::vector<DueOrder> orders);
   std::shared_ptr<const std::string> script(const Hash256& hash);
+
+  // repeats.cc
+  void repeat_unanswered(Session& session, Duration now);
 
   // controls.cc
   static bool pause_due(const Job& job, CenterId center);
