@@ -21,7 +21,7 @@ constexpr int kPollMs = 1000;
 struct JobArguments {
   std::string script, name, account, quote, key;
   std::optional<std::int64_t> cores, gpus, nodes;
-  std::string memory, time, hold_window, expected, gpu_model, arch, objective, budget, deadline, center, qos, project, pay_with;
+  std::string memory, time, hold_window, expected, gpu_model, arch, objective, budget, deadline, center, qos, project, pay_with, array, dependency;
   bool wait = false, ignore_directives = false, skip_unknown = false;
 };
 
@@ -45,6 +45,8 @@ void add_spec_options(CLI::App& command, JobArguments& a) {
   command.add_option("--center", a.center, "Only this center");
   command.add_option("--qos", a.qos, "Quality of service at the center");
   command.add_option("--project", a.project, "Whose work it is, for your own books (bourse usage --by project)");
+  command.add_option("--array", a.array, "So many jobs in one: 0-99, 1,3,7-20:2; %10 at the end: ten at once. Memory, time and budget are each one's");
+  command.add_option("--dependency", a.dependency, "Dispatch it when these hold: afterok:JOB, afterany:JOB, afternotok:JOB, after:JOB, singleton; ',' all, '?' any. JOB_7: an array's element");
   command.add_flag("--ignore-directives", a.ignore_directives, "Don't read the script's #SBATCH or #BSUB lines");
   command.add_flag("--skip-unknown", a.skip_unknown, "Leave directives out that their scheduler doesn't know, in place of refusing the job");
 }
@@ -63,7 +65,7 @@ json spec_of(Context& context, const JobArguments& a) {
   if (!a.budget.empty()) spec["budget"] = to_text(context.must("--budget", positive_amount(a.budget)));
   if (!a.deadline.empty()) spec["deadline"] = to_text(context.must("--deadline", parse_instant(a.deadline)));
   const std::pair<const char*, const std::string*> texts[] = {
-      {"name", &a.name}, {"objective", &a.objective}, {"gpu_model", &a.gpu_model}, {"arch", &a.arch}, {"center", &a.center}, {"qos", &a.qos}, {"project", &a.project}, {"pay_with", &a.pay_with}};
+      {"name", &a.name}, {"objective", &a.objective}, {"gpu_model", &a.gpu_model}, {"arch", &a.arch}, {"center", &a.center}, {"qos", &a.qos}, {"project", &a.project}, {"pay_with", &a.pay_with}, {"array", &a.array}, {"dependency", &a.dependency}};
   for (const auto& [name, value] : texts)
     if (!value->empty()) spec[name] = *value;
   spec["script"] = read_script(a.script);
@@ -102,7 +104,8 @@ json wait_for_end(Context& context, const std::string& id) {
   std::string shown;
   while (true) {
     const json job = get_job(context, id);
-    std::string state = field(job, "state") + " at " + field(job, "center_name");
+    std::string state = job.contains("elements") ? show_counts(job) : field(job, "state");
+    if (const std::string where = field(job, "center_name"); !where.empty()) state += " at " + where;
     if (job.value("unreachable", false)) state += " (unreachable)";
     if (state != shown) std::cerr << (shown = state) << "\n";
     if (is_over(job)) return job;
@@ -183,14 +186,18 @@ void add_job_commands(CLI::App& app, Context& context) {
   auto id = std::make_shared<std::string>();
   auto filter = std::make_shared<std::pair<std::string, std::string>>();
   auto limit = std::make_shared<int>(50);
-  CLI::App* list = app.add_subcommand("jobs", "Your jobs, newest first");
+  auto array = std::make_shared<std::string>();
+  CLI::App* list = app.add_subcommand("jobs", "Your jobs, newest first; an array is one line");
+  list->add_option("--array", *array, "The elements of this array");
   list->add_option("--state", filter->first, "Only those in this state");
   list->add_option("--cursor", filter->second, "Where the last page ended");
   list->add_option("--limit", *limit, "At most so many")->check(CLI::Range(1, 200))->capture_default_str();
-  list->callback([&context, filter, limit] {
+  list->callback([&context, filter, limit, array] {
+    const bool folded = array->empty() && filter->first.empty();
     context.print(context.must(context.client().get("/api/v1/jobs?limit=" + std::to_string(*limit) +
                                                     (filter->first.empty() ? "" : "&state=" + url_encoded(filter->first)) +
-                                                    (filter->second.empty() ? "" : "&cursor=" + url_encoded(filter->second)))),
+                                                    (filter->second.empty() ? "" : "&cursor=" + url_encoded(filter->second)) +
+                                                    (folded ? "&arrays=folded" : "") + (array->empty() ? "" : "&array=" + url_encoded(*array)))),
                   show_jobs);
   });
 
@@ -206,13 +213,18 @@ void add_job_commands(CLI::App& app, Context& context) {
   log->callback([&context, id, follow] { logs(context, *id, *follow); });
 
   auto reason = std::make_shared<std::string>();
-  CLI::App* cancel = app.add_subcommand("cancel", "Cancel a job; it pays for what it used");
+  CLI::App* cancel = app.add_subcommand("cancel", "Cancel a job, an array or some of its elements (ARRAY[3,5-9]); what ran is paid for");
   add_job_id(*cancel, *id);
   cancel->add_option("--reason", *reason, "For the record");
   cancel->callback([&context, id, reason] {
-    const json body = reason->empty() ? json::object() : json{{"reason", *reason}};
-    context.print(context.must(context.client().post("/api/v1/jobs/" + url_encoded(*id) + "/cancel", body)), [](const json& reply) {
-      return field(reply, "id") + " will be cancelled; it is " + field(reply, "state") + " now.\n";
+    json body = reason->empty() ? json::object() : json{{"reason", *reason}};
+    std::string of = *id;
+    if (const std::size_t open = of.find('['); open != std::string::npos && of.ends_with(']')) {
+      body["elements"] = of.substr(open + 1, of.size() - open - 2);
+      of.resize(open);
+    }
+    context.print(context.must(context.client().post("/api/v1/jobs/" + url_encoded(of) + "/cancel", body)), [id](const json& reply) {
+      return *id + " will be cancelled; it is " + field(reply, "state") + " now" + (reply.contains("elements") ? " (" + show_counts(reply) + ")" : "") + ".\n";
     });
   });
 

@@ -145,7 +145,8 @@ void bsub(Context& context, const std::vector<std::string>& words) {
   }
   const std::string file_name = typed.rest.empty() ? "bsub" : base_name(typed.rest.front());
   submit(context, typed, body_of(typed, "bsub_options", bsub_script(typed), file_name), [](const json& job) {
-    return "Job <" + field(job, "id") + "> is submitted to queue <" + field(job, "center_name") + "/" + field(job, "pool") + ">.\n";
+    const std::string center = field(job, "center_name");  // none yet of an array, or of what waits
+    return "Job <" + field(job, "id") + "> is submitted" + (center.empty() ? "" : " to queue <" + center + "/" + field(job, "pool") + ">") + ".\n";
   });
 }
 
@@ -159,7 +160,7 @@ void show_directives(const Context& context, const std::string& path) {
   for (const auto& [field_name, figure] : figures)
     if (*figure) reply[field_name] = **figure;
   if (said->walltime) reply["walltime_ms"] = said->walltime->ms;
-  const std::pair<const char*, const std::string*> texts[] = {{"name", &said->name}, {"gpu_model", &said->gpu_model}, {"qos", &said->qos}, {"project", &said->project}};
+  const std::pair<const char*, const std::string*> texts[] = {{"name", &said->name}, {"gpu_model", &said->gpu_model}, {"qos", &said->qos}, {"project", &said->project}, {"array", &said->array}, {"dependency", &said->dependency}};
   for (const auto& [field_name, text] : texts)
     if (!text->empty()) reply[field_name] = *text;
   bool stopped = false;

@@ -107,13 +107,48 @@ std::string show_notes(const json& reply) {
   return out;
 }
 
+std::string show_counts(const json& array) {
+  std::string out;
+  for (const json& count : list(array.value("elements", json::object()), "states"))
+    out += (out.empty() ? "" : ", ") + field(count, "count") + " " + field(count, "state");
+  return out;
+}
+
 std::string show_quote(const json& reply) {
   const json decision = reply.value("decision", json::object());
-  return plan_table(decision) + refused_table(decision) + "\n" + harmless(field(decision, "why")) + "\n\nQuote " + field(reply, "quote") +
+  const std::int64_t elements = number(reply, "elements");
+  const std::string array = elements == 0 ? "" : "Each of " + std::to_string(elements) + " elements:\n";
+  const std::string sum = elements == 0 ? "" : "\nAll elements: " + money(reply, "total") + " by the first plan; " + money(reply, "held") + " would be held.\n";
+  return array + plan_table(decision) + sum + refused_table(decision) + "\n" + harmless(field(decision, "why")) + "\n\nQuote " + field(reply, "quote") +
          ", valid until " + instant(reply, "valid_until") + " UTC. Take it with: bourse submit FILE --quote " + field(reply, "quote") + "\n";
 }
 
+namespace {
+
+std::string number_of_elements(const json& array) { return field(array.value("elements", json::object()), "count"); }
+
+// What it waits for, a line each; nothing once it goes.
+std::string waits_for(const json& job) {
+  std::string out;
+  for (const json& condition : list(job, "waits_for")) {
+    const std::string stands = field(condition, "stands");
+    out += field(condition, "kind") + " " + field(condition, "job") + (stands.empty() ? "" : ": " + stands) + "\n";
+  }
+  return out;
+}
+
+std::string where(const json& job) {
+  if (job.contains("elements")) return "[" + field(job["elements"], "indices") + "]";
+  return field(job, "center_name").empty() ? "" : place(job);
+}
+
+}  // namespace
+
 std::string show_submitted(const json& job) {
+  if (job.contains("elements"))
+    return field(job, "id") + " is an array of " + number_of_elements(job) + " jobs. Held: " + money(job, "held") + ".\n" + waits_for(job);
+  if (field(job, "state") == "waiting")
+    return field(job, "id") + " waits. Held: " + money(job, "held") + ".\n" + waits_for(job);
   return field(job, "id") + " goes to " + place(job) + ". Held: " + money(job, "held") + ".\n" +
          harmless(field(job.value("decision", json::object()), "why")) + "\n";
 }
@@ -121,7 +156,7 @@ std::string show_submitted(const json& job) {
 std::string show_jobs(const json& reply) {
   Table table({"job", "name", "state", "where", "submitted", "exit", "held", "charged"});
   for (const json& job : list(reply, "jobs"))
-    table.add({field(job, "id"), field(job, "name"), field(job, "state") + (job.value("unreachable", false) ? " (unreachable)" : ""), place(job),
+    table.add({field(job, "id"), field(job, "name"), (job.contains("elements") ? show_counts(job) : field(job, "state")) + (job.value("unreachable", false) ? " (unreachable)" : ""), where(job),
                instant(job, "submitted_at"), job.contains("ended_at") ? field(job, "exit_code") : "", money(job, "held"), money(job, "charged")});
   if (table.empty()) return "No jobs.\n";
   const std::string next = field(reply, "next_cursor");
@@ -147,7 +182,11 @@ std::string show_job(const json& job) {
                   {"name", field(job, "name")},
                   {"state", field(job, "state") + (job.value("unreachable", false) ? " (unreachable: its center is silent; nothing is lost)" : "")},
                   {"reason", field(job, "reason")},
-                  {"where", place(job)},
+                  {"array", field(job, "array").empty() ? "" : field(job, "array") + "[" + field(job, "array_index") + "]"},
+                  {"elements", job.contains("elements") ? show_counts(job) : ""},
+                  {"waits for", waits_for(job)},
+                  {"given up", instant(job, "wait_until")},
+                  {"where", where(job)},
                   {"there", field(job, "scheduler_job")},
                   {"submitted", instant(job, "submitted_at")},
                   {"started", instant(job, "started_at")},

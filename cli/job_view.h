@@ -13,6 +13,7 @@ std::string show_quote(const nlohmann::json& reply);
 std::string show_submitted(const nlohmann::json& job);
 std::string show_jobs(const nlohmann::json& reply);
 std::string show_job(const nlohmann::json& job);   // with "why this center"
+std::string show_counts(const nlohmann::json& array);  // "7 waiting, 3 running": of its elements
 std::string show_receipt(const nlohmann::json& receipt);
 std::string show_trace(const nlohmann::json& reply);
 

@@ -44,7 +44,7 @@ struct Note {
 
 // What the request itself says. It wins over directives, and what they say a node, core or card is multiplied by its figures.
 struct Given {
-  bool name = false, memory = false, walltime = false, gpu_model = false, qos = false, project = false;
+  bool name = false, memory = false, walltime = false, gpu_model = false, qos = false, project = false, array = false, dependency = false;
   std::optional<std::int64_t> nodes, cores, gpus;
 };
 
@@ -59,6 +59,8 @@ struct CommandLine {
 struct Directives {
   Dialect dialect = Dialect::none;
   std::string name, gpu_model, qos, project;
+  std::string array;       // "0-99:2%10" (base/index_ranges.h)
+  std::string dependency;  // "afterok:job_…,afterany:job_…", "singleton": its ids are not looked at here
   std::optional<std::int64_t> nodes, cores, gpus, mem_mib;
   std::optional<Duration> walltime;  // whole minutes
   std::vector<Note> notes;           // one a directive, by line

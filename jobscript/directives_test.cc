@@ -138,12 +138,12 @@ TEST(Slurm, every_directive_has_a_note_with_its_line) {
       "#!/bin/bash\n"
       "#SBATCH --mail-type=ALL --nice\n"
       "#SBATCH -o out.%j -p gpu,long -A proj1\n"
-      "#SBATCH --array=1-10\n"
+      "#SBATCH --licenses=a:1\n"
       "#SBATCH --ntasks=2\n"
       "#SBATCH --bogus=7 --bogus2 8\n"
       "#SBATCH --ntasks=3\n");
   const std::vector<std::pair<int, std::string>> expected = {{2, "--mail-type"}, {2, "--nice"}, {3, "--output"}, {3, "--partition"}, {3, "--account"},
-                                                             {4, "--array"},     {5, "--ntasks"}, {6, "--bogus=7"}, {6, "--bogus2"}, {7, "--ntasks"}};
+                                                             {4, "--licenses"},  {5, "--ntasks"}, {6, "--bogus=7"}, {6, "--bogus2"}, {7, "--ntasks"}};
   ASSERT_EQ(got.notes.size(), expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
     EXPECT_EQ(got.notes[i].line, expected[i].first);
@@ -159,11 +159,24 @@ TEST(Slurm, every_directive_has_a_note_with_its_line) {
 }
 
 TEST(Slurm, what_would_change_the_run_is_refused) {
-  for (const char* option : {"--array=1-1000000", "-d afterok:12", "--exclusive", "--exclusive=user", "-L matlab:1", "-C haswell", "-w n1", "-x n[1-3]", "-H",
+  for (const char* option : {"--array=1-1000000", "--array=", "-a 5-3", "-a x", "-d afterok:12", "-d afterok", "-d expand:12", "-d afterok:job_1,after:7", "--exclusive", "--exclusive=user", "-L matlab:1", "-C haswell", "-w n1", "-x n[1-3]", "-H",
                              "--begin=now+1hour", "--deadline=2030-01-01", "--signal=B:USR1@60", "--reservation=r", "-D /scratch", "--export=ALL,A=1", "-i in.txt", "--tmp=1G",
                              "--gres=craynetwork:1", "--gres=gpu:a:1,gpu:b:1", "--gpus=a100:1 --gpus-per-node=v100:1", "--time=0", "--time=UNLIMITED", "--time=infinite",
                              "--mem=0", "--mem=4G --mem-per-cpu=1G", "--overcommit", "--test-only", "--help", "--usage", "-V", "--uid=0", "hetjob", "packjob", ": -n 2", "foo", "-n2 -- -c3", "--ntasks-per-gpu=1"})
     EXPECT_NE(faults(must(slurm(option))).find(" refused: "), std::string::npos) << option;
+}
+
+TEST(Slurm, arrays_and_dependencies_are_taken_as_they_are_written) {
+  const Directives got = must(slurm("--array=0-99:2%10 -d afterok:job_06A:job_06B_7,singleton"));
+  EXPECT_EQ(faults(got), "");
+  EXPECT_EQ(got.array, "0-99:2%10");
+  EXPECT_EQ(got.dependency, "afterok:job_06A:job_06B_7,singleton");
+  EXPECT_NE(got.notes[0].sentence.find("50 jobs"), std::string::npos) << got.notes[0].sentence;
+  EXPECT_NE(got.notes[0].sentence.find("at most 10 at once"), std::string::npos) << got.notes[0].sentence;
+  EXPECT_EQ(must(slurm("-a 3,7")).array, "3,7");
+  const auto given = read(slurm("-a 1-3 -d singleton"), {.array = true, .dependency = true});
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->array + given->dependency, "");
 }
 
 TEST(Slurm, figures_that_are_none_are_refused) {

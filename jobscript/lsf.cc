@@ -261,10 +261,16 @@ void read_lsf_time(Sheet& sheet, const Given& given, Directives& out) {
 void read_name(Sheet& sheet, const Given& given, Directives& out) {
   const auto text = sheet.text("J");
   if (!text) return;
-  if (text->contains('[')) return sheet.set("J", Fate::refused, std::string(kArray));
-  if (given.name) return sheet.overruled("J");
-  out.name = *text;
-  sheet.set("J", Fate::used, "The job's name.");
+  const std::size_t open = text->find('[');
+  if (open != std::string::npos) {  // "name[1-100:2]%10"
+    const std::size_t close = text->find(']', open);
+    if (close == std::string::npos) return sheet.set("J", Fate::refused, "'" + shown(*text) + "' has a [ and no ].");
+    sheet.array("J", text->substr(open + 1, close - open - 1) + text->substr(close + 1), given.array, out.array);
+  } else {
+    sheet.set("J", Fate::used, "The job's name.");
+  }
+  if (!given.name) out.name = text->substr(0, open);
+  else if (open == std::string::npos) sheet.overruled("J");
 }
 
 }  // namespace

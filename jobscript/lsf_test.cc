@@ -70,7 +70,7 @@ TEST(Lsf, lines_may_stand_anywhere) {
 }
 
 TEST(Lsf, what_would_change_the_run_is_refused) {
-  for (const char* options : {"-J \"name[1-10]%2\"", "-V", "-h", "-x", "-w done(12)", "-H", "-Is", "-m host1", "-b 12:00", "-R select[hname!=x]", "-R hasgpu", "-R span[hosts=-1]", "-R span[ptile=0]",
+  for (const char* options : {"-J \"name[1-10\"", "-J \"name[10-1]\"", "-J \"name[]\"", "-J \"name[1-10]x\"", "-w done(12)", "-V", "-h", "-x", "-w done(12)", "-H", "-Is", "-m host1", "-b 12:00", "-R select[hname!=x]", "-R hasgpu", "-R span[hosts=-1]", "-R span[ptile=0]",
                               "-R rusage[lic=1]", "-R affinity[core(2)*3]", "-R affinity[core(2)x]", "-R affinity[core(2):cpubind=core*3]", "-R affinity[core(2,same=numa]",
                               "-R 'rusage[mem=1||mem=2]'", "-R cu[type=rack]", "-R span[ptile=2", "-n 0", "-n x", "-W 0", "-W 1:2:3", "-W 10/host", "-M 4000",
                               "-M x", "-gpu num=x", "-gpu num=1:mig=2", "-gpu num=1:what=2", "-n 1000000000 -R affinity[core(1000000000)]", "-cwd /x", "-i in", "-n", "command", "-E prep",
@@ -84,6 +84,16 @@ TEST(Lsf, the_request_wins) {
   EXPECT_EQ(lsf_figures(got), "- - - - - -");
   EXPECT_EQ(got.name + got.project, "");
   EXPECT_EQ(lsf_faults(got), "");
+}
+
+TEST(Lsf, names_may_have_indices) {
+  const auto got = read("#BSUB -J \"wave[1-100:2]%10\"\n");
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->name, "wave");
+  EXPECT_EQ(got->array, "1-100:2%10");
+  EXPECT_EQ(got->notes.at(0).fate, Fate::used);
+  EXPECT_EQ(read("#BSUB -J \"[1-3]\"\n")->array, "1-3");
+  EXPECT_EQ(read("#BSUB -J \"[1-3]\"\n")->name, "");
 }
 
 }  // namespace

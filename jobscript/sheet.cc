@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/index_ranges.h"
 #include "jobscript/quantities.h"
 
 namespace bourse::jobscript {
@@ -191,6 +192,16 @@ void Sheet::add(std::vector<Note>& notes) && {
   std::ranges::for_each(notes, insert);
   for (Entry& entry : entries_) insert(entry.note);
   notes = std::move(all);
+}
+
+void Sheet::array(std::string_view name, const std::string& indices, bool given, std::string& to) {
+  const auto array = parse_array(indices);
+  if (!array) return set(name, Fate::refused, array.error().detail);
+  if (given) return overruled(name);
+  to = indices;
+  const std::size_t count = count_of(array->ranges);
+  set(name, Fate::used, std::to_string(count) + (count == 1 ? " job" : " jobs, each with its own hold and bill") +
+                            (array->at_once > 0 ? ", at most " + std::to_string(array->at_once) + " at once." : "."));
 }
 
 }  // namespace bourse::jobscript

@@ -38,6 +38,8 @@ class Sheet {
 
   // Figures: the value, or nothing, noted as refused with what was expected.
   std::optional<std::int64_t> count(std::string_view name, std::string_view expected, std::int64_t least = 1);
+  // An array's indices, as they are written; refused where they are none.
+  void array(std::string_view name, const std::string& indices, bool given, std::string& to);
   // Text that is kept: refused where it is empty or has control characters.
   std::optional<std::string> text(std::string_view name);
 

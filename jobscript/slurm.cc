@@ -213,6 +213,24 @@ void read_text(Sheet& sheet, std::string_view name, bool given, std::string_view
   sheet.set(name, Fate::used, std::string(sentence));
 }
 
+void read_order(Sheet& sheet, const Given& given, Directives& out) {
+  if (const Entry* entry = sheet.find("array")) sheet.array("array", entry->value.value_or(""), given.array, out.array);
+  const auto after = sheet.text("dependency");
+  if (!after) return;
+  // A number of a cluster's own would never be met.
+  for (std::string_view rest = *after; !rest.empty();) {
+    const std::size_t end = rest.find_first_of(",?");
+    std::string_view one = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    if (one == "singleton") continue;
+    const std::size_t colon = one.find(':');
+    if (colon == std::string_view::npos || !one.substr(colon + 1).starts_with("job_")) return sheet.set("dependency", Fate::refused, std::string(kDependency));
+  }
+  if (given.dependency) return sheet.overruled("dependency");
+  out.dependency = *after;
+  sheet.set("dependency", Fate::used, "It is dispatched once that holds; its money is held from now on.");
+}
+
 void read_environment(Sheet& sheet) {
   if (Entry* entry = sheet.find("export")) {
     const std::string value = entry->value.value_or("ALL");
@@ -232,6 +250,7 @@ void read_slurm(Sheet& sheet, const Given& given, Directives& out) {
   read_text(sheet, "qos", given.qos, "The quality of service; a center that has none of that name may refuse the job.", out.qos);
   read_text(sheet, "wckey", given.project, "The project in the account's own books.", out.project);
   read_slurm_time(sheet, given, out);
+  read_order(sheet, given, out);
   read_environment(sheet);
   Totals(sheet, given, out).add();
 }

@@ -67,6 +67,8 @@ struct Engine::Impl {
   bool recover();
   void run_commands();
   void end(std::unique_lock<std::mutex>& lock);
+  // Arrays to be made into jobs, jobs whose waiting is over: a step between two batches, so that nobody waits long for it.
+  bool has_steps() const { return committer.state() == Committer::State::ready && committer.market().has_work(); }
   bool tick_due() const { return options.tick.ms > 0 && clock.monotonic() >= next_tick; }
 
   const EngineOptions options;
@@ -120,7 +122,8 @@ Status Engine::Impl::read(Reader reader) {
 // Takes what has arrived. False: stopped, and everything is answered.
 bool Engine::Impl::wait_for_work() {
   std::unique_lock lock(mutex);
-  const auto has_work = [&] { return stopping || !queue.empty() || !readers.empty() || !batch.empty() || tick_due(); };
+  const bool steps = has_steps();
+  const auto has_work = [&] { return stopping || steps || !queue.empty() || !readers.empty() || !batch.empty() || tick_due(); };
   while (!has_work()) {
     if (options.tick.ms > 0)
       changed.wait_for(lock, chrono(std::max(milliseconds(1), next_tick - clock.monotonic())));
@@ -160,6 +163,10 @@ void Engine::Impl::run_commands() {
     next_tick.ms += options.tick.ms;
     Committer::Item tick{Command{.now = clock.now(), .body = Tick{}}, {}};
     committer.run(std::span(&tick, 1));
+  }
+  if (has_steps()) {
+    Committer::Item step{Command{.now = clock.now(), .body = Advance{}}, {}};
+    committer.run(std::span(&step, 1));
   }
   if (committer.state() != Committer::State::ready || batch.empty()) return;
   const std::size_t done = committer.run(std::span(batch).subspan(next));

@@ -80,6 +80,9 @@ struct Applier {
   void operator()(const RenewalRefused& event) const;
   void operator()(const PauseRequested& event) const;
   void operator()(const DayAnswered& event) const;
+  void operator()(const ArraySubmitted& event) const;
+  void operator()(const ArrayCancelRequested& event) const;
+  void operator()(const ArrayCancelMoved& event) const;
 
  private:
   BillingAccount& account(BillingAccountId id) const;
@@ -99,6 +102,12 @@ struct Applier {
   bool in_money(const Job& job) const;
   void pay(Attempt& attempt, const LotPart& part) const;
   Attempt& newest_attempt(Job& job, AttemptId id) const;
+  // apply_waiting.cc
+  JobArray& array(JobId id) const;
+  void wait(const Job& job, Instant until) const;
+  void go(Job& job) const;
+  void count_start(const Job& job) const;
+  void count_end(const Job& job, bool waited) const;
 };
 
 }  // namespace bourse::broker

@@ -54,13 +54,17 @@ void Applier::operator()(const JobSubmitted& event) const {
   ++market.live_jobs_;
   Job& of = job(event.job);
   of.worth = event.worth;
-  spending(event.account, event.user).held += in_money(of) ? market.ledger_.hold(event.hold)->amount : of.worth;
+  of.gate = event.gate;
+  if (event.spec.element.array.is_nil())  // an array's were counted with it
+    spending(event.account, event.user).held += in_money(of) ? market.ledger_.hold(event.hold)->amount : of.worth;
+  wait(of, event.wait_until);
 }
 
 void Applier::operator()(const AttemptOrdered& event) const {
   Job& of = job(event.job);
   BOURSE_ASSERT(event.fence == of.attempts.size() + 1 && event.plan < of.decision.plans.size());
   BOURSE_ASSERT(of.attempts.empty() || of.attempt().closed);
+  go(of);
   of.attempts.push_back({.id = event.attempt,
                          .fence = event.fence,
                          .plan = event.plan,
@@ -127,7 +131,10 @@ void Applier::operator()(const AttemptReported& event) const {
   Attempt& attempt = newest_attempt(of, event.attempt);
   if (attempt.order_hash.is_zero()) attempt.order_hash = event.order_hash;
   if (!event.scheduler_job.empty()) attempt.scheduler_job = event.scheduler_job;
-  if (event.happening == Happening::started && !attempt.started_at) attempt.started_at = attempt.measured_at = event.at;
+  if (event.happening == Happening::started && !attempt.started_at) {
+    attempt.started_at = attempt.measured_at = event.at;
+    count_start(of);
+  }
   if (event.happening == Happening::paused || event.happening == Happening::resumed)
     measure(attempt, event.happening == Happening::paused, event.at);
   if (moves(attempt, event.happening)) {
@@ -204,11 +211,13 @@ void Applier::operator()(const CancelRequested& event) const {
 
 void Applier::operator()(const JobClosed& event) const {
   Job& of = job(event.job);
-  BOURSE_ASSERT(!is_final(of.state) && is_final(event.state) && of.attempt().closed);
+  BOURSE_ASSERT(!is_final(of.state) && is_final(event.state) && (of.attempts.empty() || of.attempt().closed));
+  const bool waited = of.waits();
   of.state = event.state;
   of.exit_code = event.exit_code;
   of.reason = event.reason;
   of.ended_at = event.at;
+  count_end(of, waited);
   market.index(of);
   --market.live_jobs_;
   market.ended_jobs_.push_back(event.job);
@@ -223,6 +232,7 @@ void Market::index(const Quote& quote) {
 
 // Puts the job where its attempt's center has something to be told, and nowhere else.
 void Market::index(const Job& job) {
+  if (job.attempts.empty()) return;
   const Attempt& attempt = job.attempt();
   Due& due = due_[attempt.center];
   const bool may_run = !attempt.closed && !is_final(job.state);

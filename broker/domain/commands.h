@@ -93,7 +93,8 @@ struct IssueQuote {
   JobSpec spec;
   Duration validity;
 };
-// With a quote: `spec` is ignored and the quote's plans are what is accepted. Without: routed now.
+// With a quote: `spec` is ignored and the quote's plans are what is accepted. Without: routed now. Of an array `job` is the id
+// of the whole, and its elements become jobs in steps; the money of all is held, or it is refused.
 struct SubmitJob {
   JobId job;
   AttemptId attempt;
@@ -107,7 +108,10 @@ struct CancelJob {
   JobId job;
   UserId by;  // a member of the job's account; nil = the platform
   std::string reason;
+  std::vector<IndexRange> elements;  // of an array: these; empty = all
 };
+// Does a bounded piece of what Market::has_work speaks of.
+struct Advance {};
 
 struct EventRecord {
   JobId job;
@@ -294,7 +298,8 @@ using CommandBody = std::variant<OpenBillingAccount, AddMember, FundAccount, Pos
                                  GrantLot, IssueVouchers, RedeemVoucher,
                                  PublishReservedPrices, BuyReservation, EndReservation, SetRenewal,
                                  PublishProducts, BuyPackage, RemoveMember, ReverseMoneyIn, AddDisputeEvidence, WithdrawPaymentFile,
-                                 InviteCenter, UseInvitation, WithdrawInvitation, CertifyConnector, ShowGeneration, SetSellingRule>;
+                                 InviteCenter, UseInvitation, WithdrawInvitation, CertifyConnector, ShowGeneration, SetSellingRule,
+                                 Advance>;
 
 struct Command {
   // The caller's idempotency key, already scoped by principal ("usr_…/key"); empty for commands that need none

@@ -34,6 +34,8 @@ Result<CommandResult> Decider::on(const Tick&) {
   expire_vouchers();
   settle_credit();
   renew_holds();
+  end_waits();
+  advance();
   earn_reservations();  // before periods close: what was over by then belongs to them
   close_due_periods();
   return CommandResult{};
@@ -52,6 +54,10 @@ void Decider::expire_quotes() {
 void Decider::expire_holds() {
   for (const HoldId hold : market_.ledger_.expired(now_, kMaxPerTick)) {
     const Job* job = market_.job(JobId{market_.ledger_.hold(hold)->reference});
+    if (job != nullptr && job->waits()) {
+      close(*job, JobState::cancelled, "Its hold has expired.");
+      continue;
+    }
     if (job != nullptr && job->hold == hold && !is_final(job->state) && !job->cancel_requested)
       emit(CancelRequested{job->id, {}, now_, "Its hold has expired."});
     auto ended = market_.ledger_.release(hold, ledger::HoldEnd::expired);

@@ -1,5 +1,6 @@
 // Quote, submit, cancel.
 #include <algorithm>
+#include <limits>
 
 #include "broker/domain/decider.h"
 #include "broker/domain/text.h"
@@ -88,9 +89,38 @@ Result<CommandResult> Decider::on(const IssueQuote& command) {
   return made(command.quote.uuid);
 }
 
+Result<ledger::HoldPlaced> Decider::hold_for(const SubmitJob& command, const BillingAccount& account, JobSubmitted& submitted,
+                                             std::int64_t elements) const {
+  if (account.frozen) return fail(ErrorCode::account_frozen, account.frozen_reason);
+  const Unit unit = Market::unit_of(account, submitted.spec);
+  const Amount each = broker::hold_for(submitted.decision);
+  if (each.micros > std::numeric_limits<std::int64_t>::max() / 4 / elements) return fail(ErrorCode::amount_overflow);
+  const Amount all{each.micros * elements};
+  if (unit != account.unit) submitted.worth = worth_of(account, each);
+  const Amount counted = unit == account.unit ? all : Amount{submitted.worth.micros * elements};
+  // The limit for a job is each element's, the others are for all of them.
+  CHECK_OK(check_spending(account, command.user, counted, Amount{counted.micros / elements} - counted));
+  const Duration waits = submitted.wait_until == Instant{} ? Duration{} : kLongestWait;
+  auto placed = market_.ledger_.place({.hold = command.hold,
+                                       .wallet = Market::wallet_of(account, unit),
+                                       .holds = Market::platform_account(ledger::AccountCode::holds, unit),
+                                       .amount = all,
+                                       .expires_at = now_ + waits + submitted.spec.walltime + market_.limits_.hold_slack,
+                                       .reference = command.job.uuid});
+  const Amount available = market_.spendable(account, unit, now_);
+  const bool nothing_bought = market_.ledger_.account(Market::wallet_of(account, unit)) == nullptr;
+  if (!placed && !nothing_bought && placed.error().code != ErrorCode::insufficient_funds)
+    return fail(placed.error().code, placed.error().detail);
+  if (placed && all <= available) return *placed;
+  std::string detail = "The hold is " + money(all, unit) + "; " + money(available, unit) + " is available";
+  if (elements > 1)
+    detail += ", enough for " + std::to_string(std::max<std::int64_t>(available.micros, 0) / each.micros) + " of " + std::to_string(elements) + " elements of " + money(each, unit);
+  return fail(ErrorCode::insufficient_funds, detail + ".");
+}
+
 Result<CommandResult> Decider::on(const SubmitJob& command) {
   TRY(const BillingAccount* account, usable_account(command.account, command.user));
-  if (command.job.is_nil() || command.attempt.is_nil() || market_.job(command.job) != nullptr)
+  if (command.job.is_nil() || command.attempt.is_nil() || market_.job(command.job) != nullptr || market_.array(command.job) != nullptr)
     return fail(ErrorCode::invalid_argument, "the job's and the attempt's ids must be new");
 
   JobSubmitted submitted{.job = command.job,
@@ -112,46 +142,35 @@ Result<CommandResult> Decider::on(const SubmitJob& command) {
     submitted.decision = quote->decision;
     submitted.spec = quote->spec;
   }
-  const auto plan = next_plan(submitted.spec, submitted.decision, {}, true);
-  if (!plan && std::ranges::all_of(submitted.decision.plans, [](const Plan& p) { return !p.reservation.is_nil(); }))
-    return fail(ErrorCode::failed_precondition, "Its reservation is over, or in use by other jobs by now. Ask for a new quote.");
-  if (!plan) return fail(ErrorCode::center_unavailable, "No center of the plans takes work now.");
+  TRY(submitted.gate, gate_of(*account, command.user, submitted.spec));
+  const bool waits = submitted.spec.array.is_array() || submitted.gate.state(submitted.spec.after.any) != Met::met;
+  if (waits) submitted.wait_until = now_ + kLongestWait;
+  if (submitted.spec.array.is_array()) return submit_array(command, *account, std::move(submitted));
 
-  if (account->frozen) return fail(ErrorCode::account_frozen, account->frozen_reason);
-  const Unit unit = Market::unit_of(*account, submitted.spec);
-  if (unit != account->unit) submitted.worth = worth_of(*account, hold_for(submitted.decision));
-  CHECK_OK(check_spending(*account, command.user, unit == account->unit ? hold_for(submitted.decision) : submitted.worth, {}));
-  const LedgerAccountId holds = Market::platform_account(ledger::AccountCode::holds, unit);
-  auto placed = market_.ledger_.place({.hold = command.hold,
-                                       .wallet = Market::wallet_of(*account, unit),
-                                       .holds = holds,
-                                       .amount = hold_for(submitted.decision),
-                                       .expires_at = now_ + submitted.spec.walltime + market_.limits_.hold_slack,
-                                       .reference = command.job.uuid});
-  const Amount available = market_.spendable(*account, unit, now_);
-  const bool nothing_bought = market_.ledger_.account(Market::wallet_of(*account, unit)) == nullptr;
-  if (!placed && !nothing_bought && placed.error().code != ErrorCode::insufficient_funds)
-    return fail(placed.error().code, placed.error().detail);
-  if (!placed || hold_for(submitted.decision) > available) {
-    return fail(ErrorCode::insufficient_funds, "The hold is " + money(hold_for(submitted.decision), unit) + "; " +
-                                                   money(available, unit) + " is available.");
-  }
+  const auto plan = next_plan(submitted.spec, submitted.decision, {}, true);
+  if (!plan && !waits && std::ranges::all_of(submitted.decision.plans, [](const Plan& p) { return !p.reservation.is_nil(); }))
+    return fail(ErrorCode::failed_precondition, "Its reservation is over, or in use by other jobs by now. Ask for a new quote.");
+  if (!plan && !waits) return fail(ErrorCode::center_unavailable, "No center of the plans takes work now.");
+  TRY(auto placed, hold_for(command, *account, submitted, 1));
   if (!command.quote.is_nil()) emit(QuoteDropped{command.quote});
-  expire_lots(*account, unit);
-  emit(std::move(*placed));
+  expire_lots(*account, Market::unit_of(*account, submitted.spec));
+  emit(std::move(placed));
   emit(std::move(submitted));
   const Job* job = market_.job(command.job);
-  order(command.job, command.attempt, 1, *plan, job->decision);
+  if (!waits) order(command.job, command.attempt, 1, *plan, job->decision);
   return made(command.job.uuid);
 }
 
 Result<CommandResult> Decider::on(const CancelJob& command) {
+  if (const JobArray* array = market_.array(command.job)) return cancel_array(command, *array);
   const Job* job = market_.job(command.job);
   if (job == nullptr) return fail(ErrorCode::not_found, "job " + to_text(command.job));
+  if (!command.elements.empty()) return fail(ErrorCode::invalid_argument, "The job is no array: it has no elements.");
   if (!command.by.is_nil() && !usable_account(job->account, command.by))
     return fail(ErrorCode::not_found, "job " + to_text(command.job));
   if (is_final(job->state)) return fail(ErrorCode::job_ended, "It is " + std::string(name(job->state)) + ".");
   if (!job->cancel_requested) emit(CancelRequested{command.job, command.by, now_, shown(command.reason)});
+  if (job->waits()) close(*job, JobState::cancelled, job->reason);
   return made(command.job.uuid);
 }
 

@@ -148,8 +148,28 @@ class Decider {
   Result<CommandResult> on(const SubmitJob& command);
   Result<CommandResult> on(const CancelJob& command);
   Result<Decision> route(const JobSpec& spec, const BillingAccount& account);
+  // The hold of a submission, checked against all that limits it: `elements` of them together. Errors: account_frozen,
+  // member_limit, insufficient_funds…
+  Result<ledger::HoldPlaced> hold_for(const SubmitJob& command, const BillingAccount& account, JobSubmitted& submitted, std::int64_t elements) const;
   Decision decide_on(const routing::Request& request);
   Error why_no_plan(const JobSpec& spec, Unit unit, const Decision& decision) const;
+  // decide_waiting.cc
+  // What a submission that waits waits for; an error where that can never be.
+  Result<Gate> gate_of(const BillingAccount& account, UserId user, JobSpec& spec) const;
+  Result<CommandResult> submit_array(const SubmitJob& command, const BillingAccount& account, JobSubmitted common);
+  Result<CommandResult> cancel_array(const CancelJob& command, const JobArray& array);
+  Result<CommandResult> on(const Advance& command);
+  void advance();
+  void advance(const Job& job);
+  std::size_t advance(const JobArray& array, std::size_t most);
+  void make_elements(const JobArray& array, std::size_t most);
+  void cancel_elements(const JobArray& array, std::size_t most);
+  std::size_t start_elements(const JobArray& array, std::size_t most);
+  std::size_t give_up(const JobArray& array, std::size_t most, const std::string& why);
+  // Dispatches it, unless nobody takes it now.
+  bool start(const Job& job);
+  std::optional<std::uint32_t> plan_now(const Job& job) const;
+  void end_waits();
   // dispatch.cc
   // The best plan not tried yet whose center takes work, those with a live link first.
   std::optional<std::uint32_t> next_plan(const JobSpec& spec, const Decision& decision, const std::vector<Attempt>& tried,

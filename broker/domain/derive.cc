@@ -6,6 +6,7 @@
 
 #include "base/codec.h"
 #include "base/sha256.h"
+#include "broker/domain/waiting.h"
 
 namespace bourse::broker {
 namespace {
@@ -27,6 +28,7 @@ Uuid digest_of(std::string_view domain, const Part&... parts) {
 constexpr std::uint64_t kVersionMask = 0xF000;
 constexpr std::uint64_t kVariantMask = 0xC000'0000'0000'0000;
 constexpr std::uint64_t kVariant = 0x8000'0000'0000'0000;
+constexpr int kIndexShift = 40;
 
 Uuid as_v8(Uuid uuid) {
   return {(uuid.high & ~kVersionMask) | 0x8000, (uuid.low & ~kVariantMask) | kVariant};
@@ -58,6 +60,20 @@ ReservationId derive_renewal(ReservationId before, Instant at) {
 PriceRowId derive_free_row(ReservationId reservation, std::uint32_t meter) {
   return {as_v8(digest_of("bourse.free-row.v1", reservation, meter))};
 }
+
+HoldId derive_hold(JobId element) {
+  return {as_v8(digest_of("bourse.element-hold.v1", element))};
+}
+
+// The array's time and then the index, so that elements lie together and in order; what is left of the bits tells arrays of one
+// millisecond apart.
+JobId element_id(JobId array, std::uint32_t index) {
+  const Uuid digest = digest_of("bourse.element.v1", array, index);
+  const std::uint64_t low = (std::uint64_t{index} << kIndexShift) | (digest.low & ((std::uint64_t{1} << kIndexShift) - 1));
+  return {{.high = array.uuid.high, .low = (low & ~kVariantMask) | kVariant}};
+}
+
+std::uint32_t index_in(JobId element) { return static_cast<std::uint32_t>((element.uuid.low & ~kVariantMask) >> kIndexShift); }
 
 TransferId derive_transfer(Uuid cause, std::uint32_t n) {
   return {as_v8(digest_of("bourse.transfer.v1", cause, n))};

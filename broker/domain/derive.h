@@ -20,6 +20,8 @@ ContractId derive_contract(ContractId terms, std::uint32_t n, Instant at);
 ReservationId derive_renewal(ReservationId before, Instant at);
 // Of what prices a job that a reservation carries.
 PriceRowId derive_free_row(ReservationId reservation, std::uint32_t meter);
+// Of the money that an array's element has held.
+HoldId derive_hold(JobId element);
 // UUIDv8 of the n-th transfer that follows from `cause`: a payout, an adjustment.
 TransferId derive_transfer(Uuid cause, std::uint32_t n);
 

@@ -13,6 +13,7 @@
 #include "broker/domain/acts.h"
 #include "broker/domain/center.h"
 #include "broker/domain/completeness.h"
+#include "broker/domain/events_array.h"
 #include "broker/domain/events_lots.h"
 #include "broker/domain/events_renewal.h"
 #include "broker/domain/events_reservation.h"
@@ -120,7 +121,8 @@ struct QuoteDropped {  // expired or accepted
   static constexpr void fields(auto& self, auto&& visit) { visit(self.quote); }
 };
 
-// The job as submitted, with the decision the user accepted; its HoldPlaced precedes, its AttemptOrdered follows.
+// The job as submitted, with the decision the user accepted; its HoldPlaced precedes, its AttemptOrdered follows: at once, unless
+// it waits.
 struct JobSubmitted {
   JobId job;
   BillingAccountId account;
@@ -132,9 +134,11 @@ struct JobSubmitted {
   HoldId hold;
   Instant at;
   Amount worth;  // of a hold in 度: what it counts against its user's limits, in the account's money
+  Gate gate;           // how its conditions stood
+  Instant wait_until;  // of one that waits, for them or for its array's turn; else zero
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.job, self.account, self.tenant, self.user, self.quote, self.spec, self.decision, self.hold, self.at,
-          self.worth);
+          self.worth, self.gate, self.wait_until);
   }
 };
 
@@ -360,7 +364,8 @@ using Event =
                  VouchersExpired, DayAnswered,
                  ReservedPricesPublished, ReservationBought, ReservationAccrued, ReservationEnded, RenewalSet, ProductsPublished,
                  CreditRuleSet, MemberRemoved, MoneyInReversed, DisputeEvidenceAdded, PaymentFileWithdrawn, FeesCharged,
-                 CenterInvited, InvitationUsed, InvitationEnded, CertificateIssued, GenerationAcknowledged, SellingRuleSet>;
+                 CenterInvited, InvitationUsed, InvitationEnded, CertificateIssued, GenerationAcknowledged, SellingRuleSet,
+                 ArraySubmitted, ArrayCancelRequested, ArrayCancelMoved>;
 
 // The record number of an event is its place in Event, from 1.
 void encode(const Event& event, std::vector<std::byte>& out);

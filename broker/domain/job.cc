@@ -53,6 +53,8 @@ Status validate_times(const JobSpec& spec) {
 
 }  // namespace
 
+const Attempt Job::kNoAttempt{};
+
 Status validate(const JobSpec& spec) {
   static_assert(kMaxJobName == kMaxLabel);
   if (!is_label(spec.name))
@@ -67,7 +69,11 @@ Status validate(const JobSpec& spec) {
   CHECK_OK(validate_need(spec));
   CHECK_OK(validate_times(spec));
   if (spec.budget && !spec.budget->is_positive()) return invalid("budget must be above zero");
-  return {};
+  if (!spec.element.array.is_nil()) return invalid("only the market makes elements of arrays");
+  if (spec.after.of.size() > kMaxConditions) return invalid("dependency may have at most 500 conditions");
+  if (!spec.array.is_array()) return {};
+  if (spec.array.at_once > kMaxIndices) return invalid("array may have at most 10,000 elements at once");
+  return check_index_ranges(spec.array.ranges);
 }
 
 std::vector<Instant> edges_of(const Plan& plan, Instant from, Duration walltime) {

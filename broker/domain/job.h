@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "base/time.h"
 #include "broker/domain/lots.h"
+#include "broker/domain/waiting.h"
 #include "pricing/spread.h"
 
 namespace bourse::broker {
@@ -49,6 +50,9 @@ struct JobSpec {
   std::string project;              // whose work it is, for the account's own books; may be empty
   Duration hold_window;             // money is held for so much of the run at a time and renewed (renewal.h); 0 = for all of it
   Unit pay_with;                    // DU: out of packages; nothing = in the account's money
+  ArraySpec array;                  // it stands for that many jobs; need, times and budget are each one's
+  ElementOf element;                // of a job that an array was made into
+  Dependency after;                 // dispatched when these hold
 
   // What of the run the first hold covers.
   Duration held_first() const { return hold_window.ms > 0 ? std::min(hold_window, walltime) : walltime; }
@@ -57,7 +61,7 @@ struct JobSpec {
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.name, self.kind, self.script, self.need, self.gpu_model, self.arch, self.walltime, self.expected,
           self.objective, self.budget, self.deadline, self.center, self.qos, self.project, self.hold_window,
-          self.pay_with);
+          self.pay_with, self.array, self.element, self.after);
   }
 };
 
@@ -150,6 +154,7 @@ enum class JobState : std::uint8_t {
   ended = 6,   // finished with exit code 0
   failed = 7,  // finished otherwise, or no plan was left
   cancelled = 8,
+  waiting = 9,  // for its conditions, or for its array's turn; no order yet
 };
 std::string_view name(JobKind kind);         // "batch"
 std::string_view name(Objective objective);  // "cheapest"
@@ -257,21 +262,29 @@ struct Job {
   std::int32_t exit_code = 0;
   std::string reason;  // why it failed or was cancelled, for a person
   Instant ended_at;
-  std::vector<Attempt> attempts;  // at least one; the last is the live one
+  std::vector<Attempt> attempts;  // the last is the live one; none of a job that waits, or was cancelled while it did
   Duration covered;               // running time that the hold pays for
   std::optional<Shortage> shortage;  // the next window could not be held
   bool pause_wanted = false;      // it is to stand still until there is money again
   Instant pause_wanted_at;
   Amount worth;  // of a job that packages pay: what of its hold counts against its user's limits still, in money
+  Gate gate;           // of spec.after
+  Instant wait_until;  // of one that was not dispatched at once: when it is given up
 
-  const Attempt& attempt() const { return attempts.back(); }
+  // Of a job without attempts one that is nobody's: no id, no center, fence 0, by the first plan.
+  const Attempt& attempt() const { return attempts.empty() ? kNoAttempt : attempts.back(); }
   Attempt& attempt() { return attempts.back(); }
+  bool waits() const { return state == JobState::waiting; }
   const Plan& plan() const { return decision.plans[attempt().plan]; }
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.id, self.account, self.tenant, self.user, self.quote, self.spec, self.decision, self.hold,
           self.submitted_at, self.state, self.cancel_requested, self.exit_code, self.reason, self.ended_at,
-          self.attempts, self.covered, self.shortage, self.pause_wanted, self.pause_wanted_at, self.worth);
+          self.attempts, self.covered, self.shortage, self.pause_wanted, self.pause_wanted_at, self.worth, self.gate,
+          self.wait_until);
   }
+
+ private:
+  static const Attempt kNoAttempt;
 };
 
 }  // namespace bourse::broker

@@ -24,6 +24,7 @@
 
 #include "broker/domain/commands.h"
 #include "broker/domain/events.h"
+#include "broker/domain/job_array.h"
 #include "base/zone.h"
 #include "broker/domain/routing/router.h"
 #include "ledger/domain/ledger.h"
@@ -110,6 +111,15 @@ class Market {
   std::vector<const Center*> centers() const;                              // by name
   bool online(CenterId center) const { return online_.contains(center); }  // as last observed
   const Job* job(JobId id) const;
+  const JobArray* array(JobId id) const;
+  // The array that will have that element, once it is made.
+  const JobArray* array_to_make(JobId element) const;
+  // Is there an array's element to be made, dispatched or cancelled, or a job whose waiting is over? Advance does some of it.
+  bool has_work() const { return !ready_.empty(); }
+  // What `kind` says of that job or array now; nothing where neither is known any more.
+  std::optional<Met> met(Condition condition) const;
+  // Jobs and arrays that wait for it.
+  const absl::btree_set<JobId>& waiters_of(JobId id) const;
   const Quote* quote(QuoteId id) const;
   const Period* period(PeriodId id) const;
   std::vector<const Period*> periods(CenterId center) const;  // by number
@@ -223,6 +233,17 @@ class Market {
   void index(const Proposal& proposal);
   bool index(Invoice invoice);  // false when it is known
   void look_again(const Job& job, std::optional<Instant> at);
+  // waiting_index.cc
+  void begin_waiting(JobId id, const JobSpec& spec, const Gate& gate, Instant until);
+  void stop_waiting(JobId id, const JobSpec& spec, Instant until);
+  void index(const JobArray& array);
+  bool index_waiting(const Job& loaded);  // false when its array is unknown
+  void tell_waiters(JobId of, bool over);
+  void review(JobId waiter);  // is it ready?
+  void stall(JobId waiter, Instant until);
+  void finish(JobArray& array);
+  void forget_name(JobId id, UserId user, const std::string& name);
+  Status load_arrays(codec::Reader& in);
   void index(const Lot& lot);
   void index(const VoucherBatch& batch);
   Status load_lots(codec::Reader& in);
@@ -251,6 +272,16 @@ class Market {
   absl::flat_hash_map<JobId, std::unique_ptr<Job>> jobs_;
   std::deque<JobId> ended_jobs_;  // in the order they ended; the oldest are forgotten
   std::size_t live_jobs_ = 0;
+  absl::flat_hash_map<JobId, std::unique_ptr<JobArray>> arrays_;
+  std::deque<JobId> ended_arrays_;  // as ended_jobs_
+  // Derived, of what waits; of an array's elements only the array is in there.
+  absl::flat_hash_map<JobId, absl::btree_set<JobId>> waiters_;               // by what they wait for
+  absl::btree_set<JobId> ready_;                                             // to be gone on with
+  absl::btree_set<std::pair<Instant, JobId>> wait_ends_;
+  absl::flat_hash_map<std::pair<UserId, std::string>, absl::btree_set<JobId>> named_;  // not over, by user and name
+  // What found no center that takes it now; looked at again then. Soft.
+  absl::btree_set<std::pair<Instant, JobId>> stalls_;
+  absl::flat_hash_set<JobId> stalled_;
   // Running jobs whose hold pays for a part of the run, by when to look at it next. Derived; a failed look is soft.
   absl::btree_set<std::pair<Instant, JobId>> looks_;
   absl::flat_hash_map<JobId, Instant> look_of_;

@@ -67,7 +67,7 @@ constexpr auto kQuarantines = std::to_array<std::string_view>({
 constexpr auto kHappenings = std::to_array<std::string_view>(
     {"accepted", "queued", "started", "ended", "cancelled", "rejected", "never_submitted", "unknown", "paused", "resumed"});
 constexpr auto kJobStates = std::to_array<std::string_view>(
-    {"routed", "ordered", "queued", "running", "ending", "ended", "failed", "cancelled"});
+    {"routed", "ordered", "queued", "running", "ending", "ended", "failed", "cancelled", "waiting"});
 constexpr auto kInvoiceKinds = std::to_array<std::string_view>({"ordinary", "special"});
 constexpr auto kInvoiceItems = std::to_array<std::string_view>({"month", "on_demand", "reserved", "package"});
 constexpr auto kInvoiceStates = std::to_array<std::string_view>({"requested", "issued", "rejected", "withdrawn", "reversed"});

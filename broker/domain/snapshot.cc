@@ -79,6 +79,7 @@ void Market::save(std::vector<std::byte>& state) const {
   out.write(static_cast<std::uint64_t>(periods.size()));
   for (const Period* period : periods) out.write(*period);
   save_sorted(out, quotes_);
+  save_sorted(out, arrays_);
   save_sorted(out, jobs_);
   save_sorted(out, spending_);
   save_sorted(out, proposals_);
@@ -98,6 +99,8 @@ void Market::save(std::vector<std::byte>& state) const {
   save_sorted(out, reservations_);
   out.write(static_cast<std::uint64_t>(ended_jobs_.size()));
   for (const JobId id : ended_jobs_) out.write(id);
+  out.write(static_cast<std::uint64_t>(ended_arrays_.size()));
+  for (const JobId id : ended_arrays_) out.write(id);
   out.write(static_cast<std::uint64_t>(answered_.size()));
   for (const std::string* key : answered_) {
     const Answer& answer = answers_.find(*key)->second;
@@ -160,18 +163,35 @@ Status Market::load_trade(codec::Reader& in) {
     const QuoteId id = quote.id;
     return quotes_.try_emplace(id, std::make_unique<Quote>(std::move(quote))).second;
   }));
+  CHECK_OK(load_arrays(in));
   CHECK_OK(load_each<Job>(in, "jobs", [&](Job job) {
-    if (job.attempts.empty() || job.attempt().plan >= job.decision.plans.size()) return false;
-    index(job);
+    const bool dispatched = !job.attempts.empty() && job.attempt().plan < job.decision.plans.size();
+    if (!dispatched && !(job.attempts.empty() && (job.waits() || is_final(job.state)) && job.gate.of.size() == job.spec.after.of.size())) return false;
     live_jobs_ += is_final(job.state) ? 0 : 1;
     const JobId id = job.id;
-    return jobs_.try_emplace(id, std::make_unique<Job>(std::move(job))).second;
+    const auto [it, fresh] = jobs_.try_emplace(id, std::make_unique<Job>(std::move(job)));
+    if (fresh) index(*it->second);
+    return fresh && index_waiting(*it->second);
   }));
   CHECK_OK(load_settlement(in));
-  return load_each<JobId>(in, "ended jobs", [&](JobId id) {
+  CHECK_OK(load_each<JobId>(in, "ended jobs", [&](JobId id) {
     const Job* ended = job(id);
     ended_jobs_.push_back(id);
     return ended != nullptr && is_final(ended->state);
+  }));
+  return load_each<JobId>(in, "ended arrays", [&](JobId id) {
+    ended_arrays_.push_back(id);
+    return array(id) != nullptr && array(id)->over();
+  });
+}
+
+Status Market::load_arrays(codec::Reader& in) {
+  return load_each<JobArray>(in, "arrays", [&](JobArray array) {
+    if (!check_index_ranges(array.spec.array.ranges) || array.made > array.count() || array.gate.of.size() != array.spec.after.of.size()) return false;
+    const JobId id = array.id;
+    const auto [it, fresh] = arrays_.try_emplace(id, std::make_unique<JobArray>(std::move(array)));
+    if (fresh) index(*it->second);
+    return fresh;
   });
 }
 

@@ -31,6 +31,7 @@ void World::check_books() {
   Amount remaining;
   for (const JobId id : client_->jobs()) {
     const Job* job = market.job(id);
+    if (job == nullptr && market.array_to_make(id) != nullptr) continue;
     if (job == nullptr) {
       violate(of(id) + " was acknowledged and is gone");
       continue;
@@ -38,13 +39,27 @@ void World::check_books() {
     const ledger::Hold* hold = market.ledger().hold(job->hold);
     if (hold == nullptr || hold->remaining().is_negative()) violate(of(id) + " has no sane hold");
     if (hold != nullptr && is_final(job->state) != hold->ended) violate(of(id) + ": its hold and its state disagree");
+    check_waiting(*job);
     std::size_t open = 0;
     for (const Attempt& attempt : job->attempts) open += attempt.closed ? 0 : 1;
-    if (open > 1 || (open == 1 && job->attempt().closed)) violate(of(id) + " has two live attempts");
+    if (open > 1 || (open == 1 && job->attempts.back().closed)) violate(of(id) + " has two live attempts");
     if (hold != nullptr && !hold->ended) remaining += hold->remaining();
   }
   // Jobs whose submission is not answered yet may hold money too.
   if (held < remaining) violate("less is pending than holds claim");
+}
+
+// Nothing is dispatched before its conditions hold, and nothing waits that could go or never can.
+void World::check_waiting(const Job& job) {
+  const Market& market = committer_->market();
+  const JobArray* array = market.array(job.spec.element.array);
+  const Dependency& after = array != nullptr ? array->spec.after : job.spec.after;
+  Gate gate;  // as the jobs that it names stand now; of one that the market forgot, as it was
+  for (std::size_t i = 0; i < after.of.size(); ++i)
+    gate.of.push_back(market.met(after.of[i]).value_or((array != nullptr ? array->gate : job.gate).of[i]));
+  if (!job.attempts.empty() && gate.state(after.any) != Met::met) violate(of(job.id) + " was dispatched before its conditions held");
+  if (array != nullptr && array->spec.array.at_once > 0 && array->live > array->spec.array.at_once) violate(of(array->id) + " runs more at once than it may");
+  if (job.waits() && gate.state(after.any) == Met::never && !market.has_work()) violate(of(job.id) + " waits for what can't be");
 }
 
 // The world, not the market: a job runs at one center at a time.
@@ -71,9 +86,12 @@ void World::check_end() {
   check_lots();
   check_statements();
   tally_.jobs = client_->jobs().size();
+  tally_.arrays = client_->arrays().size();
   for (const JobId id : client_->jobs()) {
     const Job& job = *committer_->market().job(id);
-    tally_.redispatched += job.attempts.size() - 1;
+    tally_.redispatched += job.attempts.empty() ? 0 : job.attempts.size() - 1;
+    tally_.never_dispatched += job.attempts.empty() ? 1 : 0;
+    tally_.waited += job.wait_until != Instant{} && !job.attempts.empty() ? 1 : 0;
     tally_.ended += job.state == JobState::ended;
     tally_.failed += job.state == JobState::failed;
     tally_.cancelled += job.state == JobState::cancelled;

@@ -33,8 +33,22 @@ JobSpec Client::spec(Instant now) {
   spec.objective = static_cast<Objective>(dice_.below(3));
   // Their 度 may run out, and no honest reading may ever lack its hold: so they are held for whole.
   if (packages_ && dice_.permille(400)) spec.pay_with = kDu, spec.hold_window = {};
+  if (waits_ && dice_.permille(150)) spec.array = {{{0, static_cast<std::uint32_t>(1 + dice_.below(4)), 1}}, static_cast<std::uint32_t>(dice_.below(3))};
+  if (waits_ && !jobs_.empty() && dice_.permille(250)) add_dependency(spec);
   if (spec.hold_window.ms == 0 && dice_.permille(150)) spec.budget = Amount::of_micros(1 + static_cast<std::int64_t>(dice_.below(5'000'000)));
   return spec;
+}
+
+// On one to three of the jobs, elements and arrays that were granted before; some of them are over by then.
+void Client::add_dependency(JobSpec& spec) {
+  for (std::uint64_t n = 1 + dice_.below(3); n > 0; --n) {
+    const auto kind = static_cast<After>(1 + dice_.below(5));
+    const bool whole = !arrays_.empty() && dice_.permille(300);
+    const JobId on = whole ? arrays_[dice_.below(arrays_.size())] : jobs_[dice_.below(jobs_.size())];
+    spec.after.of.push_back({kind, kind == After::singleton ? JobId{} : on});
+  }
+  spec.after.any = dice_.permille(300);
+  if (dice_.permille(300)) spec.name = "one at a time";
 }
 
 void Client::want_job(Instant now, bool by_quote) {
@@ -58,7 +72,11 @@ void Client::submit(JobSpec wanted, QuoteId quote) {
                      quote,
                      wanted};
   };
-  wish.granted = [this](Uuid job) { jobs_.push_back(JobId{job}); };
+  wish.granted = [this, wanted](Uuid job) {
+    if (!wanted.array.is_array()) return jobs_.push_back(JobId{job});
+    arrays_.push_back(JobId{job});
+    for (std::size_t n = 0; n < count_of(wanted.array.ranges); ++n) jobs_.push_back(element_id({job}, nth_index(wanted.array.ranges, n)));
+  };
 }
 
 void Client::want_package(ProductId product) {

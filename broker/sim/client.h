@@ -32,6 +32,8 @@ class Client {
   void want_job(Instant now, bool by_quote);
   void want_cancel(JobId job);
   void use_windows() { windows_ = true; }
+  // Some of its jobs wait for others, some are arrays.
+  void use_waiting() { waits_ = true; }
   void want_package(ProductId product);
   // From here on some of its jobs pay with packages.
   void use_packages() { packages_ = true; }
@@ -43,12 +45,14 @@ class Client {
 
   bool all_settled() const;
   const std::deque<Wish>& wishes() const { return wishes_; }
-  const std::vector<JobId>& jobs() const { return jobs_; }
+  const std::vector<JobId>& jobs() const { return jobs_; }  // with the elements of arrays, which may not be made yet
+  const std::vector<JobId>& arrays() const { return arrays_; }
   Amount funded() const { return funded_; }
 
  private:
   Wish& add(std::string_view kind);
   JobSpec spec(Instant now);
+  void add_dependency(JobSpec& spec);
   void submit(JobSpec spec, QuoteId quote);
 
   Dice& dice_;
@@ -57,8 +61,9 @@ class Client {
   Instant now_;
   std::deque<Wish> wishes_;
   std::vector<JobId> jobs_;
+  std::vector<JobId> arrays_;
   Amount funded_;
-  bool windows_ = false, packages_ = false;
+  bool windows_ = false, packages_ = false, waits_ = false;
 };
 
 }  // namespace bourse::broker::sim

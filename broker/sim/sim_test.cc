@@ -59,6 +59,9 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
     all.packages += tally->packages;
     all.du_jobs += tally->du_jobs;
     all.fees += tally->fees;
+    all.arrays += tally->arrays;
+    all.waited += tally->waited;
+    all.never_dispatched += tally->never_dispatched;
   }
   std::cout << "seeds " << first << " to " << last << ": " << all.steps << " steps, " << all.jobs << " jobs ("
             << all.ended << " ended, " << all.failed << " failed, " << all.cancelled << " cancelled), "
@@ -66,7 +69,7 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
             << " recoveries, " << all.repeats << " repeats answered, " << all.refused << " refusals, " << all.statements
             << " statements, " << all.payouts << " payouts, " << all.adjustments << " corrections, " << all.lots << " credit lots ("
             << all.lots_expired << " times taken back, " << all.lots_returned << " refilled), " << all.reservations << " reservations (earned "
-            << all.accruals << " times, carried " << all.carried << " jobs), " << all.days << " days agreed on, " << all.packages << " packages (" << all.du_jobs << " jobs paid with them), " << all.fees << " fees\n";
+            << all.accruals << " times, carried " << all.carried << " jobs), " << all.days << " days agreed on, " << all.packages << " packages (" << all.du_jobs << " jobs paid with them), " << all.fees << " fees, " << all.arrays << " arrays, " << all.waited << " jobs that waited, " << all.never_dispatched << " never dispatched\n";
   if (one != 0) return;
   EXPECT_GT(all.ended, 0U);
   EXPECT_GT(all.failed, 0U);
@@ -87,6 +90,9 @@ TEST(Simulator, EveryWorldKeepsItsBooks) {
   EXPECT_GT(all.packages, 0U);
   EXPECT_GT(all.du_jobs, 0U);
   EXPECT_GT(all.fees, 0U);
+  EXPECT_GT(all.arrays, 0U);
+  EXPECT_GT(all.waited, 0U);
+  EXPECT_GT(all.never_dispatched, 0U);
 }
 
 TEST(Simulator, ASeedIsAWorld) {

@@ -107,6 +107,7 @@ Status World::set_up() {
   const bool rich = dice_.permille(400);
   client_->want_funds(Amount::whole((rich ? 100'000 : 20) + static_cast<std::int64_t>(dice_.below(800))));
   if (rich) client_->use_windows();
+  if (dice_.permille(600)) client_->use_waiting();
   for (std::uint64_t n = 1; n <= plot_.centers; ++n) {
     const auto id = id_of<CenterId>(n);
     EnrolCenter enrol{id, "center-" + std::to_string(n), id_of<ConnectorId>(n)};
@@ -301,7 +302,7 @@ Status World::settle_down() {
   up_.set_faults(good);
   const auto unfinished = [&] {
     const auto unsent = [](const auto& each) { return !each->unacknowledged().empty(); };
-    return !client_->all_settled() || committer_->market().live_jobs() > 0 || std::ranges::any_of(centers_, unsent) ||
+    return !client_->all_settled() || committer_->market().live_jobs() > 0 || committer_->market().has_work() || std::ranges::any_of(centers_, unsent) ||
            !inbox_.empty();
   };
   for (std::size_t i = 0; i < kMaxSteps && unfinished(); ++i) CHECK_OK(step());

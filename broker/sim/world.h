@@ -32,7 +32,7 @@ struct Tally {
   std::size_t steps = 0, jobs = 0, ended = 0, failed = 0, cancelled = 0, redispatched = 0, quarantined = 0,
               recoveries = 0, repeats = 0, refused = 0, statements = 0, payouts = 0, adjustments = 0, lots = 0, lots_expired = 0, lots_returned = 0,
               reservations = 0, accruals = 0, carried = 0,
-              days = 0, packages = 0, du_jobs = 0, fees = 0;
+              days = 0, packages = 0, du_jobs = 0, fees = 0, arrays = 0, waited = 0, never_dispatched = 0;
 };
 
 class World {
@@ -86,6 +86,7 @@ class World {
 
   // checks.cc
   void check_books();
+  void check_waiting(const Job& job);
   void check_single_runs();
   void check_replay();
   void check_end();

@@ -66,6 +66,8 @@ struct SubmitRequest {
   LocalUser user;            // never root: the job, and the submission where possible, run as this user
   std::string workdir;       // absolute; exists, 0700, owned by `user`, in a folder that users can't write to
   std::string stdout_path;   // in workdir; stdout and stderr both go there; does not exist yet
+  // Names and values of what else is to be in its environment; neither has control characters or quotes (see job_environment.h).
+  std::vector<std::pair<std::string, std::string>> variables;
 };
 
 enum class RunState : std::uint8_t {

@@ -100,6 +100,7 @@ Status check_order(const wire::DispatchOrder& order, const std::string* script, 
   if (now.unix_ms > order.not_after_ms()) return refuse("the order came after its time");
   if (order.name().empty() || order.name().size() > kMaxName || !is_printable(order.name()) || order.name().starts_with('-'))
     return fail(ErrorCode::invalid_argument, "the job's name is not acceptable");
+  if (order.has_array() && !is_token(order.array().array())) return fail(ErrorCode::invalid_argument, "the array's id is not a plain name");
   if (!is_token(order.qos()) || !is_token(order.gpu_model()))
     return fail(ErrorCode::invalid_argument, "the QoS or the accelerator model is not a plain name");
   if (order.walltime_ms() < 1000 || order.walltime_ms() > kMaxWalltimeMs)

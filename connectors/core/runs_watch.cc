@@ -6,6 +6,7 @@
 
 #include "base/sha256.h"
 #include "bourse/federation/v1/federation.pb.h"
+#include "connectors/core/job_environment.h"
 #include "connectors/core/runs.h"
 #include "federation-proto/fields.h"
 #include "federation-proto/key_file.h"
@@ -114,7 +115,7 @@ Status Runs::submit(Run& run) {
   const auto id = driver_.submit({.marker = marker_of(run.attempt, run.fence), .name = order.name(), .script = std::move(*script),
                                   .pool = order.pool(), .need = allocation_of(order), .walltime = milliseconds(order.walltime_ms()),
                                   .qos = order.qos(), .gpu_model = order.gpu_model(), .user = run.user, .workdir = run.workdir,
-                                  .stdout_path = run.stdout_path});
+                                  .stdout_path = run.stdout_path, .variables = variables_of(order)});
   if (id) return adopt(run, *id);
   return submission_failed(run, id.error());
 }

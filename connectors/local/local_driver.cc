@@ -147,6 +147,7 @@ Result<std::string> LocalDriver::submit(const connector::SubmitRequest& request)
                  .walltime = request.walltime, .submitted = clock_.now(), .kill_grace = config_.kill_grace,
                  .max_processes = config_.max_processes, .max_file_bytes = config_.max_file_bytes,
                  .max_log_bytes = config_.max_log_bytes};
+  for (const auto& [name, value] : request.variables) job.variables.push_back(name + "=" + value);
   const JobFolder folder(config_.directory + "/jobs/" + request.marker);
   if (const Status made = folder.create(job, request.script); !made) {
     // Once the request is there, it may be found after a restart, and then it runs.

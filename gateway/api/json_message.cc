@@ -36,6 +36,7 @@ constexpr std::pair<std::string_view, std::string_view> kInstants[] = {
     {"added_ms", "added_at"},          {"issued_ms", "issued_at"},        {"since_ms", "since"},           {"bought_ms", "bought_at"},
     {"redeem_by_ms", "redeem_by"},     {"next_expiry_ms", "next_expiry"},
     {"joined_ms", "joined_at"},        {"closes_ms", "closes_at"},                {"certificate_until_ms", "certificate_until"},
+    {"wait_until_ms", "wait_until"},
 };
 
 // Set by the broker only, wherever such a message comes in.

@@ -236,6 +236,9 @@ class Api {
   Status check_quoted_script(QuoteId id, BillingAccountId account, const std::string& script);
   // The job as the caller may see it. Errors: not_found.
   Result<v1::Job> job_seen_by(const Caller& caller, JobId id);
+  Result<std::optional<v1::Job>> array_seen_by(const Caller& caller, JobId id);
+  Result<v1::Job> seen_by(const Caller& caller, JobId id);  // a job or an array
+  Result<v1::ListJobsReply> list_folded(const JobFilter& filter);
   Result<v1::Principal> principal_of(const Person& person);
   // Its tenant. Errors: not_found.
   Result<TenantId> owned_by(const Caller& caller, BillingAccountId account);

@@ -84,6 +84,16 @@ Result<JobSpec> read_spec(const v1::JobSpec& in, const std::function<CenterId(st
   }
   if (in.deadline_ms() < 0) return fail(ErrorCode::invalid_argument, "spec.deadline_ms is negative.");
   if (in.deadline_ms() > 0) spec.deadline = Instant{in.deadline_ms()};
+  if (!in.array().empty()) {
+    auto array = parse_array(in.array());
+    if (!array) return fail(array.error().code, fmt::format("spec.array: {}", array.error().detail));
+    spec.array = {std::move(array->ranges), array->at_once};
+  }
+  if (!in.dependency().empty()) {
+    auto after = parse_dependency(in.dependency());
+    if (!after) return fail(after.error().code, fmt::format("spec.{}", after.error().detail));
+    spec.after = std::move(*after);
+  }
   if (!in.center().empty()) {
     spec.center = center_of(in.center());
     if (spec.center.is_nil()) return fail(ErrorCode::invalid_argument, "spec.center: there is no such center.");
@@ -109,6 +119,8 @@ void fill(v1::JobSpec& out, const JobSpec& spec, Unit, const Market& market) {
   out.set_project(spec.project);
   out.set_hold_window_ms(spec.hold_window.ms);
   out.set_pay_with(std::string(spec.pay_with.text()));
+  out.set_array(spec.array.text());
+  out.set_dependency(to_text(spec.after));
 }
 
 constexpr std::array<std::string_view, 7> kDays = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};

@@ -33,7 +33,7 @@ Status check(const std::vector<Note>& notes, bool skip_unknown) {
 
 jobscript::Given given_by(const v1::JobSpec& in) {
   jobscript::Given given{.name = in.has_name(), .memory = in.has_mem_mib(), .walltime = in.has_walltime_ms(), .gpu_model = !in.gpu_model().empty(),
-                         .qos = !in.qos().empty(), .project = !in.project().empty()};
+                         .qos = !in.qos().empty(), .project = !in.project().empty(), .array = !in.array().empty(), .dependency = !in.dependency().empty()};
   // What is out of range is refused with the rest of the spec, and counts for nothing here.
   const auto figure = [](bool has, std::int64_t value, std::int64_t least) -> std::optional<std::int64_t> {
     if (!has || value > jobscript::kMaxFigure) return std::nullopt;
@@ -60,6 +60,8 @@ void take(const jobscript::Directives& said, v1::JobSpec& spec) {
   if (!said.gpu_model.empty()) spec.set_gpu_model(said.gpu_model);
   if (!said.qos.empty()) spec.set_qos(said.qos);
   if (!said.project.empty()) spec.set_project(said.project);
+  if (!said.array.empty()) spec.set_array(said.array);
+  if (!said.dependency.empty()) spec.set_dependency(said.dependency);
   if (said.nodes) spec.set_nodes(*said.nodes);
   if (said.cores) spec.set_cores(*said.cores);
   if (said.gpus) spec.set_gpus(*said.gpus);

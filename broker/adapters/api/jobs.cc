@@ -5,6 +5,7 @@
 
 #include "bank/claims.h"
 #include "broker/adapters/api/api.h"
+#include "broker/adapters/api/arrays.h"
 #include "broker/domain/renewal.h"
 
 namespace bourse::broker::api {
@@ -13,38 +14,8 @@ namespace {
 constexpr int kMostListed = 200;
 constexpr int kListed = 50;
 
-void fill_summary(v1::Job& out, const Job& job, Amount held, Amount charged, Unit unit, const Market& market) {
-  out.set_id(to_text(job.id));
-  out.set_name(job.spec.name);
-  out.set_account(to_text(job.account));
-  out.set_user(to_text(job.user));
-  out.set_state(std::string(name(job.state)));
-  out.set_submitted_ms(job.submitted_at.unix_ms);
-  out.set_ended_ms(job.ended_at.unix_ms);
-  out.set_exit_code(job.exit_code);
-  out.set_reason(job.reason);
-  out.set_hold(to_text(job.hold));
-  out.set_quote(text_or_empty(job.quote));
-  out.set_cancel_requested(job.cancel_requested);
-  out.set_attempts(static_cast<std::uint32_t>(job.attempts.size()));
-  fill(*out.mutable_held(), held, unit);
-  fill(*out.mutable_charged(), charged, unit);
-  fill(*out.mutable_spec(), job.spec, unit, market);
-  if (job.attempts.empty()) return;
-  const Attempt& attempt = job.attempt();
-  out.set_attempt(to_text(attempt.id));
-  out.set_center(to_text(attempt.center));
-  out.set_center_name(center_name(market, attempt.center));
-  if (attempt.plan < job.decision.plans.size()) {
-    out.set_pool(job.decision.plans[attempt.plan].pool);
-    out.set_reservation(text_or_empty(job.decision.plans[attempt.plan].reservation));
-  }
-  out.set_scheduler_job(attempt.scheduler_job);
-  if (attempt.started_at) out.set_started_ms(attempt.started_at->unix_ms);
-}
-
 std::optional<JobState> job_state_named(std::string_view text) {
-  for (int n = static_cast<int>(JobState::routed); n <= static_cast<int>(JobState::cancelled); ++n)
+  for (int n = static_cast<int>(JobState::routed); n <= static_cast<int>(JobState::waiting); ++n)
     if (name(static_cast<JobState>(n)) == text) return static_cast<JobState>(n);
   return std::nullopt;
 }
@@ -105,6 +76,37 @@ void fill_du(v1::Wallet& out, const Market& market, const BillingAccount& accoun
 
 }  // namespace
 
+void fill_summary(v1::Job& out, const Job& job, Amount held, Amount charged, Unit unit, const Market& market) {
+  out.set_id(to_text(job.id));
+  out.set_name(job.spec.name);
+  out.set_account(to_text(job.account));
+  out.set_user(to_text(job.user));
+  out.set_state(std::string(name(job.state)));
+  out.set_submitted_ms(job.submitted_at.unix_ms);
+  out.set_ended_ms(job.ended_at.unix_ms);
+  out.set_exit_code(job.exit_code);
+  out.set_reason(job.reason);
+  out.set_hold(to_text(job.hold));
+  out.set_quote(text_or_empty(job.quote));
+  out.set_cancel_requested(job.cancel_requested);
+  out.set_attempts(static_cast<std::uint32_t>(job.attempts.size()));
+  fill(*out.mutable_held(), held, unit);
+  fill(*out.mutable_charged(), charged, unit);
+  fill(*out.mutable_spec(), job.spec, unit, market);
+  fill_waiting(out, job.spec, job.gate, job.waits() ? job.wait_until : Instant{});
+  if (job.attempts.empty()) return;
+  const Attempt& attempt = job.attempt();
+  out.set_attempt(to_text(attempt.id));
+  out.set_center(to_text(attempt.center));
+  out.set_center_name(center_name(market, attempt.center));
+  if (attempt.plan < job.decision.plans.size()) {
+    out.set_pool(job.decision.plans[attempt.plan].pool);
+    out.set_reservation(text_or_empty(job.decision.plans[attempt.plan].reservation));
+  }
+  out.set_scheduler_job(attempt.scheduler_job);
+  if (attempt.started_at) out.set_started_ms(attempt.started_at->unix_ms);
+}
+
 Result<v1::Job> Api::job_seen_by(const Caller& caller, JobId id) {
   struct Found { v1::Job view; CenterId center; bool live = false; };
   TRY(std::optional<Found> found, look([caller, id, now = parts_.clock.now()](const Market& market) -> std::optional<Found> {
@@ -139,8 +141,8 @@ Result<v1::Job> Api::job_seen_by(const Caller& caller, JobId id) {
 
 Result<v1::Job> Api::get_job(const v1::GetJobRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
-  TRY(const JobId id, id_or_not_found<JobIdKind>(request.job()));
-  return job_seen_by(caller, id);
+  TRY(const JobId id, job_id_or_not_found(request.job()));
+  return seen_by(caller, id);
 }
 
 Result<v1::ListJobsReply> Api::list_jobs(const v1::ListJobsRequest& request) {
@@ -155,6 +157,11 @@ Result<v1::ListJobsReply> Api::list_jobs(const v1::ListJobsRequest& request) {
   }
   if (!request.cursor().empty()) {
     TRY(filter.older_than, read_id<JobIdKind>("cursor", request.cursor()));
+  }
+  if (!request.arrays().empty() && request.arrays() != "folded") return fail(ErrorCode::invalid_argument, "arrays must be folded, or empty.");
+  filter.folded = !request.arrays().empty();
+  if (!request.array().empty()) {
+    TRY(filter.array, read_id<JobIdKind>("array", request.array()));
   }
   const bool sees_all = caller.has_any({Role::operator_, Role::finance}) && !caller.has(Role::user);
   if (!request.account().empty() && sees_all) {
@@ -173,6 +180,7 @@ Result<v1::ListJobsReply> Api::list_jobs(const v1::ListJobsRequest& request) {
     if (filter.accounts.empty()) return v1::ListJobsReply{};
   }
   queries_.wait_for(request.at_least_position());
+  if (filter.folded) return list_folded(filter);
   TRY(std::vector<StoredJob> jobs, queries_.jobs(filter));
   const bool more = std::cmp_equal(jobs.size(), filter.limit);
   auto shared = std::make_shared<const std::vector<StoredJob>>(std::move(jobs));
@@ -195,7 +203,7 @@ Result<v1::ListJobsReply> Api::list_jobs(const v1::ListJobsRequest& request) {
 
 Result<v1::Receipt> Api::get_receipt(const v1::GetJobRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
-  TRY(const JobId id, id_or_not_found<JobIdKind>(request.job()));
+  TRY(const JobId id, job_id_or_not_found(request.job()));
   TRY(const v1::Job seen, job_seen_by(caller, id));
   // One source for the whole receipt, as new as what the job said a moment ago.
   queries_.wait_for(seen.position());
@@ -262,11 +270,12 @@ Result<Api::LogTarget> Api::log_target(const v1::GetLogRequest& request) {
   CHECK_OK(require(caller, {Role::user}));
   if (request.offset() < 0 || request.max_bytes() < 0)
     return fail(ErrorCode::invalid_argument, "offset and max_bytes must not be negative.");
-  TRY(const JobId id, id_or_not_found<JobIdKind>(request.job()));
+  TRY(const JobId id, job_id_or_not_found(request.job()));
   // A log is the user's own: not even operators read it here.
   Caller owner = caller;
   owner.roles = static_cast<std::uint8_t>(Role::user);
   TRY(const v1::Job job, job_seen_by(owner, id));
+  if (job.attempt().empty()) return fail(ErrorCode::not_found, "The job was at no center yet: it has no log.");
   TRY(const CenterId center, parse_id<CenterIdKind>(job.center()));
   TRY(const AttemptId attempt, parse_id<AttemptIdKind>(job.attempt()));
   const std::string& state = job.state();

@@ -111,6 +111,12 @@ Queries::Queries(const std::string& reader_conninfo, std::size_t connections, Wa
       wait_(std::move(wait)),
       patience_(patience) {}
 
+std::string sql_list(const std::vector<BillingAccountId>& accounts) {
+  std::string list = "{";
+  for (const BillingAccountId account : accounts) list.append(list.size() > 1 ? "," : "").append(sql(account));
+  return list + "}";
+}
+
 void Queries::wait_for(std::uint64_t position) const {
   if (position > 0 && wait_) static_cast<void>(wait_(position, patience_));
 }
@@ -118,16 +124,13 @@ void Queries::wait_for(std::uint64_t position) const {
 Result<std::vector<StoredJob>> Queries::jobs(const JobFilter& filter) {
   using Jobs = std::vector<StoredJob>;
   return database_.read<Jobs>([&](pqxx::transaction_base& work) -> Result<Jobs> {
-    std::string accounts = "{";
-    for (const BillingAccountId account : filter.accounts) accounts.append(accounts.size() > 1 ? "," : "").append(sql(account));
-    accounts += "}";
     const std::string query = fmt::format(
         "SELECT {} FROM market.jobs j WHERE (cardinality($1::uuid[]) = 0 OR j.account = ANY ($1::uuid[])) "
-        "AND ($2::smallint = 0 OR j.state = $2::smallint) AND ($3::uuid IS NULL OR j.id < $3::uuid) ORDER BY j.id DESC LIMIT $4",
-        kJobColumns);
+        "AND ($2::smallint = 0 OR j.state = $2::smallint) AND ($3::uuid IS NULL OR j.id < $3::uuid) {} ORDER BY j.id DESC LIMIT $4",
+        kJobColumns, filter.folded ? "AND j.array_id IS NULL" : filter.array.is_nil() ? "" : fmt::format("AND j.array_id = '{}'", sql(filter.array)));
     const auto older = filter.older_than ? std::make_unique<std::string>(sql(*filter.older_than)) : nullptr;
     Jobs jobs;
-    for (const auto& row : work.exec_params(query, accounts, static_cast<int>(filter.state.value_or(JobState{})), older, filter.limit)) {
+    for (const auto& row : work.exec_params(query, sql_list(filter.accounts), static_cast<int>(filter.state.value_or(JobState{})), older, filter.limit)) {
       TRY(StoredJob stored, job_of_row(row));
       jobs.push_back(std::move(stored));
     }

@@ -28,12 +28,33 @@ struct StoredJob {
   Amount charged;
 };
 
+// An array as submitted, with what its elements come to. Those that aren't jobs yet count as waiting.
+struct StoredArray {
+  JobId id;
+  BillingAccountId account;
+  UserId user;
+  QuoteId quote;
+  JobSpec spec;
+  Decision decision;
+  Unit unit = kCny;
+  std::uint32_t elements = 0;
+  Amount hold;           // of each, as placed
+  Amount held, charged;  // of all
+  Instant submitted_at, wait_until;
+  Instant ended_at;      // of the last to end so far
+  std::map<JobState, std::uint32_t> states;
+};
+
 struct JobFilter {
   std::vector<BillingAccountId> accounts;  // empty = every account
   std::optional<JobState> state;
   std::optional<JobId> older_than;
   int limit = 50;
+  bool folded = false;  // without the elements of arrays
+  JobId array;          // only its elements; nil = of all
 };
+// "{…}" for a uuid[] parameter.
+std::string sql_list(const std::vector<BillingAccountId>& accounts);
 
 // The newest capture of an attempt: what the receipt's lines are.
 struct StoredCapture {
@@ -137,6 +158,8 @@ class Queries {
 
   Result<std::vector<StoredJob>> jobs(const JobFilter& filter);
   Result<std::optional<StoredJob>> job(JobId id);
+  Result<std::optional<StoredArray>> array(JobId id);
+  Result<std::vector<StoredArray>> arrays(const JobFilter& filter);  // its accounts, cursor and limit
   Result<std::vector<StoredCapture>> newest_captures(JobId job);
   Result<std::vector<StoredWallet>> wallets();
   Result<std::vector<Period>> periods(std::optional<CenterId> center);

@@ -1,7 +1,11 @@
 // Trading: what is on offer, quotes, submission, cancelling.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "broker/adapters/api/api.h"
+#include "broker/adapters/api/arrays.h"
 #include "broker/adapters/api/directives.h"
 
 namespace bourse::broker::api {
@@ -42,6 +46,17 @@ void fill_offer(v1::Offer& out, const routing::Pool& pool, const Market& market,
     if (meter == pricing::Meter::gpu_ms && pool.gpus_per_node == 0) continue;
     if (const pricing::PriceRow* row = market.prices().find(scope, meter, now)) fill(*out.add_prices(), *row);
   }
+}
+
+// Of an array: what its elements come to together, by the best plan, and what is held for them.
+void fill_totals(v1::QuoteReply& out, const Decision& decision, std::int64_t elements, Unit unit) {
+  out.set_elements(static_cast<std::uint32_t>(elements));
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 2;
+  const auto times = [elements](Amount each) { return Amount{each.micros > kMost / elements ? kMost : each.micros * elements}; };
+  Amount hold;
+  for (const Plan& plan : decision.plans) hold = std::max(hold, plan.cap);
+  fill(*out.mutable_total(), times(decision.plans.front().total), unit);
+  fill(*out.mutable_held(), times(hold), unit);
 }
 
 }  // namespace
@@ -97,6 +112,7 @@ Result<v1::QuoteReply> Api::quote(const v1::QuoteRequest& request) {
         fill(*reply.mutable_decision()->mutable_plans(i)->mutable_worth(), money_of(paid), payer->unit);
       }
       reply.set_valid_until_ms(quote->valid_until.unix_ms);
+      if (quote->spec.array.is_array()) fill_totals(reply, quote->decision, static_cast<std::int64_t>(count_of(quote->spec.array.ranges)), unit);
     }
     return reply;
   }));
@@ -146,7 +162,7 @@ Result<v1::Job> Api::submit(const v1::SubmitRequest& request) {
     CHECK_OK(check_quoted_script(command.quote, account, request.spec().script()));
   }
   TRY(const CommandResult done, run(caller, request.key(), fingerprint("Submit", request), std::move(command)));
-  TRY(v1::Job job, job_seen_by(caller, JobId{done.object}));
+  TRY(v1::Job job, seen_by(caller, JobId{done.object}));
   job.set_position(done.position);
   fill(*job.mutable_notes(), whole);
   return job;
@@ -156,14 +172,21 @@ Result<v1::Job> Api::cancel_job(const v1::CancelJobRequest& request) {
   TRY(const Caller caller, caller_of(request.principal()));
   CHECK_OK(require(caller, {Role::user, Role::operator_}));
   CHECK_OK(check_text("reason", request.reason(), 512, true));
-  TRY(const JobId id, id_or_not_found<JobIdKind>(request.job()));
-  TRY(const v1::Job seen, job_seen_by(caller, id));
+  TRY(const JobId id, job_id_or_not_found(request.job()));
+  TRY(const v1::Job seen, seen_by(caller, id));
+  std::vector<IndexRange> elements;
+  if (!request.elements().empty()) {
+    auto given = parse_index_ranges(request.elements());
+    if (!given) return fail(given.error().code, fmt::format("elements: {}", given.error().detail));
+    elements = std::move(*given);
+  }
   // A member cancels in their own name; an operator, who is none, in the platform's.
   const bool own = account_of(caller, seen.account()).has_value();
   if (!own) CHECK_OK(require(caller, {Role::operator_}));
   TRY(const CommandResult done, run(caller, request.key(), fingerprint("CancelJob", request),
-                                    CancelJob{.job = id, .by = own ? caller.user : UserId{}, .reason = request.reason()}));
-  TRY(v1::Job job, job_seen_by(caller, id));
+                                    CancelJob{.job = id, .by = own ? caller.user : UserId{}, .reason = request.reason(),
+                                              .elements = std::move(elements)}));
+  TRY(v1::Job job, seen_by(caller, id));
   job.set_position(done.position);
   return job;
 }

@@ -64,7 +64,7 @@ void Switchboard::on_changed(std::vector<JobId> jobs, std::vector<CenterId> cent
     Found found;
     for (const JobId id : jobs) {
       const Job* job = market.job(id);
-      if (job == nullptr || is_final(job->state) || job->attempt().closed) continue;
+      if (job == nullptr || is_final(job->state) || job->attempts.empty() || job->attempt().closed) continue;
       const CenterId center = job->attempt().center;
       if (!job->attempt().happened) found.orders.emplace_back(center, id);
       if (job->cancel_requested) found.cancels.emplace_back(center, id);

@@ -1,4 +1,6 @@
 // The dispatch order as a pure function of the job: built again, it is the same, and so is its hash.
+#include <algorithm>
+
 #include "broker/adapters/link/link_server.h"
 #include "bourse/federation/v1/federation.pb.h"
 #include "federation-proto/fields.h"
@@ -39,6 +41,21 @@ void fill_locked(wire::LockedPrice& price, const pricing::PriceRow& row) {
   if (row.off.bps == 0) return;
   price.set_discount(federation::to_bytes(row.off.id));
   price.set_discount_bps(static_cast<std::uint32_t>(row.off.bps));
+}
+
+void fill_element(wire::ArrayElement& out, const JobSpec& spec) {
+  const auto& ranges = spec.array.ranges;
+  out.set_array(to_text(spec.element.array));
+  out.set_index(spec.element.index);
+  out.set_count(static_cast<std::uint32_t>(count_of(ranges)));
+  std::uint32_t least = kMaxIndex, most = 0;
+  for (const IndexRange& range : ranges) {
+    least = std::min(least, range.first);
+    most = std::max(most, range.first + (range.count() - 1) * range.step);
+  }
+  out.set_least(least);
+  out.set_most(most);
+  out.set_step(ranges.size() == 1 ? ranges.front().step : 1);  // as Slurm: a list has none
 }
 
 }  // namespace
@@ -92,6 +109,7 @@ std::string order_bytes(const Job& job) {
   order.set_may_subsidise(plan.may_subsidise);
   if (!plan.reservation.is_nil()) order.set_reservation(federation::to_bytes(plan.reservation));
   if (attempt.end_before.unix_ms > 0) order.set_end_before_ms(attempt.end_before.unix_ms);
+  if (!job.spec.element.array.is_nil()) fill_element(*order.mutable_array(), job.spec);
   return order.SerializeAsString();
 }
 

@@ -62,6 +62,7 @@ Result<bool> Comparison::run() {
   CHECK_OK(accounts());
   CHECK_OK(holds());
   CHECK_OK(jobs());
+  CHECK_OK(arrays());
   CHECK_OK(periods());
   CHECK_OK(transfers());
   CHECK_OK(captures());
@@ -134,6 +135,21 @@ Status Comparison::jobs() {
                   if (r.uuid(i, 5) != found->second.center.uuid) differ(what + " is at another center");
                 }));
   same_count("jobs", rows_seen, static_cast<std::int64_t>(expected_.jobs.size()));
+  return {};
+}
+
+Status Comparison::arrays() {
+  std::int64_t rows_seen = 0;
+  CHECK_OK(each("SELECT id, elements, (SELECT count(*) FROM market.jobs j WHERE j.array_id = a.id) FROM market.arrays a", [&](const Rows& r, int i) {
+    ++rows_seen;
+    const JobId id{r.uuid(i, 0)};
+    const std::string what = "array " + to_text(id);
+    const auto found = expected_.arrays.find(id.uuid);
+    if (found == expected_.arrays.end()) return differ(what + " is not in the journal");
+    same_count(what + " elements", r.int4(i, 1), found->second);
+    if (const JobArray* array = market_.array(id)) same_count(what + " elements made", r.int8(i, 2), array->made);
+  }));
+  same_count("arrays", rows_seen, static_cast<std::int64_t>(expected_.arrays.size()));
   return {};
 }
 

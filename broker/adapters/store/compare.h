@@ -30,6 +30,7 @@ class Comparison {
   Status accounts();
   Status holds();
   Status jobs();
+  Status arrays();
   Status periods();
   Status transfers();
   Status captures();

@@ -20,7 +20,7 @@ struct Observe {
   }
   void job(JobId id) const {
     const Job* job = market.job(id);
-    if (job == nullptr || job->attempts.empty()) return;
+    if (job == nullptr || (job->attempts.empty() && !job->waits() && !is_final(job->state))) return;
     ExpectedJob& out = expected.jobs[id.uuid];
     out.state = job->state;
     out.attempts = static_cast<std::int32_t>(job->attempts.size());
@@ -58,6 +58,8 @@ struct Observe {
   void operator()(const PaymentFileWithdrawn&) const { ++expected.withdrawn_files; }
   void operator()(const CenterEnrolled&) const { ++expected.centers; }
   void operator()(const QuoteIssued&) const { ++expected.quotes; }
+  void operator()(const JobSubmitted& e) const { job(e.job); }  // of one that waits
+  void operator()(const ArraySubmitted& e) const { expected.arrays.emplace(e.array.uuid, static_cast<std::int32_t>(count_of(e.spec.array.ranges))); }
   void operator()(const AttemptOrdered& e) const {
     ++expected.attempts;
     job(e.job);

@@ -35,6 +35,7 @@ struct Expectation {
   std::map<std::pair<bool, std::int16_t>, Sum> transfers;  // by (pending, code)
   absl::flat_hash_map<Uuid, ExpectedHold> holds;
   absl::flat_hash_map<Uuid, ExpectedJob> jobs;
+  absl::flat_hash_map<Uuid, std::int32_t> arrays;  // how many elements
   std::vector<PeriodId> periods;
   std::int64_t attempts = 0, attempt_events = 0, captures = 0, lines = 0, reports = 0, quarantined = 0, refusals = 0,
                quotes = 0, billing_accounts = 0, centers = 0, proposals = 0, proposal_ends = 0, payees = 0, payouts = 0,

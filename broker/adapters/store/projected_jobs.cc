@@ -12,11 +12,12 @@ const char* const JobRow::kLoad =
     "SELECT j.id, j.account, j.tenant, j.\"user\", j.quote, j.decision, j.unit, j.hold, j.submitted_at, j.state, "
     "j.cancel_requested, j.scheduler_job, j.attempt, j.attempts, j.held_micros, j.charged_micros, j.exit_code, j.reason, "
     "j.started_at, j.ended_at, j.journal_seq, a.plan "
-    "FROM market.jobs AS j JOIN market.attempts AS a ON a.id = j.attempt WHERE j.id = ANY ($1)";
+    "FROM market.jobs AS j LEFT JOIN market.attempts AS a ON a.id = j.attempt WHERE j.id = ANY ($1)";
 const char* const JobRow::kCopyNew =
     "COPY market.jobs (id, account, tenant, \"user\", quote, name, state, cancel_requested, center, pool, scheduler_job, "
     "attempt, attempts, unit, hold, held_micros, charged_micros, exit_code, reason, submitted_at, started_at, ended_at, "
-    "kind, cores, gpus, nodes, mem_mib, walltime_ms, objective, script, spec, decision, journal_seq, project) "
+    "kind, cores, gpus, nodes, mem_mib, walltime_ms, objective, script, spec, decision, journal_seq, project, "
+    "array_id, array_index) "
     "FROM STDIN (FORMAT binary)";
 const char* const JobRow::kMerge =
     "UPDATE market.jobs AS t SET state = s.state, cancel_requested = s.cancel_requested, center = s.center, pool = s.pool, "
@@ -50,21 +51,23 @@ JobRow JobRow::read(const Rows& r, int i) {
   row.started_at = r.instant(i, 18);
   row.ended_at = r.instant(i, 19);
   row.journal_seq = r.int8(i, 20);
-  row.plan = static_cast<std::uint32_t>(r.int4(i, 21));
+  if (row.attempts > 0) row.plan = static_cast<std::uint32_t>(r.int4(i, 21));
   return row;
 }
 
 void JobRow::write_new(CopyRows& out) const {
-  const Place& place = plans[plan];
-  out.add(id, account, tenant, user, or_null(quote), spec.name, state, cancel_requested, place.center, place.pool,
-          scheduler_job, attempt, attempts, unit.text(), hold, held, charged, exit_code, reason, submitted_at,
+  const Place place = attempts == 0 ? Place{} : plans[plan];
+  const ElementOf element = spec.element;
+  out.add(id, account, tenant, user, or_null(quote), spec.name, state, cancel_requested, or_null(place.center), place.pool,
+          scheduler_job, or_null(attempt), attempts, unit.text(), hold, held, charged, exit_code, reason, submitted_at,
           or_null(started_at), or_null(ended_at), spec.kind, spec.need.cores, spec.need.gpus, spec.need.nodes,
-          spec.need.mem_mib, spec.walltime.ms, spec.objective, spec.script, codec::encoded(spec), decision, journal_seq, spec.project);
+          spec.need.mem_mib, spec.walltime.ms, spec.objective, spec.script, codec::encoded(spec), decision, journal_seq, spec.project,
+          or_null(element.array), element.array.is_nil() ? std::nullopt : std::optional(static_cast<std::int32_t>(element.index)));
 }
 
 void JobRow::write_change(CopyRows& out) const {
-  const Place& place = plans[plan];
-  out.add(id, state, cancel_requested, place.center, place.pool, scheduler_job, attempt, attempts, held, charged, exit_code,
+  const Place place = attempts == 0 ? Place{} : plans[plan];
+  out.add(id, state, cancel_requested, or_null(place.center), place.pool, scheduler_job, or_null(attempt), attempts, held, charged, exit_code,
           reason, or_null(started_at), or_null(ended_at), journal_seq);
 }
 

@@ -119,7 +119,7 @@ struct JobRow {
   Unit unit;
   HoldId hold;
   Instant submitted_at;
-  JobState state = JobState::routed;
+  JobState state = JobState::routed;  // or waiting, then without center, pool and attempt
   bool cancel_requested = false;
   std::uint32_t plan = 0;
   std::string scheduler_job;

@@ -216,6 +216,7 @@ struct Apply {
     row.held = hold->amount;
     row.submitted_at = e.at;
     row.journal_seq = place.seq;
+    if (e.wait_until != Instant{}) row.state = JobState::waiting;
     state.jobs.add(std::move(row));
     return {};
   }

@@ -46,6 +46,7 @@ struct Want {
     state.attempts.want(e.attempt.uuid);
     state.periods.want(e.period.uuid);
   }
+  void operator()(const ArraySubmitted& e) const { state.holds.want(first_hold(e)); }
   void operator()(const CancelRequested& e) const { state.jobs.want(e.job.uuid); }
   void operator()(const JobClosed& e) const { state.jobs.want(e.job.uuid); }
   void operator()(const RecordQuarantined& e) const { state.centers.want(e.center.uuid); }
@@ -78,6 +79,7 @@ struct WantThroughHolds {
   void operator()(const ledger::HoldCaptured& e) const { both(e.hold); }
   void operator()(const ledger::HoldEnded& e) const { both(e.hold); }
   void operator()(const JobSubmitted& e) const { both(e.hold); }
+  void operator()(const ArraySubmitted& e) const { both(HoldId{first_hold(e)}); }
   void operator()(const auto&) const {}
 };
 
@@ -154,6 +156,7 @@ ProjectionState::ProjectionState(std::size_t gather_every) : moves(gather_every)
   name_price_tables(*this);
   name_book_tables(*this);
   name_lot_tables(*this);
+  name_array_tables(*this);
   transfers.copy =
       "COPY market.transfers (journal_seq, idx, id, debit, credit, amount_micros, pending, code, reference, hold, at) "
       "FROM STDIN (FORMAT binary)";

@@ -31,7 +31,7 @@ struct ProjectionState {
   AddedRows transfers, refusals, billing_accounts, members, contracts, settlement_rows, prices, discounts, reserved_prices, reservations, accruals, reservation_ends, reservation_renewals, attempt_events, captures, lines, reports,
       quarantined, commands, policies, credit_rules, limits, renewals, proposals, proposal_ends, payees, payouts, payout_periods, payout_settlements, adjustments,
       disputes, dispute_resolutions, dispute_evidence, payment_files, payment_file_payouts, payment_file_withdrawals, fees, invoices, invoice_lines, invoice_moves, lots, lot_moves, money_in_reversals, voucher_batches,
-      voucher_redemptions, products;
+      voucher_redemptions, products, arrays;
 
   AccountMoves moves;
 
@@ -48,7 +48,7 @@ struct ProjectionState {
                              &captures, &lines, &reports, &quarantined, &commands, &policies, &credit_rules, &limits, &renewals, &proposals, &proposal_ends, &payees,
                              &payouts, &payout_periods, &payout_settlements, &adjustments, &disputes,
                              &dispute_resolutions, &dispute_evidence, &payment_files, &payment_file_payouts, &payment_file_withdrawals, &fees, &invoices, &invoice_lines,
-                             &invoice_moves, &lots, &lot_moves, &money_in_reversals, &voucher_batches, &voucher_redemptions, &products})
+                             &invoice_moves, &lots, &lot_moves, &money_in_reversals, &voucher_batches, &voucher_redemptions, &products, &arrays})
       visit(*added);
   }
 };
@@ -104,11 +104,15 @@ Status apply_settlement(ProjectionState& state, const EventPlace& place, const R
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const ReservationAccrued& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const ReservationEnded& event);
 Status apply_settlement(ProjectionState& state, const EventPlace& place, const RenewalSet& event);
-// Days, invitations, certificates and selling rules are shown from the engine, which decides by them: no rows.
+// Of arrays: projection_arrays.cc.
+Status apply_settlement(ProjectionState& state, const EventPlace& place, const ArraySubmitted& event);
+void name_array_tables(ProjectionState& state);
+Uuid first_hold(const ArraySubmitted& event);  // of its elements' holds
+// Days, invitations, certificates, selling rules, and how far the cancelling of an array is, are shown from the engine, which decides by them: no rows.
 template <class Event>
 concept ShownFromTheEngine = std::same_as<Event, DayAnswered> || std::same_as<Event, CenterInvited> || std::same_as<Event, InvitationUsed> ||
                              std::same_as<Event, InvitationEnded> || std::same_as<Event, CertificateIssued> || std::same_as<Event, GenerationAcknowledged> ||
-                             std::same_as<Event, SellingRuleSet>;
+                             std::same_as<Event, ArrayCancelRequested> || std::same_as<Event, ArrayCancelMoved> || std::same_as<Event, SellingRuleSet>;
 Status apply_settlement(ProjectionState&, const EventPlace&, const ShownFromTheEngine auto&) { return {}; }
 std::unexpected<Error> not_projected(const EventPlace& place, const char* what, Uuid id);
 // Second pass. Errors: integrity.

@@ -191,6 +191,18 @@ void PoolTable::promise(CenterId center, std::string_view pool, const pricing::A
   refresh(i);
 }
 
+std::optional<Duration> PoolTable::wait(CenterId center, std::string_view pool, const pricing::Allocation& allocation) {
+  settle();
+  const CenterSpan* span = find(center);
+  if (span == nullptr) return std::nullopt;
+  const auto first = pools_.begin() + span->begin, last = pools_.begin() + span->end;
+  const auto at = std::lower_bound(first, last, pool, [](const Pool& one, std::string_view name) { return one.name < name; });
+  if (at == last || at->name != pool) return std::nullopt;
+  const auto i = static_cast<std::size_t>(at - pools_.begin());
+  if (columns_.standing[i] != static_cast<std::int32_t>(Refusal::none)) return std::nullopt;
+  return wait(i, allocation);
+}
+
 Duration PoolTable::wait(std::size_t i, const pricing::Allocation& allocation) const {
   const bool whole = columns_.whole_nodes[i] != 0;
   const bool fits_now = (whole ? allocation.nodes : allocation.cores) <= columns_.free_share[i] &&

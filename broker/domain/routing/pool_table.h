@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -68,6 +69,8 @@ class PoolTable {
   // Bumps whenever indexes or fixed properties change.
   std::uint64_t shape() const { return shape_; }
   Duration wait(std::size_t pool, const pricing::Allocation& allocation) const;  // of what is granted there
+  // The same of a pool by name; nothing when it isn't known, or takes no work.
+  std::optional<Duration> wait(CenterId center, std::string_view pool, const pricing::Allocation& allocation);
 
  private:
   void rebuild();

@@ -132,6 +132,9 @@ void Router::promise(CenterId center, std::string_view pool, const pricing::Allo
   impl_->pools.promise(center, pool, allocation, duration);
 }
 const std::vector<Pool>& Router::pools() const { return impl_->pools.pools(); }
+std::optional<Duration> Router::wait(CenterId center, std::string_view pool, const pricing::Allocation& allocation) {
+  return impl_->pools.wait(center, pool, allocation);
+}
 void Router::prices_changed() { impl_->prices_changed(); }
 Decision Router::decide(const Request& request, const pricing::PriceBook& prices, const TermsLookup& terms) {
   return impl_->decide(request, prices, terms);

@@ -68,6 +68,8 @@ class Router {
   void promise(CenterId center, std::string_view pool, const pricing::Allocation& allocation, Duration duration);
 
   const std::vector<Pool>& pools() const;  // by center and name
+  // Predicted for that much of the pool now; nothing when it isn't known, or takes no work.
+  std::optional<Duration> wait(CenterId center, std::string_view pool, const pricing::Allocation& allocation);
   // Bumps whenever prices or contracts change, so cached per-pool prices are dropped.
   void prices_changed();
 

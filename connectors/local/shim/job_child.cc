@@ -109,16 +109,18 @@ struct Failure {
 }  // namespace
 
 std::vector<std::string> job_environment(const JobRequest& request) {
-  return {"PATH=/usr/local/bin:/usr/bin:/bin",
-          "HOME=" + request.home,
-          "USER=" + request.user,
-          "LOGNAME=" + request.user,
-          "LANG=C.UTF-8",
-          "TMPDIR=" + request.workdir,
-          "BOURSE_JOB_ID=" + request.marker,
-          "BOURSE_CORES=" + std::to_string(request.cores),
-          "BOURSE_MEM_MIB=" + std::to_string(request.mem_mib),
-          "BOURSE_WALLTIME_S=" + std::to_string(request.walltime.ms / 1000)};
+  std::vector<std::string> all = {"PATH=/usr/local/bin:/usr/bin:/bin",
+                                  "HOME=" + request.home,
+                                  "USER=" + request.user,
+                                  "LOGNAME=" + request.user,
+                                  "LANG=C.UTF-8",
+                                  "TMPDIR=" + request.workdir,
+                                  "BOURSE_JOB_ID=" + request.marker,
+                                  "BOURSE_CORES=" + std::to_string(request.cores),
+                                  "BOURSE_MEM_MIB=" + std::to_string(request.mem_mib),
+                                  "BOURSE_WALLTIME_S=" + std::to_string(request.walltime.ms / 1000)};
+  all.insert(all.end(), request.variables.begin(), request.variables.end());
+  return all;
 }
 
 Result<JobFiles> prepare_files(const JobRequest& request, const host::RunAs& user, const std::string& script) {

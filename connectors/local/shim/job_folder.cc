@@ -66,6 +66,11 @@ std::string to_text(const JobRequest& r) {
   values.set("walltime_ms", r.walltime.ms), values.set("submitted_ms", r.submitted.unix_ms);
   values.set("kill_grace_ms", r.kill_grace.ms), values.set("max_processes", r.max_processes);
   values.set("max_file_bytes", r.max_file_bytes), values.set("max_log_bytes", r.max_log_bytes);
+  if (!r.variables.empty()) {
+    std::string lines;
+    for (const std::string& variable : r.variables) lines.append(variable).append("\n");
+    values.set("variables", lines);
+  }
   return values.to_text();
 }
 
@@ -80,6 +85,9 @@ Result<JobRequest> parse_request(std::string_view text) {
   fields.integer("submitted_ms", r.submitted.unix_ms), fields.integer("kill_grace_ms", r.kill_grace.ms);
   fields.integer("max_processes", r.max_processes), fields.integer("max_file_bytes", r.max_file_bytes);
   fields.integer("max_log_bytes", r.max_log_bytes);
+  std::string lines;
+  if (values.has("variables")) fields.text("variables", lines);
+  for (std::size_t end = 0, at = 0; (end = lines.find('\n', at)) != std::string::npos; at = end + 1) r.variables.push_back(lines.substr(at, end - at));
   return fields.finish(std::move(r));
 }
 

@@ -38,6 +38,7 @@ struct JobRequest {
   std::int64_t max_processes = 0;         // RLIMIT_NPROC; 0 = unchanged
   std::int64_t max_file_bytes = 0;        // RLIMIT_FSIZE; 0 = unchanged
   std::int64_t max_log_bytes = 64 << 20;  // what comes beyond is dropped
+  std::vector<std::string> variables;     // "NAME=value", besides those that every job has; without line breaks
 };
 
 enum class JobState : std::uint8_t { running = 1, ended = 2, paused = 3 };

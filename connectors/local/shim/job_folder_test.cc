@@ -20,7 +20,7 @@ class JobFolderTest : public ::testing::Test {
 
   static JobRequest request() {
     return {.number = 3, .marker = "m", .name = "two\nlines=\\", .pool = "p", .user = "u", .uid = 7, .home = "/h", .workdir = "/w",
-            .log_path = "/w/log", .cores = 2, .mem_mib = 5, .walltime = seconds(9), .submitted = {11}};
+            .log_path = "/w/log", .cores = 2, .mem_mib = 5, .walltime = seconds(9), .submitted = {11}, .variables = {"A=1", "B=x=y"}};
   }
   std::string dir_;
 };
@@ -29,6 +29,7 @@ TEST_F(JobFolderTest, RequestsAndStatusesRoundTrip) {
   const JobRequest back = parse_request(to_text(request())).value();
   EXPECT_EQ(to_text(back), to_text(request()));
   EXPECT_EQ(back.name, "two\nlines=\\");
+  EXPECT_EQ(back.variables, request().variables);
   JobStatus status;
   status.state = JobState::ended, status.started = {5}, status.running = seconds(3), status.exit_code = 137, status.reason = "memory";
   EXPECT_EQ(to_text(parse_status(to_text(status)).value()), to_text(status));

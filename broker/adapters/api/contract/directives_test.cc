@@ -114,8 +114,8 @@ TEST_F(DirectivesOfScripts, LoseToTheRequest) {
 }
 
 TEST_F(DirectivesOfScripts, ThatCantBeDoneAreRefusedByNameAndLine) {
-  const std::string detail = refusal(asking("#!/bin/sh\n#SBATCH -n 2\n#SBATCH --array=1-9\n#SBATCH --dependency=afterok:7 --bogus\ntrue\n"));
-  EXPECT_NE(detail.find("line 3, --array"), std::string::npos) << detail;
+  const std::string detail = refusal(asking("#!/bin/sh\n#SBATCH -n 2\n#SBATCH --licenses=a:1\n#SBATCH --dependency=afterok:7 --bogus\ntrue\n"));
+  EXPECT_NE(detail.find("line 3, --licenses"), std::string::npos) << detail;
   EXPECT_NE(detail.find("line 4, --dependency"), std::string::npos) << detail;
   EXPECT_NE(detail.find("line 4, --bogus"), std::string::npos) << detail;
   v1::SubmitRequest typed = asking("#!/bin/sh\ntrue\n");
@@ -145,7 +145,7 @@ TEST_F(DirectivesOfScripts, MayBeLeftOutOnPurpose) {
   EXPECT_EQ(skipped.spec().cores(), 2);
   EXPECT_EQ(told(skipped.notes()), "2 --ntasks used; 2 --bogus=1 unknown; 0 memory default; 0 time default; ");
 
-  v1::SubmitRequest refused = asking("#!/bin/sh\n#SBATCH -n 2 --array=1-2\ntrue\n");
+  v1::SubmitRequest refused = asking("#!/bin/sh\n#SBATCH -n 2 -L a:1\ntrue\n");
   refused.mutable_directives()->set_skip_unknown(true);
   refusal(refused);
   refused.mutable_directives()->set_ignore(true);
