@@ -19,6 +19,9 @@ struct Config {
   std::string edge_server_name = "link.bourse.internal", edge_join_server_name = "join.bourse.internal";
   int certificate_minutes = 60;  // a connector's certificate is good for so long
   std::string log_level = "info";
+  std::string files_directory;  // of jobs' inputs and outputs; empty = jobs have none
+  int files_gib = 10, files_account_gib = 100;  // the most of a file, of a billing account
+  int files_days = 30;                          // kept so long after the last use
   std::string factors;     // folder of tables of 度 factors; empty = what this version was published with
   int bill_net_days = 30;  // what a closed month owes is due so many days after its end
   bool two_people = true;  // acts that move or commit money wait for a second person's approval

@@ -28,7 +28,9 @@ void Decider::order(JobId job, AttemptId attempt, std::uint32_t fence, std::uint
                     const Decision& decision) {
   const Plan& plan = decision.plans[plan_index];
   market_.router_.promise(plan.center, plan.pool, plan.allocation, plan.duration);
-  emit(AttemptOrdered{job, attempt, fence, plan_index, now_, now_ + market_.limits_.order_validity});
+  const Job* known = market_.job(job);
+  const bool staged = known != nullptr && !known->spec.manifest.is_zero();
+  emit(AttemptOrdered{job, attempt, fence, plan_index, now_, now_ + (staged ? market_.limits_.staged_order_validity : market_.limits_.order_validity)});
 }
 
 void Decider::follow_up(const Job& job) {

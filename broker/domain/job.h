@@ -49,6 +49,7 @@ struct JobSpec {
   std::string project;              // whose work it is, for the account's own books; may be empty
   Duration hold_window;             // money is held for so much of the run at a time and renewed (renewal.h); 0 = for all of it
   Unit pay_with;                    // DU: out of packages; nothing = in the account's money
+  Hash256 manifest;                 // SHA-256 of the list of its files, a blob of its own; zero = it has none
 
   // What of the run the first hold covers.
   Duration held_first() const { return hold_window.ms > 0 ? std::min(hold_window, walltime) : walltime; }
@@ -57,7 +58,7 @@ struct JobSpec {
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.name, self.kind, self.script, self.need, self.gpu_model, self.arch, self.walltime, self.expected,
           self.objective, self.budget, self.deadline, self.center, self.qos, self.project, self.hold_window,
-          self.pay_with);
+          self.pay_with, self.manifest);
   }
 };
 
@@ -109,6 +110,7 @@ enum class Refusal : std::uint8_t {
   qos = 15,
   no_contract = 16,
   below_settlement = 17,
+  no_files = 18,
 };
 std::string_view name(Refusal refusal);      // "over_budget"
 std::string_view sentence(Refusal refusal);  // for a person

@@ -42,6 +42,7 @@ constexpr auto kRefusals = std::to_array<Word>({
     {"qos", "It doesn't offer that quality of service."},
     {"no_contract", "Its center has no contract to sell in this currency."},
     {"below_settlement", "Its price would not cover what its center gets by contract."},
+    {"no_files", "Its center can't take a job's input and output files."},
 });
 
 constexpr auto kQuarantines = std::to_array<std::string_view>({

@@ -82,6 +82,9 @@ struct Run {
   std::int64_t seen_ms = 0;          // when `running_ms` was true; 0 = not seen running yet
   std::int64_t reported_ms = 0;      // the end of the newest spooled usage record
   std::vector<RunningAt> at_edges;   // not yet spooled, rising
+  // Files.
+  Hash256 manifest;          // of the order; zero = it has none
+  bool handed_over = false;  // its outputs and its log's end are at the broker, or never will be
 
   bool has(Happening h) const { return (reported >> static_cast<unsigned>(h) & 1U) != 0; }
   void mark(Happening h) { reported = static_cast<std::uint16_t>(reported | 1U << static_cast<unsigned>(h)); }
@@ -98,7 +101,8 @@ struct Run {
           self.ended_ms, self.running_ms, self.allocation.cores, self.allocation.gpus, self.allocation.nodes,
           self.allocation.mem_mib, self.exit_code, self.reason, self.raw, self.reported, self.revision,
           self.usage_record, self.meters, self.final_reported, self.last_report, self.settled_at, self.rejected, self.script,
-          self.seen_ms, self.reported_ms, self.at_edges, self.pause, self.pause_reported);
+          self.seen_ms, self.reported_ms, self.at_edges, self.pause, self.pause_reported,
+          self.manifest, self.handed_over);
   }
 };
 

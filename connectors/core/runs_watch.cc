@@ -49,6 +49,8 @@ Result<bool> Runs::advance() {
   for (const AttemptId attempt : std::set(waiting_)) {
     const auto wait = not_before_.find(attempt);
     if (wait != not_before_.end() && clock_.monotonic() < wait->second) continue;
+    TRY(const bool complete, brought_in(*table_.find(attempt)));
+    if (!complete) continue;
     if (submitted++ == options_.submissions_per_step) return true;
     waiting_.erase(attempt);
     not_before_.erase(attempt);
@@ -202,6 +204,7 @@ Status Runs::give_up(Run& run) {
   missing_since_.erase(run.attempt);
   cancelled_at_.erase(run.attempt);
   read_at_.erase(run.attempt);
+  owing_.insert(run.attempt);
   CHECK_OK(keep_row(run, "lost " + run.scheduler_job));
   CHECK_OK(table_.save(run.attempt));
   reporter_.touch(run.attempt);
@@ -228,6 +231,7 @@ Status Runs::apply(Run& run, const RunStatus& status) {
   }
   if (over) {
     run.phase = RunPhase::over;
+    owing_.insert(run.attempt);
     run.cancelled = status.state == RunState::cancelled;
     run.ended_ms = std::max(status.ended.value_or(clock_.now()).unix_ms, run.started_ms);
     run.exit_code = status.exit_code;

@@ -15,7 +15,7 @@ constexpr std::uint64_t kWindow = 16;            // reports on their way
 constexpr int kMaxGaps = 3;                      // in one session
 constexpr Duration kAfterRefusal = seconds(60);  // a broker that doesn't accept us is not asked again at once
 
-void fill(wire::Pool& out, const Offered& offer) {
+void fill(wire::Pool& out, const Offered& offer, const Capabilities& driver) {
   const PoolInfo& in = offer.info;
   out.set_name(in.name);
   out.set_arch(in.arch);
@@ -33,6 +33,7 @@ void fill(wire::Pool& out, const Offered& offer) {
   out.set_pending_jobs(in.pending_jobs);
   out.set_running_jobs(in.running_jobs);
   out.set_pending_core_ms(in.pending_core_ms);
+  out.set_files(driver.files);
 }
 
 }  // namespace
@@ -124,7 +125,7 @@ Status Session::on_challenge(const std::string& nonce) {
     held.set_order_hash(federation::to_bytes(place->order_hash));
     held.set_scheduler_job(place->scheduler_job);
   }
-  for (const auto& [name, offer] : runs_.pools()) fill(*hello.add_pools(), offer);
+  for (const auto& [name, offer] : runs_.pools()) fill(*hello.add_pools(), offer, driver);
   wire::ConnectorFrame frame;
   *frame.mutable_hello() = federation::seal(identity_, federation::kHelloType, hello.SerializeAsString());
   link_.send(number_, std::move(frame));
@@ -186,7 +187,8 @@ void Session::send_pools() {
   wire::ConnectorFrame frame;
   wire::PoolStatus& status = *frame.mutable_pools();
   status.set_at_ms(clock_.now().unix_ms);
-  for (const auto& [name, offer] : runs_.pools()) fill(*status.add_pools(), offer);
+  const Capabilities driver = driver_.capabilities();
+  for (const auto& [name, offer] : runs_.pools()) fill(*status.add_pools(), offer, driver);
   link_.send(number_, std::move(frame));
 }
 

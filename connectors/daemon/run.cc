@@ -94,6 +94,7 @@ Status run(const RunOptions& options, std::stop_token stop) {
   Status ended = connector->run(stop);
   connector->refuse_link_events();
   link.stop();
+  connector->stop_files();  // their calls ended with the link
   return ended;
 }
 

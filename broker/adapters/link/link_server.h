@@ -22,6 +22,7 @@ namespace bourse::broker {
 
 struct BrokerKeys;  // broker/adapters/ca/keys.h: K_order, K_ack
 class Notary;       // broker/adapters/evidence/notary.h
+class FileStore;    // broker/app/file_store.h
 
 struct LinkOptions {
   std::string audience;                 // the broker's name
@@ -30,6 +31,7 @@ struct LinkOptions {
   Duration proof_deadline = seconds(10); // from dialling to the welcome
   std::size_t max_connectors = 2'000;
   Duration checkpoint_every = hours(1);  // of a tree that grows
+  FileStore* files = nullptr;            // outlives the server; without one, jobs have no files
 };
 
 struct ConnectorStatus {

@@ -22,6 +22,7 @@ struct Pool {
   Duration max_walltime;           // 0 = no limit
   bool whole_nodes = false;        // sells nodes, not cores
   bool accepting = true;           // drained or paused by the center: false
+  bool files = false;              // takes jobs with input and output files
 
   // Live figures, as of the last heartbeat.
   std::int64_t free_cores = 0;
