@@ -19,6 +19,7 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::Message;
 
+constexpr std::size_t kLongestValue = 512, kLongestPath = 1024;
 constexpr std::int64_t kMostAtOnce = 1024 * 1024;  // of a file
 
 const google::protobuf::MethodDescriptor* method_of(const Operation& operation) {
@@ -70,7 +71,7 @@ Status set_query(const Operation& operation, const http::Parameters& query, Mess
     const auto known = std::ranges::find(operation.query, std::string_view(name), &QueryField::name);
     if (known == operation.query.end())
       return fail(ErrorCode::invalid_argument, "there is no parameter '" + name.substr(0, 64) + "' here");
-    if (value.size() > 1024) return fail(ErrorCode::invalid_argument, name + " is too long");
+    if (value.size() > (operation.rendering == Rendering::file ? kLongestPath : kLongestValue)) return fail(ErrorCode::invalid_argument, name + " is too long");
     if (known->most > 0) {
       std::int64_t number = 0;
       const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
