@@ -44,5 +44,12 @@ RC_GTEST_PROP(Hash256Property, TextRoundTrips, (const std::string& data)) {
   RC_ASSERT((parse_hash(to_hex(sha256(data))) == sha256(data)));
 }
 
+TEST(Sha256, PiecesComeToWhatTheWholeDoes) {
+  Sha256 hash;
+  for (const char* piece : {"", "a", "bc", ""}) hash.add(std::string_view(piece));
+  EXPECT_EQ(hash.finish(), sha256(std::string_view("abc")));
+  EXPECT_EQ(Sha256().finish(), sha256(std::string_view()));
+}
+
 }  // namespace
 }  // namespace bourse

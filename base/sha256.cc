@@ -55,4 +55,9 @@ Hash256 sha256(std::span<const std::span<const std::byte>> pieces) {
   return digest.finish();
 }
 
+Sha256::Sha256() : context_(new Digest) {}
+Sha256::~Sha256() { delete static_cast<Digest*>(context_); }
+void Sha256::add(std::span<const std::byte> data) { static_cast<Digest*>(context_)->update(data.data(), data.size()); }
+Hash256 Sha256::finish() { return static_cast<Digest*>(context_)->finish(); }
+
 }  // namespace bourse

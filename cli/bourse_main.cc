@@ -65,6 +65,7 @@ int main(int argc, char** argv) {
              "            6 try again, 7 outcome unknown (repeat with the same idempotency key), 8 a check failed.");
   cli::add_people_commands(app, context);
   cli::add_job_commands(app, context);
+  cli::add_file_commands(app, context);
   cli::add_wrapper_commands(app, context, wrapped);
   cli::add_operator_commands(app, context);
   cli::add_membership_commands(app, context);

@@ -6,6 +6,7 @@
 #include "cli/client/quantities.h"
 #include "cli/client/table.h"
 #include "cli/context.h"
+#include "cli/files.h"
 #include "cli/job_view.h"
 #include "cli/submission.h"
 
@@ -22,6 +23,7 @@ struct JobArguments {
   std::string script, name, account, quote, key;
   std::optional<std::int64_t> cores, gpus, nodes;
   std::string memory, time, hold_window, expected, gpu_model, arch, objective, budget, deadline, center, qos, project, pay_with, array, dependency;
+  std::vector<std::string> inputs, outputs;
   bool wait = false, ignore_directives = false, skip_unknown = false;
 };
 
@@ -47,6 +49,10 @@ void add_spec_options(CLI::App& command, JobArguments& a) {
   command.add_option("--project", a.project, "Whose work it is, for your own books (bourse usage --by project)");
   command.add_option("--array", a.array, "So many jobs in one: 0-99, 1,3,7-20:2; %10 at the end: ten at once. Memory, time and budget are each one's");
   command.add_option("--dependency", a.dependency, "Dispatch it when these hold: afterok:JOB, afterany:JOB, afternotok:JOB, after:JOB, singleton; ',' all, '?' any. JOB_7: an array's element");
+  command.add_option("--input", a.inputs, "A file, or a folder with all below it, to lie in the job's folder: data.csv, params/, local=path/in/job; several times")
+      ->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command.add_option("--out", a.outputs, "What to keep of the job's folder after its end: log.txt, 'results/**', '*.csv'; several times")
+      ->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command.add_flag("--ignore-directives", a.ignore_directives, "Don't read the script's #SBATCH or #BSUB lines");
   command.add_flag("--skip-unknown", a.skip_unknown, "Leave directives out that their scheduler doesn't know, in place of refusing the job");
 }
@@ -70,6 +76,12 @@ json spec_of(Context& context, const JobArguments& a) {
     if (!value->empty()) spec[name] = *value;
   spec["script"] = read_script(a.script);
   return spec;
+}
+
+// Uploads first: a job names only what the market has.
+void add_files(Context& context, const JobArguments& a, json& spec) {
+  if (!a.inputs.empty()) spec["inputs"] = upload_inputs(context, context.must("--input", expand_inputs(a.inputs)), a.account);
+  if (!a.outputs.empty()) spec["outputs"] = a.outputs;
 }
 
 json directives_of(const JobArguments& a) {
@@ -119,6 +131,7 @@ void submit(Context& context, const JobArguments& a) {
   json body = json::object();
   if (!a.quote.empty()) body["quote"] = a.quote;
   if (a.quote.empty() || !a.script.empty()) body["spec"] = spec_of(context, a), body["directives"] = directives_of(a);
+  if (body.contains("spec")) add_files(context, a, body["spec"]);
   if (!a.account.empty()) body["account"] = a.account;
   const json job = context.must(context.client().post("/api/v1/jobs", body, a.key));
   if (!context.as_json) std::cerr << show_notes(job);
@@ -132,6 +145,7 @@ void submit(Context& context, const JobArguments& a) {
 void quote(Context& context, const JobArguments& a) {
   json body = {{"spec", spec_of(context, a)}, {"directives", directives_of(a)}};
   if (!a.account.empty()) body["account"] = a.account;
+  add_files(context, a, body["spec"]);
   const json reply = context.must(context.client().post("/api/v1/quotes", body, a.key));
   if (!context.as_json) std::cerr << show_notes(reply);
   context.print(reply, show_quote);
@@ -180,7 +194,7 @@ void add_job_commands(CLI::App& app, Context& context) {
   buy->add_option("--idempotency-key", a->key, "Repeat with the same key after an unknown outcome (default: a new one)");
   buy->add_flag("--wait", a->wait, "Wait for its end; exit code 1 unless it ends well");
   buy->footer("Examples:\n  bourse submit job.sh --cores 4 --memory 8GiB --time 30m\n"
-              "  bourse submit job.sh --objective fastest --budget 12.50 --wait\n  printf '#!/bin/sh\\nhostname\\n' | bourse submit - --time 1m");
+              "  bourse submit job.sh --objective fastest --budget 12.50 --wait\n  bourse submit train.sh --input data.csv --input params/ --out 'results/**'\n  printf '#!/bin/sh\\nhostname\\n' | bourse submit - --time 1m");
   buy->callback([&context, a] { submit(context, *a); });
 
   auto id = std::make_shared<std::string>();
@@ -207,7 +221,7 @@ void add_job_commands(CLI::App& app, Context& context) {
   show->callback([&context, id] { context.print(get_job(context, *id), show_job); });
 
   auto follow = std::make_shared<bool>(false);
-  CLI::App* log = app.add_subcommand("logs", "What a job printed");
+  CLI::App* log = app.add_subcommand("logs", "What a job printed; its end stays for 30 days (or as the market sets it), also without its center");
   add_job_id(*log, *id);
   log->add_flag("-f,--follow", *follow, "Go on until the job ends");
   log->callback([&context, id, follow] { logs(context, *id, *follow); });

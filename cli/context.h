@@ -61,6 +61,7 @@ class Context {
 // Each adds the commands of one noun or person to `app`.
 void add_people_commands(CLI::App& app, Context& context);    // login, logout, whoami, wallet
 void add_job_commands(CLI::App& app, Context& context);       // offers, quote, submit, jobs, job, logs, cancel, trace
+void add_file_commands(CLI::App& app, Context& context);      // below `job`: files, fetch. After add_job_commands
 // sbatch, bsub; `words` are what was typed behind them.
 void add_wrapper_commands(CLI::App& app, Context& context, const std::vector<std::string>& words);
 void add_operator_commands(CLI::App& app, Context& context);  // center, contract

@@ -15,7 +15,7 @@
 
 namespace bourse::broker {
 
-enum class BlobKind : std::uint8_t { script = 1, report = 2, order = 3, statement = 4, acknowledgement = 5, payment_file = 6, dispute_evidence = 7 };
+enum class BlobKind : std::uint8_t { script = 1, report = 2, order = 3, statement = 4, acknowledgement = 5, payment_file = 6, dispute_evidence = 7, manifest = 8 };
 
 // Safe from any thread. Blobs are immutable; putting one twice is harmless.
 class BlobStore {

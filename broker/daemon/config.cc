@@ -18,6 +18,7 @@ struct Setting {
   std::variant<std::string Config::*, bool Config::*, int Config::*> member;
   bool required;
   const char* purpose;
+  int most = 366;  // of a number
 };
 
 constexpr Setting kSettings[] = {
@@ -42,6 +43,10 @@ constexpr Setting kSettings[] = {
     {"finance.debtor.bank", &Config::debtor_bank, false, "its bank: BIC, or twelve digits of CNAPS"},
     {"finance.bill_net_days", &Config::bill_net_days, false, "a monthly bill's debt is due so many days after the month; 0 to 366, default 30"},
     {"prices.factors", &Config::factors, false, "folder of tables of 度 factors (*.json); default what this version was published with"},
+    {"files.directory", &Config::files_directory, false, "folder of jobs' input and output files; empty = jobs have none"},
+    {"files.file_gib", &Config::files_gib, false, "the most a file may have; 1 to 8192, default 10", 8192},
+    {"files.account_gib", &Config::files_account_gib, false, "the most a billing account may keep; 1 to 1000000, default 100", 1'000'000},
+    {"files.days", &Config::files_days, false, "files and the ends of logs are kept so long after their last use; 1 to 366, default 30"},
     {"log.level", &Config::log_level, false, "trace, debug, info, warn or error"},
 };
 
@@ -68,8 +73,8 @@ Status set(Config& config, const Setting& setting, const std::string& value, con
   if (const auto* number = std::get_if<int Config::*>(&setting.member); number != nullptr) {
     int parsed = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
-    if (error != std::errc() || end != value.data() + value.size() || parsed < 0 || parsed > 366)
-      return fail(ErrorCode::invalid_argument, fmt::format("{}{} must be a number from 0 to 366.", where, setting.key));
+    if (error != std::errc() || end != value.data() + value.size() || parsed < 0 || parsed > setting.most)
+      return fail(ErrorCode::invalid_argument, fmt::format("{}{} must be a number from 0 to {}.", where, setting.key, setting.most));
     config.*(*number) = parsed;
     return {};
   }
@@ -123,6 +128,8 @@ Status check(const Config& config) {
   // The edge ends what is silent for a minute: beyond three heartbeats of 18 s the link must still be ours to give up.
   if (config.heartbeat_seconds < 1 || config.heartbeat_seconds > 18)
     return fail(ErrorCode::invalid_argument, "connectors.heartbeat_seconds must be a number from 1 to 18.");
+  for (const auto& [key, value] : {std::pair("files.file_gib", config.files_gib), std::pair("files.account_gib", config.files_account_gib), std::pair("files.days", config.files_days)})
+    if (value < 1) return fail(ErrorCode::invalid_argument, fmt::format("{} must be at least 1.", key));
   static const std::set<std::string> kLevels = {"trace", "debug", "info", "warn", "error"};
   if (!kLevels.contains(config.log_level))
     return fail(ErrorCode::invalid_argument, "log.level must be trace, debug, info, warn or error.");

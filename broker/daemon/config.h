@@ -20,6 +20,9 @@ struct Config {
   int certificate_minutes = 60;  // a connector's certificate is good for so long
   int heartbeat_seconds = 10;    // both ends of a link say something that often
   std::string log_level = "info";
+  std::string files_directory;  // of jobs' inputs and outputs; empty = jobs have none
+  int files_gib = 10, files_account_gib = 100;  // the most of a file, of a billing account
+  int files_days = 30;                          // kept so long after the last use
   std::string factors;     // folder of tables of 度 factors; empty = what this version was published with
   int bill_net_days = 30;  // what a closed month owes is due so many days after its end
   bool two_people = true;  // acts that move or commit money wait for a second person's approval

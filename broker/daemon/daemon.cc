@@ -11,6 +11,8 @@
 #include "broker/adapters/api/market_service.h"
 #include "broker/adapters/ca/keys.h"
 #include "broker/adapters/evidence/notary.h"
+#include "broker/adapters/files/directory_file_store.h"
+#include "broker/daemon/file_sweeper.h"
 #include "broker/adapters/link/link_server.h"
 #include "broker/adapters/membership/membership_server.h"
 #include "broker/adapters/statement/sealer/sealer.h"
@@ -58,9 +60,15 @@ Result<std::unique_ptr<grpc::Server>> serve(const std::string& address, const st
 }
 
 // Silence of three heartbeats and a half ends a link; what is unanswered for three is said again.
-LinkOptions link_options(const Config& config) {
+LinkOptions link_options(const Config& config, FileStore* files) {
   const Duration heartbeat = seconds(config.heartbeat_seconds);
-  return {.audience = config.name, .heartbeat = heartbeat, .offline_after = milliseconds(heartbeat.ms * 7 / 2), .repeat_after = milliseconds(heartbeat.ms * 3)};
+  return {.audience = config.name, .heartbeat = heartbeat, .offline_after = milliseconds(heartbeat.ms * 7 / 2), .repeat_after = milliseconds(heartbeat.ms * 3),
+          .files = files};
+}
+
+FileLimits limits_of(const Config& config) {
+  return {.file_bytes = std::int64_t{config.files_gib} << 30, .account_bytes = std::int64_t{config.files_account_gib} << 30,
+          .retention = hours(24 * config.files_days)};
 }
 
 }  // namespace
@@ -74,6 +82,7 @@ struct Daemon::Parts {
   std::optional<CertificateAuthority> authority;
   std::unique_ptr<PgBlobStore> blobs;
   std::unique_ptr<PgEvidenceLog> evidence;
+  std::unique_ptr<DirectoryFileStore> files;
   std::unique_ptr<Notary> notary;
   std::unique_ptr<PgJournal> journal, follower_journal;
   std::unique_ptr<Projector> projector;
@@ -82,6 +91,7 @@ struct Daemon::Parts {
   std::unique_ptr<LinkServer> link;
   std::unique_ptr<MembershipServer> membership;
   std::unique_ptr<Sealer> sealer;
+  std::unique_ptr<FileSweeper> sweeper;
   std::unique_ptr<MarketService> market;
   std::unique_ptr<grpc::Server> market_server, link_server;
 
@@ -109,6 +119,9 @@ Status Daemon::Parts::open_stores(const Config& config) {
   TRY(authority, CertificateAuthority::open(config.keys_directory, config.root_directory, clock.now()));
   blobs = std::make_unique<PgBlobStore>(config.writer, 16);
   evidence = std::make_unique<PgEvidenceLog>(config.writer, 4);
+  if (!config.files_directory.empty()) {
+    TRY(files, DirectoryFileStore::open(config.files_directory, limits_of(config), clock));
+  }
   TRY(journal, PgJournal::open(config.writer));
   TRY(follower_journal, PgJournal::open(config.writer));
   return {};
@@ -119,7 +132,7 @@ void Daemon::Parts::build(const Config& config) {
   follower = std::make_unique<Follower>(FollowerOptions{}, *follower_journal);
   engine = std::make_unique<Engine>(EngineOptions{}, *journal, clock, rng);
   notary = std::make_unique<Notary>(config.name, *evidence, keys.ack, clock);
-  link = std::make_unique<LinkServer>(link_options(config), *engine, *blobs, *notary, keys, clock, rng);
+  link = std::make_unique<LinkServer>(link_options(config, files.get()), *engine, *blobs, *notary, keys, clock, rng);
   membership = std::make_unique<MembershipServer>(MembershipOptions{.audience = config.name, .certificate_lifetime = minutes(config.certificate_minutes)}, *engine,
                                                   *authority, keys.ack, clock, rng);
   const auto wait_projected = [this](std::uint64_t position, Duration timeout) -> Status {
@@ -139,7 +152,8 @@ void Daemon::Parts::build(const Config& config) {
                            .two_people = config.two_people,
                            .bill_net_days = config.bill_net_days,
                            .factor_tables = std::make_shared<const factors::FactorTables>(factor_tables)},
-      MarketServiceParts{*engine, *blobs, *notary, *link, *authority, keys, *sealer, clock, rng, wait_projected});
+      MarketServiceParts{*engine, *blobs, *notary, *link, *authority, keys, *sealer, clock, rng, wait_projected, files.get()});
+  if (files) sweeper = std::make_unique<FileSweeper>(*files, *engine, *blobs);
 }
 
 Status Daemon::Parts::run(const Config& config, std::function<void(const Error&)> on_fatal) {
@@ -155,6 +169,7 @@ Status Daemon::Parts::run(const Config& config, std::function<void(const Error&)
   CHECK_OK(projector->start());
   CHECK_OK(follower->start());
   sealer->start();
+  if (sweeper) sweeper->start();
   TRY(market_server, serve(config.listen_market, config.listen_group, {&market->service()}, 512U << 20, "market", kMaxMarketMessage));
   TRY(link_server, serve(config.listen_link, config.listen_group, {&link->service(), &membership->service()}, 1U << 30, "link", kMaxMessage));
   return {};
@@ -167,6 +182,7 @@ void Daemon::Parts::stop() {
   if (membership) membership->shutdown();
   if (market_server) market_server->Shutdown(deadline_in(clock, kDrain));
   if (market) market->shutdown();
+  if (sweeper) sweeper->stop();
   if (sealer) sealer->stop();
   if (engine) engine->stop();
   if (projector) projector->stop();

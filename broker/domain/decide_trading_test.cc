@@ -81,6 +81,16 @@ TEST_F(Trading, TheHoldCoversTheDearestPlan) {
   EXPECT_EQ(ordered.not_after, now + Limits{}.order_validity);
 }
 
+TEST_F(Trading, AnOrderWithFilesIsGoodForLongerAndItsListIsInUseUntilTheEnd) {
+  JobSpec staged = spec();
+  staged.manifest.bytes[0] = 7;
+  const JobId job = submit(staged);
+  EXPECT_EQ(first<AttemptOrdered>().not_after, now + Limits{}.staged_order_validity);
+  EXPECT_EQ(market.manifests_in_use(), (std::set{std::pair(account, staged.manifest)}));
+  run(job, hours(1));
+  EXPECT_TRUE(market.manifests_in_use().empty());
+}
+
 TEST_F(Trading, AQuoteIsGoodOnceForItsAccountAndItsTime) {
   const QuoteId id = quote();
   ok(OpenBillingAccount{id_of<BillingAccountId>(2), tenant, "other", kCny, stranger});

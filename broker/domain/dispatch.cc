@@ -29,7 +29,10 @@ void Decider::order(JobId job, AttemptId attempt, std::uint32_t fence, std::uint
                     const Decision& decision) {
   const Plan& plan = decision.plans[plan_index];
   market_.router_.promise(plan.center, plan.pool, plan.allocation, plan.duration);
-  emit(AttemptOrdered{job, attempt, fence, plan_index, now_, now_ + market_.limits_.order_validity, market_.router_.closes(plan.center, plan.pool, now_)});
+  const Job* known = market_.job(job);
+  const bool staged = known != nullptr && !known->spec.manifest.is_zero();
+  const Duration validity = staged ? market_.limits_.staged_order_validity : market_.limits_.order_validity;
+  emit(AttemptOrdered{job, attempt, fence, plan_index, now_, now_ + validity, market_.router_.closes(plan.center, plan.pool, now_)});
 }
 
 void Decider::follow_up(const Job& job) {

@@ -53,6 +53,7 @@ struct JobSpec {
   ArraySpec array;                  // it stands for that many jobs; need, times and budget are each one's
   ElementOf element;                // of a job that an array was made into
   Dependency after;                 // dispatched when these hold
+  Hash256 manifest;                 // SHA-256 of the list of its files, a blob of its own; zero = it has none
 
   // What of the run the first hold covers.
   Duration held_first() const { return hold_window.ms > 0 ? std::min(hold_window, walltime) : walltime; }
@@ -61,7 +62,7 @@ struct JobSpec {
   static constexpr void fields(auto& self, auto&& visit) {
     visit(self.name, self.kind, self.script, self.need, self.gpu_model, self.arch, self.walltime, self.expected,
           self.objective, self.budget, self.deadline, self.center, self.qos, self.project, self.hold_window,
-          self.pay_with, self.array, self.element, self.after);
+          self.pay_with, self.array, self.element, self.after, self.manifest);
   }
 };
 
@@ -116,6 +117,7 @@ enum class Refusal : std::uint8_t {
   closed = 18,
   sold_out = 19,
   below_floor = 20,
+  no_files = 21,
 };
 std::string_view name(Refusal refusal);      // "over_budget"
 std::string_view sentence(Refusal refusal);  // for a person

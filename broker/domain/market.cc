@@ -249,4 +249,11 @@ Hash256 Market::digest() const {
   return sha256(state);
 }
 
+std::set<std::pair<BillingAccountId, Hash256>> Market::manifests_in_use() const {
+  std::set<std::pair<BillingAccountId, Hash256>> used;
+  for (const auto& [id, job] : jobs_)
+    if (!is_final(job->state) && !job->spec.manifest.is_zero()) used.emplace(job->account, job->spec.manifest);
+  return used;
+}
+
 }  // namespace bourse::broker

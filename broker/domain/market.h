@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -79,6 +80,7 @@ struct Limits {
   std::size_t quotes = 100'000;          // open at once; beyond: overloaded
   std::size_t disputes = 100'000;        // open at once; beyond: overloaded
   Duration order_validity = hours(1);    // not_after of an order
+  Duration staged_order_validity = hours(24);  // the same of a job with files, which the center fetches first
   Duration hold_slack = hours(24 * 40);  // a hold outlives queue and walltime by this
 };
 
@@ -186,6 +188,8 @@ class Market {
   Outbox outbox(CenterId center) const;
   Verdict verdict(CenterId center, JobId job, std::uint32_t fence) const;
   std::size_t live_jobs() const { return live_jobs_; }
+  // The lists of files of all live jobs, with whose they are. Looks at every job.
+  std::set<std::pair<BillingAccountId, Hash256>> manifests_in_use() const;
 
   // The platform's ledger accounts are derived from code, unit and owner, so every replica names them alike.
   static LedgerAccountId platform_account(ledger::AccountCode code, Unit unit, Uuid owner = {});

@@ -72,6 +72,7 @@ class MarketFixture : public ::testing::Test {
                        .nodes = 4,
                        .cores_per_node = 16,
                        .mem_mib_per_node = 65'536,
+                       .files = true,
                        .free_cores = 64,
                        .observed_at = now,
                        .online = online};

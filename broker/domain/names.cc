@@ -45,6 +45,7 @@ constexpr auto kRefusals = std::to_array<Word>({
     {"closed", "Its center doesn't sell it at this time, or not for as long as the job may run."},
     {"sold_out", "The market's jobs hold as much of it as its center sells at once."},
     {"below_floor", "Its price is below what its center sells for at least."},
+    {"no_files", "Its center can't take a job's input and output files."},
 });
 
 constexpr auto kQuarantines = std::to_array<std::string_view>({

@@ -94,6 +94,7 @@ struct Client::Request {
   std::string key;
   bool authorized = true;
   const std::function<bool(std::string_view)>* sink = nullptr;
+  std::string range;  // "bytes=…"
 };
 
 std::string Reply::header(const std::string& lower_case_name) const {
@@ -118,6 +119,7 @@ Result<Reply> Client::perform(const Request& request) {
   add("Accept: application/json");
   add("Expect:");
   if (request.authorized && !endpoint_.token.empty()) add("Authorization: Bearer " + endpoint_.token);
+  if (!request.range.empty()) add("Range: " + request.range);
   if (!request.key.empty()) add("Idempotency-Key: " + request.key);
   if (request.media_type != nullptr) add(std::string("Content-Type: ") + request.media_type);
 
@@ -172,6 +174,13 @@ Result<json> Client::get(const std::string& path) { return parsed(get_raw(path))
 Result<Reply> Client::get_raw(const std::string& path) {
   Request request;
   request.path = path;
+  return perform_with_retries(request);
+}
+
+Result<Reply> Client::get_part(const std::string& path, std::int64_t first) {
+  Request request;
+  request.path = path;
+  request.range = "bytes=" + std::to_string(first) + "-";
   return perform_with_retries(request);
 }
 

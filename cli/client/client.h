@@ -1,6 +1,7 @@
 // The REST client of the command line: HTTPS by libcurl, problems as Errors, bounded retries under one idempotency key.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -33,6 +34,8 @@ class Client {
 
   Result<nlohmann::json> get(const std::string& path);
   Result<Reply> get_raw(const std::string& path);
+  // Of what is too large for one answer: what the market gives from `first` on.
+  Result<Reply> get_part(const std::string& path, std::int64_t first);
   // `key` empty: a new random one.
   Result<nlohmann::json> post(const std::string& path, const nlohmann::json& body, std::string key = {});
   Result<nlohmann::json> put(const std::string& path, const nlohmann::json& body, std::string key = {});

@@ -47,13 +47,13 @@ std::string broker_toml(const StateDirectory& state, const MarketOptions& option
       "# Written by `bourse up` at each start; config/broker.example.toml explains the fields.\n"
       "name = {}\n\n[listen]\nmarket = {}\nlink = {}\n\n"
       "[postgres]\nmigrator = {}\nwriter = {}\nprojector = {}\nreader = {}\n\n"
-      "[keys]\ndirectory = {}\nroot_directory = {}\n\n[edge]\nconnect = \"127.0.0.1:{}\"\nserver_name = {}\njoin_server_name = {}\n\n[connectors]\ncertificate_minutes = {}\nheartbeat_seconds = {}\n\n"
+      "[keys]\ndirectory = {}\nroot_directory = {}\n\n[files]\ndirectory = {}\n\n[edge]\nconnect = \"127.0.0.1:{}\"\nserver_name = {}\njoin_server_name = {}\n\n[connectors]\ncertificate_minutes = {}\nheartbeat_seconds = {}\n\n"
       "[finance]\ntwo_people = {}\n\n[prices]\nfactors = {}\n\n"
       "# No bank has this account: it stands in for yours while you try payouts and statements.\n"
       "[finance.debtor]\nname = \"A market on trial\"\naccount = \"TRIAL-ACCOUNT\"\nbank = \"000000000000\"\n",
       quoted(kBrokerName), quoted("unix:" + state.market_socket()), quoted("unix:" + state.link_socket()),
       quoted(postgres("postgres")), quoted(postgres("bourse_writer")), quoted(postgres("bourse_projector")),
-      quoted(postgres("bourse_reader")), quoted(state.keys()), quoted(state.root_ca()), options.port,
+      quoted(postgres("bourse_reader")), quoted(state.keys()), quoted(state.root_ca()), quoted(state.files()), options.port,
       quoted(kLinkServerName), quoted(kJoinServerName), options.certificate_minutes, options.heartbeat_seconds, options.two_people, quoted(fs::exists(factors_of(state)) ? factors_of(state) : ""));
 }
 

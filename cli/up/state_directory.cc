@@ -115,6 +115,7 @@ Status prepare(const StateDirectory& state) {
   CHECK_OK(make_folder(state.run(), 0755));
   CHECK_OK(make_folder(state.log(), 0755));
   CHECK_OK(make_folder(state.keys(), 0700, kBrokerUser));
+  CHECK_OK(make_folder(state.files(), 0700, kBrokerUser));
   CHECK_OK(make_folder(state.root_ca(), 0700));
   CHECK_OK(make_folder(state.edge(), 0755));
   CHECK_OK(make_folder(state.scratch(), 0700, kEdgeUser));

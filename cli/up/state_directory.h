@@ -23,6 +23,7 @@ struct StateDirectory {
   std::string run() const { return root + "/run"; }
   std::string log() const { return root + "/log"; }
   std::string keys() const { return root + "/keys"; }
+  std::string files() const { return root + "/files"; }
   std::string root_ca() const { return root + "/root-ca"; }
   std::string edge() const { return root + "/edge"; }
   std::string scratch() const { return root + "/scratch"; }

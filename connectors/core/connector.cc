@@ -28,6 +28,8 @@ Result<std::unique_ptr<Connector>> Connector::open(ConnectorOptions options, con
                                                    const Clock& clock, Rng& rng) {
   CHECK_OK(federation::make_private_directory(options.directory));
   std::unique_ptr<Connector> self(new Connector(std::move(options), identity, billing, driver, clock));
+  self->options_.files.directory = self->options_.directory + "/manifests";
+  CHECK_OK(federation::make_private_directory(self->options_.files.directory));
   const ConnectorOptions& o = self->options_;
   TRY(self->spool_, Spool::open({.directory = o.directory + "/spool"}));
   TRY(self->table_, RunTable::open(o.directory + "/runs.log"));
@@ -49,6 +51,14 @@ Result<std::unique_ptr<Connector>> Connector::open(ConnectorOptions options, con
 void Connector::attach(Link& link, std::function<void()> on_ready) {
   session_.emplace(options_.membership, identity_, *spool_, *runs_, *reporter_, *witness_, *days_, driver_, link, clock_, options_.software, options_.generation);
   on_ready_ = std::move(on_ready);
+  if (FileLink* files = link.files()) {
+    stager_.emplace(options_.files, *files, [this](AttemptId attempt, std::int64_t offset, std::int64_t most) { return read_log(attempt, offset, most); });
+    runs_->attach(*stager_);
+  }
+}
+
+void Connector::stop_files() {
+  if (stager_) stager_->stop();
 }
 
 void Connector::on_link(LinkEvent event) {
@@ -100,6 +110,7 @@ Status Connector::step() {
   }
   TRY(more_to_submit_, runs_->advance());
   if (due(polled_, options_.poll_interval, clock_.monotonic())) CHECK_OK(runs_->poll());
+  CHECK_OK(runs_->deliver());
   CHECK_OK(reporter_->flush());
   return session_->send_reports();
 }
@@ -114,6 +125,7 @@ Status Connector::run(std::stop_token stop) {
 
 Result<LogPiece> Connector::read_log(AttemptId attempt, std::int64_t offset, std::int64_t max_bytes) {
   TRY(const Runs::LogPlace place, runs_->log_of(attempt));
+  const std::scoped_lock lock(log_mutex_);
   return driver_.read_log(place.scheduler_job, place.user, place.path, offset, max_bytes);
 }
 

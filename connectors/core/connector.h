@@ -19,6 +19,7 @@
 #include "connectors/core/order_check.h"
 #include "connectors/core/runs.h"
 #include "connectors/core/session.h"
+#include "connectors/core/stager.h"
 #include "connectors/core/spool.h"
 #include "connectors/core/witness.h"
 #include "federation-proto/envelope.h"
@@ -39,6 +40,7 @@ struct ConnectorOptions {
   Duration days_interval = hours(1);  // how often the day that runs is said; 0 = when it is over
   Duration missing_patience = minutes(10), lost_patience = hours(1);  // see RunsOptions
   std::size_t max_held = 10'000;
+  StagerOptions files;          // `directory` is the connector's own affair
   std::size_t max_inbox = 64;   // frames not yet looked at; then the link's reader waits
 };
 
@@ -61,6 +63,7 @@ class Connector {
 
   // Blocks while the inbox is full, until stopped.
   void on_link(LinkEvent event);
+  void stop_files();          // ends what goes on with files; before the link is stopped
   void refuse_link_events();  // from here on they are thrown away, so that the link can be stopped
   Result<LogPiece> read_log(AttemptId attempt, std::int64_t offset, std::int64_t max_bytes);
 
@@ -81,6 +84,8 @@ class Connector {
   std::optional<Runs> runs_;
   std::optional<Witness> witness_;
   std::optional<Days> days_;
+  std::mutex log_mutex_;        // drivers read one log at a time
+  std::optional<Stager> stager_;
   std::optional<Session> session_;
   std::function<void()> on_ready_;
   bool more_to_submit_ = false;

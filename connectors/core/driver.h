@@ -102,6 +102,7 @@ struct Capabilities {
   Duration grace;               // a run may exceed its walltime by this before the scheduler ends it
   Duration call_deadline = seconds(15);
   Duration submission_settle = seconds(5);  // an absent marker proves absence only this long after an unknown submission
+  bool files = false;           // jobs run in their workdir, on a file system of the connector's: files can be staged there
   bool silent_of_cards_and_memory = false;  // an allocation that has cores and 0 of these may only not be told
 };
 

@@ -17,6 +17,8 @@ class ConnectorFrame;
 
 namespace bourse::connector {
 
+class FileLink;  // file_link.h
+
 struct LinkEvent {
   enum class Kind : std::uint8_t { opened, frame, closed } kind{};
   std::uint64_t session = 0;  // rises with every stream; what belongs to an older one is stale
@@ -34,6 +36,8 @@ class Link {
   virtual void established(std::uint64_t session, Duration heartbeat, const std::string& files_token) = 0;
   // Ends the stream; the next one is tried after at least `pause`.
   virtual void drop(std::uint64_t session, Duration pause) = 0;
+  // Where files travel; nullptr: nowhere. As long as the link itself.
+  virtual FileLink* files() { return nullptr; }
 };
 
 // Answers the broker's questions for logs; called from the link's own thread.

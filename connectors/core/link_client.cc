@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "bourse/federation/v1/federation.grpc.pb.h"
+#include "connectors/core/file_client.h"
 #include "connectors/core/log_stream.h"
 
 namespace bourse::connector {
@@ -55,6 +56,7 @@ struct LinkClient::Impl {
   bool stopping = false;
   Session* session = nullptr;
   Duration asked_pause;
+  FileClient file_client;
   std::thread thread;
 };
 
@@ -99,7 +101,10 @@ void LinkClient::established(std::uint64_t number, Duration heartbeat, const std
   session->heartbeat = std::max(heartbeat, milliseconds(50));
   session->beaten = impl_->clock.monotonic();
   session->files = std::make_unique<LogStream>(impl_->options.channel(), impl_->options.metadata, files_token, impl_->logs);
+  impl_->file_client.begin(impl_->options.channel(), impl_->options.metadata, files_token);
 }
+
+FileLink* LinkClient::files() { return &impl_->file_client; }
 
 void LinkClient::drop(std::uint64_t number, Duration pause) {
   const std::scoped_lock lock(impl_->mutex);
@@ -171,6 +176,7 @@ Duration LinkClient::Impl::run_session(std::uint64_t number) {
     files = std::move(current.files);
   }
   current.context.TryCancel();  // frees a writer that waits for flow control
+  file_client.end();
   wake.notify_all();
   writer.join();
   if (files) files->stop();

@@ -40,6 +40,7 @@ class LinkClient final : public Link {
   bool send(std::uint64_t session, federation::v1::ConnectorFrame frame) override;
   void established(std::uint64_t session, Duration heartbeat, const std::string& files_token) override;
   void drop(std::uint64_t session, Duration pause) override;
+  FileLink* files() override;
 
  private:
   struct Impl;

@@ -85,6 +85,9 @@ struct Run {
   // Hours of sale.
   std::int64_t start_before_ms = 0;  // started later it could run beyond what the center sells; 0 = it couldn't
   bool given_back = false;           // so its end was asked for, for the market to send it elsewhere
+  // Files.
+  Hash256 manifest;          // of the order; zero = it has none
+  bool handed_over = false;  // its outputs and its log's end are at the broker, or never will be
 
   bool has(Happening h) const { return (reported >> static_cast<unsigned>(h) & 1U) != 0; }
   void mark(Happening h) { reported = static_cast<std::uint16_t>(reported | 1U << static_cast<unsigned>(h)); }
@@ -101,7 +104,7 @@ struct Run {
           self.ended_ms, self.running_ms, self.allocation.cores, self.allocation.gpus, self.allocation.nodes,
           self.allocation.mem_mib, self.exit_code, self.reason, self.raw, self.reported, self.revision,
           self.usage_record, self.meters, self.final_reported, self.last_report, self.settled_at, self.rejected, self.script,
-          self.seen_ms, self.reported_ms, self.at_edges, self.pause, self.pause_reported, self.start_before_ms, self.given_back);
+          self.seen_ms, self.reported_ms, self.at_edges, self.pause, self.pause_reported, self.start_before_ms, self.given_back, self.manifest, self.handed_over);
   }
 };
 

@@ -39,6 +39,7 @@ Status Runs::recover() {
     const auto [newest, fresh] = newest_.try_emplace(run.job, attempt);
     if (!fresh && table_.find(newest->second)->fence < run.fence) newest->second = attempt;
     publish_log(run);
+    if (run.phase == RunPhase::over && !run.handed_over) owing_.insert(attempt);
     if (run.settled_at.unix_ms != 0) continue;
     held_.insert(attempt);
     reporter_.touch(attempt);
@@ -83,6 +84,7 @@ Status Runs::accept_one(const std::string& bytes, const OrderBatch& batch, bool 
 
   Status verdict = check_order(*order, script == batch.scripts.end() ? nullptr : &script->second, pools_, clock_.now());
   if (verdict) verdict = check_caps(*order);
+  if (verdict) verdict = check_files(*order);
   if (verdict && spool_full) verdict = fail(ErrorCode::overloaded, "the center's spool is full");
   if (verdict && held_.size() >= options_.max_held) verdict = fail(ErrorCode::overloaded, "the center holds as many jobs as it may");
   if (verdict && before != nullptr && before->fence >= run.fence) verdict = fail(ErrorCode::old_fence, "a newer attempt is known here");
@@ -123,6 +125,9 @@ Status Runs::map_and_keep(Run& run, const wire::DispatchOrder& order, const std:
   std::set<std::string> busy;
   for (const AttemptId id : held_)
     if (const Run* other = table_.find(id); other != nullptr && other->live()) busy.insert(other->tenant);
+  // Their folders must stay their users' until they were read.
+  for (const AttemptId id : owing_)
+    if (const Run* other = table_.find(id); other != nullptr) busy.insert(other->tenant);
   const Requester requester{run.tenant, to_text(BillingAccountId{*federation::uuid_of(order.billing_account(), "billing_account")}),
                             to_text(UserId{*federation::uuid_of(order.user(), "user")})};
   TRY(IdentityMap::Mapping mapping, identities_.map(requester, busy));
@@ -132,6 +137,7 @@ Status Runs::map_and_keep(Run& run, const wire::DispatchOrder& order, const std:
   if (mapping.leased) run.user.home = run.workdir;
   run.stdout_path = run.workdir + "/output.log";
   run.script = sha256(script);
+  if (!order.manifest_sha256().empty()) run.manifest = *federation::hash_of(order.manifest_sha256(), "manifest_sha256");
   CHECK_OK(federation::write_private_file(script_path(run.script), script));
   run.phase = RunPhase::accepted;
   run.rejected = false;
@@ -170,6 +176,7 @@ Status Runs::refuse(Run& run, bool rejected, std::string reason) {
   waiting_.erase(run.attempt);
   doubts_.erase(run.attempt);
   not_before_.erase(run.attempt);
+  if (stager_ != nullptr) stager_->forget(run.attempt);
   drop_script(run);
   reporter_.touch(run.attempt);
   return table_.save(run.attempt);
@@ -209,9 +216,12 @@ void Runs::prune() {
   const bool crowded = table_.runs().size() > kMaxTombstones;
   for (const auto& [id, run] : table_.runs()) {
     if (run.settled_at.unix_ms == 0 || now < run.not_after) continue;  // its order may still come again
+    if (owing_.contains(id) && !crowded) continue;
     if (crowded || now - run.settled_at > kTombstoneLife) old.push_back(id);
   }
   for (const AttemptId id : old) {
+    owing_.erase(id);
+    if (stager_ != nullptr) stager_->forget(id);
     const Run& run = *table_.find(id);
     if (const auto newest = newest_.find(run.job); newest != newest_.end() && newest->second == id) newest_.erase(newest);
     {

@@ -20,6 +20,7 @@
 #include "connectors/core/reporter.h"
 #include "connectors/core/run_table.h"
 #include "connectors/core/sell.h"
+#include "connectors/core/stager.h"
 
 namespace bourse::connector {
 
@@ -41,6 +42,9 @@ class Runs {
   Runs(RunsOptions options, const Membership& us, Driver& driver, IdentityMap& identities, RunTable& table, Reporter& reporter,
        const Clock& clock);
 
+  // Who moves files; without one, orders with files are rejected. Before anything else, and it outlives the use of these runs.
+  void attach(Stager& stager) { stager_ = &stager; }
+
   // Before anything else after a start. Errors: unavailable, integrity.
   Status recover();
 
@@ -52,6 +56,8 @@ class Runs {
 
   // Submits what waits (at most submissions_per_step), resolves what is in doubt. True: there is more to submit.
   Result<bool> advance();
+  // Hands over what ended runs left behind, as far as that has come by now.
+  Status deliver();
   Status poll();    // asks the scheduler about what it has
   Status observe(); // asks it about its pools; a scheduler that doesn't answer leaves the last figures
   // Everything said of these attempts up to `seq` is acknowledged.
@@ -83,6 +89,10 @@ class Runs {
   Status map_and_keep(Run& run, const federation::v1::DispatchOrder& order, const std::string& script);
   Result<bool> resolve(Run& run, Doubt& doubt);
   Status submit(Run& run);
+  Status check_files(const federation::v1::DispatchOrder& order) const;
+  Result<bool> brought_in(Run& run);
+  bool owes_files(const Run& run) const { return stager_ != nullptr && run.phase == RunPhase::over && !run.handed_over; }
+  static Staging staging_of(const Run& run);
   Status submission_failed(Run& run, const Error& error);
   Status stop(Run& run);
   Status refuse(Run& run, bool rejected, std::string reason);
@@ -105,6 +115,7 @@ class Runs {
   RunTable& table_;
   Reporter& reporter_;
   const Clock& clock_;
+  Stager* stager_ = nullptr;
 
   std::map<std::string, Offered> pools_;
   bool pools_known_ = false;                        // the scheduler has told them once
@@ -112,6 +123,7 @@ class Runs {
   std::optional<Duration> pruned_;
   std::set<AttemptId> held_;
   std::set<AttemptId> waiting_;                     // accepted, to be submitted
+  std::set<AttemptId> owing_;                       // over, and what they left is not handed over
   std::map<AttemptId, Doubt> doubts_;               // ask the scheduler first
   std::map<AttemptId, Duration> not_before_;        // monotonic: the next try after a transient failure
   std::map<AttemptId, Duration> read_at_, missing_since_, cancelled_at_;

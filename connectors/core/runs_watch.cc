@@ -50,6 +50,8 @@ Result<bool> Runs::advance() {
   for (const AttemptId attempt : std::set(waiting_)) {
     const auto wait = not_before_.find(attempt);
     if (wait != not_before_.end() && clock_.monotonic() < wait->second) continue;
+    TRY(const bool complete, brought_in(*table_.find(attempt)));
+    if (!complete) continue;
     if (submitted++ == options_.submissions_per_step) return true;
     waiting_.erase(attempt);
     not_before_.erase(attempt);
@@ -104,6 +106,7 @@ Status Runs::adopt(Run& run, std::string scheduler_job) {
 Status Runs::submit(Run& run) {
   if (run.cancel) return refuse(run, false, "cancelled before it was submitted");
   if (clock_.now() > run.not_after) return refuse(run, false, "the order's time was over before the scheduler took it");
+  if (run.start_before_ms != 0 && clock_.now().unix_ms > run.start_before_ms) return refuse(run, true, "it could no longer end before the pool's sale closes");
   wire::DispatchOrder order;
   if (!order.ParseFromString(run.order)) return fail(ErrorCode::integrity, "run table: an order is not readable");
   TRY(const Hash256 script_hash, federation::hash_of(order.script_sha256(), "script_sha256"));
@@ -203,6 +206,7 @@ Status Runs::give_up(Run& run) {
   missing_since_.erase(run.attempt);
   cancelled_at_.erase(run.attempt);
   read_at_.erase(run.attempt);
+  owing_.insert(run.attempt);
   CHECK_OK(keep_row(run, "lost " + run.scheduler_job));
   CHECK_OK(table_.save(run.attempt));
   reporter_.touch(run.attempt);
@@ -242,6 +246,7 @@ Status Runs::apply(Run& run, const RunStatus& status) {
   }
   if (over) {
     run.phase = RunPhase::over;
+    owing_.insert(run.attempt);
     run.cancelled = status.state == RunState::cancelled;
     run.ended_ms = std::max(status.ended.value_or(clock_.now()).unix_ms, run.started_ms);
     run.exit_code = status.exit_code;

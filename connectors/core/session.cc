@@ -45,7 +45,7 @@ void fill(wire::SellingRule& out, const pricing::SellingRule& rule) {
   }
 }
 
-void fill(wire::Pool& out, const Offered& offer) {
+void fill(wire::Pool& out, const Offered& offer, const Capabilities& driver) {
   const PoolInfo& in = offer.info;
   out.set_name(in.name);
   out.set_arch(in.arch);
@@ -63,6 +63,7 @@ void fill(wire::Pool& out, const Offered& offer) {
   out.set_pending_jobs(in.pending_jobs);
   out.set_running_jobs(in.running_jobs);
   out.set_pending_core_ms(in.pending_core_ms);
+  out.set_files(driver.files);
   if (offer.rule != pricing::SellingRule{}) fill(*out.mutable_rule(), offer.rule);
 }
 
@@ -157,7 +158,7 @@ Status Session::on_challenge(const std::string& nonce) {
     held.set_order_hash(federation::to_bytes(place->order_hash));
     held.set_scheduler_job(place->scheduler_job);
   }
-  for (const auto& [name, offer] : runs_.pools()) fill(*hello.add_pools(), offer);
+  for (const auto& [name, offer] : runs_.pools()) fill(*hello.add_pools(), offer, driver);
   wire::ConnectorFrame frame;
   *frame.mutable_hello() = federation::seal(identity_, federation::kHelloType, hello.SerializeAsString());
   link_.send(number_, std::move(frame));
@@ -229,7 +230,8 @@ void Session::send_pools() {
   wire::ConnectorFrame frame;
   wire::PoolStatus& status = *frame.mutable_pools();
   status.set_at_ms(clock_.now().unix_ms);
-  for (const auto& [name, offer] : runs_.pools()) fill(*status.add_pools(), offer);
+  const Capabilities driver = driver_.capabilities();
+  for (const auto& [name, offer] : runs_.pools()) fill(*status.add_pools(), offer, driver);
   link_.send(number_, std::move(frame));
 }
 

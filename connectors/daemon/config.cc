@@ -299,6 +299,9 @@ Result<DaemonConfig> parse_config(const std::string& text, const std::string& na
   jobs.text("directory", config.jobs_directory);
   jobs.number("max_held", config.max_held, 1, 50'000);
   jobs.duration("lost_after_minutes", config.lost_after, 60'000);
+  jobs.number("file_gib", config.file_gib, 1, 8'192);
+  jobs.number("files_gib", config.files_gib, 1, 1'000'000);
+  jobs.number("log_kib", config.log_kib, 0, 65'536);
   jobs.no_more();
   Reader link = in.table("link");
   link.duration("retry_seconds", config.retry, 1000);

@@ -52,6 +52,7 @@ struct DaemonConfig {
   std::int64_t max_held = 10'000;
   Duration lost_after = hours(1);
   Duration retry = seconds(30);  // the longest pause between two dials
+  std::int64_t file_gib = 10, files_gib = 100, log_kib = 1'024;  // of one file; of a job's inputs, and outputs; of a log's end
 };
 
 // Unknown keys are refused, so that a misspelt one can't go unnoticed. Errors: invalid_argument, naming the key; not_found.

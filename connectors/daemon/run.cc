@@ -73,6 +73,9 @@ Status run(const RunOptions& options, std::stop_token stop) {
   connector_options.usage_interval = config.usage;
   connector_options.lost_patience = config.lost_after;
   connector_options.missing_patience = std::min(connector_options.missing_patience, config.lost_after);
+  connector_options.files.file_bytes = config.file_gib << 30;
+  connector_options.files.job_bytes = config.files_gib << 30;
+  connector_options.files.log_bytes = config.log_kib << 10;
   connector_options.max_held = static_cast<std::size_t>(config.max_held);
   // Nothing else tells an administrator why every job fails at once.
   if (const auto closed = closed_to_others(connector_options.jobs_directory))
@@ -94,6 +97,7 @@ Status run(const RunOptions& options, std::stop_token stop) {
   Status ended = connector->run(stop);
   connector->refuse_link_events();
   link.stop();
+  connector->stop_files();  // their calls ended with the link
   return ended;
 }
 

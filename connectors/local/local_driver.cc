@@ -102,7 +102,7 @@ Status LocalDriver::load() {
 
 connector::Capabilities LocalDriver::capabilities() const {
   return {.kind = "local", .version = "1", .grace = milliseconds(config_.kill_grace.ms + 2000), .call_deadline = seconds(15),
-          .submission_settle = seconds(0)};
+          .submission_settle = seconds(0), .files = true};
 }
 
 Result<std::vector<PoolInfo>> LocalDriver::probe(const std::vector<std::string>& pools) {

@@ -62,7 +62,7 @@ Result<std::unique_ptr<SlurmDriver>> SlurmDriver::open(SlurmConfig config, host:
 connector::Capabilities SlurmDriver::capabilities() const {
   // A minute of rounding, and the controller looks at time limits every half a minute.
   return {.kind = "slurm", .version = version_, .grace = minutes(2), .call_deadline = milliseconds(4 * config_.call_limit.ms),
-          .submission_settle = seconds(5)};
+          .submission_settle = seconds(5), .files = true};
 }
 
 host::Command SlurmDriver::command(std::string_view program, std::vector<std::string> arguments) const {

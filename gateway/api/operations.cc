@@ -212,7 +212,7 @@ std::vector<Operation> reservations() {
 const std::vector<Operation>& table() {
   static const std::vector<Operation> kTable = [] {
     std::vector<Operation> all;
-    for (auto& part : {trading(), accounts(), operators(), operations_of_finance(), lots(), reservations()}) all.insert(all.end(), part.begin(), part.end());
+    for (auto& part : {trading(), accounts(), operators(), operations_of_finance(), lots(), reservations(), operations_on_files()}) all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
   return kTable;

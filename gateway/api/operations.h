@@ -15,6 +15,7 @@ enum class Rendering {
   json,      // the reply
   bundle,    // InviteCenterReply's text, which is JSON already
   document,  // Document's bytes under its media type
+  file,      // JobFilePiece's bytes; the whole file, or the part that a Range header asks for
   log,       // LogReply's bytes, the rest in X-Log-… headers
   stream,    // pieces as they come
 };
@@ -47,6 +48,8 @@ struct Operation {
 };
 
 std::span<const Operation> operations();
-std::vector<Operation> operations_of_finance();  // a part of them
+// Parts of them.
+std::vector<Operation> operations_of_finance();
+std::vector<Operation> operations_on_files();
 
 }  // namespace bourse::gateway

@@ -55,6 +55,24 @@ http::Response render_log(const v1::LogReply& log) {
   return out;
 }
 
+// A piece says of what it is one. Without a Range header the first piece of a large file comes so too: there is no whole to be had
+// in one answer.
+http::Response render_file(const v1::JobFilePiece& piece) {
+  const auto bytes = static_cast<std::int64_t>(piece.data().size());
+  if (bytes == 0 && piece.size() > 0) {
+    http::Response out = with_body(416, "application/octet-stream", "");
+    out.headers.add("content-range", "bytes */" + std::to_string(piece.size()));
+    return out;
+  }
+  http::Response out = with_body(bytes == piece.size() ? 200 : 206, "application/octet-stream", piece.data());
+  out.headers.add("accept-ranges", "bytes");
+  out.headers.add("content-disposition", "attachment");
+  out.headers.add("x-file-sha256", plain(piece.sha256(), ""));
+  if (bytes != piece.size())
+    out.headers.add("content-range", "bytes " + std::to_string(piece.offset()) + "-" + std::to_string(piece.offset() + bytes - 1) + "/" + std::to_string(piece.size()));
+  return out;
+}
+
 http::Response render_document(const v1::Document& document) {
   http::Response out = with_body(200, plain(document.media_type(), "application/octet-stream"), document.data());
   out.headers.add("content-disposition", "attachment; filename=\"" + plain(document.name(), "document") + "\"");
@@ -65,6 +83,8 @@ http::Response render_document(const v1::Document& document) {
 
 http::Response render(const Operation& operation, const google::protobuf::Message& reply) {
   switch (operation.rendering) {
+    case Rendering::file:
+      return render_file(as<v1::JobFilePiece>(reply));
     case Rendering::log:
       return render_log(as<v1::LogReply>(reply));
     case Rendering::document:

@@ -37,5 +37,30 @@ TEST(Rendering, passes_a_bundle_on_as_it_is) {
   EXPECT_EQ(out.body, "{\"token\": \"bjt_\"}\n");
 }
 
+TEST(Rendering, a_part_of_a_file_says_of_what_it_is_one) {
+  const Operation& read = operation_of("ReadJobFile");
+  v1::JobFilePiece piece;
+  piece.set_data("abc");
+  piece.set_size(3);
+  piece.set_sha256(std::string(64, 'a'));
+  http::Response out = render(read, piece);
+  EXPECT_EQ(out.status, 200);
+  EXPECT_EQ(out.body, "abc");
+  EXPECT_FALSE(out.headers.get("content-range"));
+  EXPECT_EQ(out.headers.get("x-file-sha256"), std::string(64, 'a'));
+  piece.set_size(10);
+  piece.set_offset(4);
+  out = render(read, piece);
+  EXPECT_EQ(out.status, 206);
+  EXPECT_EQ(out.headers.get("content-range"), "bytes 4-6/10");
+  piece.clear_data();
+  piece.set_offset(10);
+  out = render(read, piece);
+  EXPECT_EQ(out.status, 416);
+  EXPECT_EQ(out.headers.get("content-range"), "bytes */10");
+  piece.set_size(0);  // an empty file
+  EXPECT_EQ(render(read, piece).status, 200);
+}
+
 }  // namespace
 }  // namespace bourse::gateway

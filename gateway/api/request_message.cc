@@ -19,6 +19,9 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::Message;
 
+constexpr std::size_t kLongestValue = 512, kLongestPath = 1024;
+constexpr std::int64_t kMostAtOnce = 1024 * 1024;  // of a file
+
 const google::protobuf::MethodDescriptor* method_of(const Operation& operation) {
   static const auto* service =
       google::protobuf::DescriptorPool::generated_pool()->FindServiceByName("bourse.market.v1.Market");
@@ -68,7 +71,7 @@ Status set_query(const Operation& operation, const http::Parameters& query, Mess
     const auto known = std::ranges::find(operation.query, std::string_view(name), &QueryField::name);
     if (known == operation.query.end())
       return fail(ErrorCode::invalid_argument, "there is no parameter '" + name.substr(0, 64) + "' here");
-    if (value.size() > 512) return fail(ErrorCode::invalid_argument, name + " is too long");
+    if (value.size() > (operation.rendering == Rendering::file ? kLongestPath : kLongestValue)) return fail(ErrorCode::invalid_argument, name + " is too long");
     if (known->most > 0) {
       std::int64_t number = 0;
       const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
@@ -83,6 +86,24 @@ Status set_query(const Operation& operation, const http::Parameters& query, Mess
     if (field.required && !http::find(query, field.name))
       return fail(ErrorCode::invalid_argument, "the parameter '" + std::string(field.name) + "' is required");
   return {};
+}
+
+// RFC 9110, 14.2: one range of bytes, from a first one on. What we can't serve is ignored, as it says: then it is the whole file.
+Status set_range(const http::Headers& headers, Message& message) {
+  const auto range = headers.get("range");
+  if (!range || !range->starts_with("bytes=") || headers.count("range") > 1) return {};
+  const std::string_view text = range->substr(6);
+  std::int64_t first = 0, last = -1;
+  const auto from = std::from_chars(text.data(), text.data() + text.size(), first);
+  if (from.ec != std::errc{} || from.ptr == text.data() + text.size() || *from.ptr != '-' || first < 0) return {};
+  const char* const after = from.ptr + 1;
+  if (after != text.data() + text.size()) {
+    const auto to = std::from_chars(after, text.data() + text.size(), last);
+    if (to.ec != std::errc{} || to.ptr != text.data() + text.size() || last < first) return {};
+  }
+  CHECK_OK(set_from_text(message, "offset", std::to_string(first)));
+  // Of a longer range the beginning is sent, and said so.
+  return set_from_text(message, "max_bytes", std::to_string(last < 0 ? kMostAtOnce : std::min(last - first, kMostAtOnce - 1) + 1));
 }
 
 bool is_json(const http::Headers& headers) {
@@ -127,6 +148,7 @@ Result<MessagePointer> request_message(const Operation& operation, const http::R
   MessagePointer message = make(method_of(operation)->input_type());
   CHECK_OK(set_key(*message, request.headers));
   CHECK_OK(set_query(operation, request.query, *message));
+  if (operation.rendering == Rendering::file) CHECK_OK(set_range(request.headers, *message));
   CHECK_OK(set_body(operation, request, *message));
   for (const PathField& field : operation.path) {
     const auto value = http::find(request.path_values, field.name);

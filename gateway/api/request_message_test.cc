@@ -58,7 +58,8 @@ TEST_F(RequestMessage, wants_an_idempotency_key_for_changes) {
   request.headers.add("idempotency-key", "k-2");
   EXPECT_EQ(refused("Submit"), ErrorCode::invalid_argument);
   for (const Operation& row : operations()) {
-    const bool changes = row.method != http::Method::get && row.rpc != "VerifyLedger";
+    // An upload is named by its hash and each piece by its offset: a repeat changes nothing.
+    const bool changes = row.method != http::Method::get && row.rpc != "VerifyLedger" && row.rpc != "WriteUpload";
     EXPECT_EQ(needs_key(row), changes) << row.rpc;
   }
 }
@@ -95,6 +96,48 @@ TEST_F(RequestMessage, checks_the_query) {
   EXPECT_EQ(dynamic_cast<const v1::ListJobsRequest&>(**made).limit(), 200);
   request.query = {};
   EXPECT_EQ(refused("ExportLedger"), ErrorCode::invalid_argument);  // the format is required
+}
+
+TEST_F(RequestMessage, reads_a_range_of_a_file) {
+  request.body.clear();
+  request.query = {{"path", "results/a b"}};
+  const auto asked = [&](const char* range) {
+    request.headers.set("range", range);
+    const auto made = make("ReadJobFile");
+    if (!made) return made.error().message();
+    const auto& read = dynamic_cast<const v1::ReadJobFileRequest&>(**made);
+    EXPECT_EQ(read.path(), "results/a b");
+    EXPECT_EQ(read.job(), "job_1");
+    return std::to_string(read.offset()) + "+" + std::to_string(read.max_bytes());
+  };
+  EXPECT_EQ(asked("bytes=0-99"), "0+100");
+  EXPECT_EQ(asked("bytes=5-5"), "5+1");
+  EXPECT_EQ(asked("bytes=1048576-"), "1048576+1048576");
+  EXPECT_EQ(asked("bytes=0-99999999999"), "0+1048576") << "its beginning";
+  for (const char* ignored : {"bytes=-5", "bytes=5-1", "bytes=0-1,3-4", "bytes=x-", "items=0-1", "bytes=", "bytes=1", "bytes=99999999999999999999-"})
+    EXPECT_EQ(asked(ignored), "0+0") << ignored;
+  request.query = {{"path", std::string(1024, 'p')}};
+  EXPECT_TRUE(make("ReadJobFile"));
+  request.query = {{"path", std::string(1025, 'p')}};
+  EXPECT_EQ(refused("ReadJobFile"), ErrorCode::invalid_argument);
+  request.query = {};
+  EXPECT_EQ(refused("ReadJobFile"), ErrorCode::invalid_argument) << "the path is required";
+}
+
+TEST_F(RequestMessage, takes_a_files_bytes_as_they_are) {
+  request.path_values = {{"sha256", std::string(64, 'a')}};
+  request.query = {{"size", "3"}, {"offset", "0"}};
+  request.headers.set("content-type", "application/octet-stream");
+  request.body = std::string("\0\xff\n", 3);
+  const auto made = make("WriteUpload");
+  ASSERT_TRUE(made) << made.error().message();
+  const auto& write = dynamic_cast<const v1::WriteUploadRequest&>(**made);
+  EXPECT_EQ(write.data(), request.body);
+  EXPECT_EQ(write.size(), 3);
+  request.body.clear();  // an empty file
+  EXPECT_TRUE(make("WriteUpload"));
+  request.query = {{"size", "3"}};
+  EXPECT_EQ(refused("WriteUpload"), ErrorCode::invalid_argument);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ Result<std::string> FakeDriver::submit(const connector::SubmitRequest& request) 
   ++submissions_;
   if (submission_error_ && !yet_taken_) return std::unexpected(*submission_error_);
   const std::string id = std::to_string(100 + order_.size());
-  runs_[id] = {request.marker, request.need, {.state = connector::RunState::queued, .reason = {}, .raw = {}}};
+  runs_[id] = {request.marker, request.need, {.state = connector::RunState::queued, .reason = {}, .raw = {}}, request.workdir};
   order_.push_back(id);
   if (submission_error_) return std::unexpected(*submission_error_);
   return id;
@@ -54,6 +54,11 @@ Status FakeDriver::cancel(const std::string& id, const connector::LocalUser&) {
 Result<connector::LogPiece> FakeDriver::read_log(const std::string& id, const connector::LocalUser&, const std::string&, std::int64_t offset, std::int64_t) {
   const std::string text = "output of " + id;
   return connector::LogPiece{text.substr(static_cast<std::size_t>(offset)), offset, static_cast<std::int64_t>(text.size())};
+}
+
+std::string FakeDriver::workdir(const std::string& id) const {
+  const std::scoped_lock lock(mutex_);
+  return runs_.at(id).workdir;
 }
 
 void FakeDriver::start(const std::string& id, Instant at) {

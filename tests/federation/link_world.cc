@@ -110,7 +110,7 @@ void LinkWorld::start_server() {
   const std::scoped_lock lock(link_mutex_);
   link_ = std::make_unique<broker::LinkServer>(
       broker::LinkOptions{.audience = kAudience, .heartbeat = milliseconds(200), .offline_after = offline_after_, .proof_deadline = proof_deadline_,
-                          .checkpoint_every = checkpoint_every_, .repeat_after = repeat_after_}, *engine_, blobs_, *notary_, keys_, clock_, rng_);
+                          .checkpoint_every = checkpoint_every_, .repeat_after = repeat_after_, .files = files_}, *engine_, blobs_, *notary_, keys_, clock_, rng_);
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(4 << 20);
   for (const auto packed : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) builder.SetCompressionAlgorithmSupportStatus(packed, false);
@@ -231,6 +231,7 @@ TestConnector::TestConnector(const Member& member, const broker::BrokerKeys& key
   options.poll_interval = milliseconds(20);
   options.pools_interval = milliseconds(1500);
   options.usage_interval = milliseconds(100);
+  options.files.retry = milliseconds(20);
   options.days_interval = milliseconds(200);
   options.missing_patience = milliseconds(200);
   options.lost_patience = milliseconds(500);
@@ -264,6 +265,7 @@ Status TestConnector::ended() {
   }
   if (connector_) connector_->refuse_link_events();
   if (link_) link_->stop();
+  if (connector_) connector_->stop_files();
   return status_;
 }
 

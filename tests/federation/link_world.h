@@ -22,9 +22,11 @@
 #include "broker/adapters/evidence/notary.h"
 #include "broker/adapters/link/link_server.h"
 #include "broker/app/engine.h"
+#include "broker/app/file_store.h"
 #include "broker/app/memory_evidence_log.h"
 #include "broker/app/memory_journal.h"
 #include "connectors/core/connector.h"
+#include "connectors/core/file_link.h"
 #include "connectors/core/link_client.h"
 #include "federation-proto/envelope.h"
 #include "tests/federation/fake_driver.h"
@@ -100,6 +102,7 @@ class LinkWorld : public ::testing::Test {
   Duration proof_deadline_ = seconds(10);
   Duration checkpoint_every_ = hours(1);
   Duration repeat_after_ = seconds(30);
+  broker::FileStore* files_ = nullptr;  // before SetUp
 };
 
 // The real connector core before the test's broker.
@@ -111,6 +114,7 @@ class TestConnector {
 
   Status ended();    // stops and tells how it ended
   bool ready() const { return ready_; }
+  connector::FileLink* files() const { return link_->files(); }
 
  private:
   SystemClock clock_;

@@ -41,8 +41,15 @@ class Api {
   Result<v1::ListWalletsReply> list_wallets(const v1::ListWalletsRequest& request);
   Result<v1::TraceReply> trace(const v1::TraceRequest& request);
   // Of a log: what to ask the center for. The asking itself is asynchronous (see service.cc).
-  struct LogTarget { CenterId center; JobId job; AttemptId attempt; bool ended = false; };
+  struct LogTarget { CenterId center; JobId job; AttemptId attempt; BillingAccountId account; bool ended = false; };
   Result<LogTarget> log_target(const v1::GetLogRequest& request);
+  // files.cc
+  Result<v1::Upload> get_upload(const v1::GetUploadRequest& request);
+  Result<v1::Upload> write_upload(const v1::WriteUploadRequest& request);
+  Result<v1::JobFiles> list_job_files(const v1::ListJobFilesRequest& request);
+  Result<v1::JobFilePiece> read_job_file(const v1::ReadJobFileRequest& request);
+  // The end of an ended job's log, where its center handed it over. Errors: not_found.
+  Result<LogSlice> kept_log(const LogTarget& target, std::int64_t offset, std::int64_t most);
   // membership.cc
   Result<v1::InviteCenterReply> invite_center(const v1::InviteCenterRequest& request);
   Result<v1::ListInvitationsReply> list_invitations(const v1::ListInvitationsRequest& request);
@@ -233,6 +240,13 @@ class Api {
   Result<CenterId> center_of(const std::string& name_or_id);
   Result<JobSpec> spec_of(const v1::JobSpec& in);
   Status keep_script(const std::string& script);
+  // The list of the job's files, stored; its hash, zero where it has none. Errors: invalid_argument, too_large.
+  Result<Hash256> keep_manifest(const v1::JobSpec& in);
+  // That the account has every input, and keeps it from now on. Errors: failed_precondition, naming the first that is missing.
+  Status check_inputs(BillingAccountId account, const Hash256& manifest);
+  Status check_quoted_inputs(QuoteId id, BillingAccountId account, const v1::JobSpec& in);
+  struct FilesOf;  // a job's: files.cc
+  Result<FilesOf> files_of(const v1::Principal& principal, const std::string& job);
   Status check_quoted_script(QuoteId id, BillingAccountId account, const std::string& script);
   // The job as the caller may see it. Errors: not_found.
   Result<v1::Job> job_seen_by(const Caller& caller, JobId id);

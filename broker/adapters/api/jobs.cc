@@ -278,8 +278,9 @@ Result<Api::LogTarget> Api::log_target(const v1::GetLogRequest& request) {
   if (job.attempt().empty()) return fail(ErrorCode::not_found, "The job was at no center yet: it has no log.");
   TRY(const CenterId center, parse_id<CenterIdKind>(job.center()));
   TRY(const AttemptId attempt, parse_id<AttemptIdKind>(job.attempt()));
+  TRY(const BillingAccountId account, parse_id<BillingAccountIdKind>(job.account()));
   const std::string& state = job.state();
-  return LogTarget{.center = center, .job = id, .attempt = attempt,
+  return LogTarget{.center = center, .job = id, .attempt = attempt, .account = account,
                    .ended = state == name(JobState::ended) || state == name(JobState::failed) || state == name(JobState::cancelled)};
 }
 

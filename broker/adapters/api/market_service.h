@@ -22,6 +22,7 @@
 
 namespace bourse::broker {
 
+class FileStore;  // broker/app/file_store.h
 class Sealer;  // broker/adapters/statement/sealer/sealer.h
 
 struct MarketServiceOptions {
@@ -57,6 +58,7 @@ struct MarketServiceParts {
   Rng& rng;                       // fit for secrets, thread-safe
   // Waits until projections have passed a journal position. Errors: timeout.
   std::function<Status(std::uint64_t position, Duration timeout)> wait_projected;
+  FileStore* files = nullptr;     // without one, jobs have no files
 };
 
 class MarketService {

@@ -145,6 +145,10 @@ class Service final : public v1::Market::CallbackService {
   BOURSE_UNARY(PublishProducts, PublishProductsRequest, ProductList, commands_, publish_products)
   BOURSE_UNARY(ListProducts, ListProductsRequest, ProductList, commands_, list_products)
   BOURSE_UNARY(BuyPackage, BuyPackageRequest, Lot, commands_, buy_package)
+  BOURSE_UNARY(GetUpload, GetUploadRequest, Upload, commands_, get_upload)
+  BOURSE_UNARY(WriteUpload, WriteUploadRequest, Upload, commands_, write_upload)
+  BOURSE_UNARY(ListJobFiles, ListJobFilesRequest, JobFiles, queries_, list_job_files)
+  BOURSE_UNARY(ReadJobFile, ReadJobFileRequest, JobFilePiece, queries_, read_job_file)
 #undef BOURSE_UNARY
 
   ServerUnaryReactor* GetLog(CallbackServerContext* context, const v1::GetLogRequest* request, v1::LogReply* reply) override;
@@ -178,14 +182,24 @@ ServerUnaryReactor* Service::GetLog(CallbackServerContext* context, const v1::Ge
     const Result<Api::LogTarget> target = guarded("GetLog", [&] { return api_.log_target(*request); });
     if (!target) return finish(context, reactor, std::unexpected(target.error()));
     const std::int64_t wanted = request->max_bytes() == 0 ? kMostAtOnce : std::min(request->max_bytes(), kMostAtOnce);
+    const auto answer = [context, reply, reactor, ended = target->ended](Result<LogSlice> slice) {
+      if (!slice) return finish(context, reactor, std::unexpected(slice.error()));
+      reply->set_data(std::move(slice->data));
+      reply->set_offset(slice->offset);
+      reply->set_size(slice->size);
+      reply->set_ended(ended);
+      finish(context, reactor, {});
+    };
     api_.link().read_log(target->center, target->job, target->attempt, request->offset(), wanted,
-                         [context, reply, reactor, ended = target->ended](Result<LogSlice> slice) {
-                           if (!slice) return finish(context, reactor, std::unexpected(slice.error()));
-                           reply->set_data(std::move(slice->data));
-                           reply->set_offset(slice->offset);
-                           reply->set_size(slice->size);
-                           reply->set_ended(ended);
-                           finish(context, reactor, {});
+                         [this, answer, target = *target, offset = request->offset(), wanted](Result<LogSlice> slice) {
+                           if (slice || !target.ended) return answer(std::move(slice));
+                           // The center is away, or has cleared up: what it handed over is read on a thread that may wait.
+                           const Error error = slice.error();
+                           const Status taken = queries_.run([this, answer, target, offset, wanted, error] {
+                             auto kept = guarded("GetLog", [&] { return api_.kept_log(target, offset, wanted); });
+                             answer(kept ? std::move(kept) : std::unexpected(error));
+                           });
+                           if (!taken) answer(std::unexpected(taken.error()));
                          });
   });
   if (!taken) finish(context, reactor, taken);

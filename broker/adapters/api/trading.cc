@@ -80,6 +80,7 @@ Result<JobSpec> Api::spec_of(const v1::JobSpec& in) {
   }
   TRY(JobSpec spec, read_spec(in, [center](std::string_view) { return center; }));
   spec.script = sha256(std::string_view(in.script()));
+  TRY(spec.manifest, keep_manifest(in));
   CHECK_OK(validate(spec));
   return spec;
 }
@@ -157,9 +158,11 @@ Result<v1::Job> Api::submit(const v1::SubmitRequest& request) {
     TRY(whole, whole_spec(request.spec(), request.directives()));
     TRY(command.spec, spec_of(whole.spec));
     CHECK_OK(keep_script(request.spec().script()));
+    CHECK_OK(check_inputs(account, command.spec.manifest));
   } else {
     TRY(command.quote, id_or_not_found<QuoteIdKind>(request.quote()));
     CHECK_OK(check_quoted_script(command.quote, account, request.spec().script()));
+    CHECK_OK(check_quoted_inputs(command.quote, account, request.spec()));
   }
   TRY(const CommandResult done, run(caller, request.key(), fingerprint("Submit", request), std::move(command)));
   TRY(v1::Job job, seen_by(caller, JobId{done.object}));

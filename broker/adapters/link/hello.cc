@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/hex.h"
+#include "base/sha256.h"
 #include "broker/adapters/link/switchboard.h"
 #include "broker/adapters/link/verify.h"
 #include "federation-proto/fields.h"
@@ -75,6 +76,10 @@ void Switchboard::welcome(Session& session, const wire::Hello& hello, const Welc
   std::array<std::uint8_t, 32> token{};
   rng_.fill(std::as_writable_bytes(std::span(token)));
   session.token = to_hex(token);
+  {
+    const std::scoped_lock lock(mutex_);
+    tokens_[sha256(std::string_view(session.token))] = session.peer;
+  }
 
   wire::Welcome welcome;
   welcome.set_version(1);

@@ -22,6 +22,7 @@ namespace bourse::broker {
 
 struct BrokerKeys;  // broker/adapters/ca/keys.h: K_order, K_ack
 class Notary;       // broker/adapters/evidence/notary.h
+class FileStore;    // broker/app/file_store.h
 
 struct LinkOptions {
   std::string audience;                 // the broker's name
@@ -31,6 +32,7 @@ struct LinkOptions {
   std::size_t max_connectors = 2'000;
   Duration checkpoint_every = hours(1);  // of a tree that grows
   Duration repeat_after = seconds(30);   // what a connector was told and has not answered is told again
+  FileStore* files = nullptr;            // outlives the server; without one, jobs have no files
 };
 
 struct ConnectorStatus {

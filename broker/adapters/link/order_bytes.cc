@@ -107,6 +107,7 @@ std::string order_bytes(const Job& job) {
   }
   for (const pricing::PriceRow& row : plan.settlement) fill_locked(*order.add_settlement(), row);
   order.set_may_subsidise(plan.may_subsidise);
+  if (!job.spec.manifest.is_zero()) order.set_manifest_sha256(federation::to_bytes(job.spec.manifest));
   if (!plan.reservation.is_nil()) order.set_reservation(federation::to_bytes(plan.reservation));
   if (attempt.end_before.unix_ms > 0) order.set_end_before_ms(attempt.end_before.unix_ms);
   if (!job.spec.element.array.is_nil()) fill_element(*order.mutable_array(), job.spec);

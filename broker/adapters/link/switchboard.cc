@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/sha256.h"
 
 namespace bourse::broker {
 
@@ -164,7 +165,17 @@ void Switchboard::on_done(std::uint64_t number) {
     set_status(*session, false, nullptr);
     current_.erase(center);
   }
+  {
+    const std::scoped_lock lock(mutex_);
+    tokens_.erase(sha256(std::string_view(session->token)));
+  }
   sessions_.erase(number);
+}
+
+std::optional<Peer> Switchboard::peer_of(const std::string& token) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = tokens_.find(sha256(std::string_view(token)));
+  return found == tokens_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void Switchboard::set_status(const Session& session, bool online, const wire::Hello* hello) {

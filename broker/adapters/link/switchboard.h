@@ -43,6 +43,11 @@ class Switchboard {
   void read_log(CenterId center, JobId job, AttemptId attempt, std::int64_t offset, std::int64_t max_bytes, LogDone done);
   void shutdown();
 
+  // Whose session has this token, if one has. Safe from any thread.
+  std::optional<Peer> peer_of(const std::string& token) const;
+  Engine& engine() { return engine_; }
+  BlobStore& blobs() { return blobs_; }
+
   const LinkOptions& options() const { return options_; }
   const Clock& clock() const { return clock_; }
 
@@ -201,6 +206,7 @@ class Switchboard {
   bool down_ = false;
   bool checkpoint_made_ = false;  // for a period: to be sent soon
   std::map<CenterId, ConnectorStatus> status_;
+  std::map<Hash256, Peer> tokens_;  // of open sessions, by their hash: a look-up tells nothing of a guess
   std::vector<JobId> changed_jobs_;
   std::vector<CenterId> changed_centers_;
 

@@ -193,7 +193,7 @@ Result<std::vector<routing::Pool>> read_pools(const std::vector<const wire::Pool
                       .cores_per_node = in->cores_per_node(), .mem_mib_per_node = in->mem_mib_per_node(),
                       .gpus_per_node = in->gpus_per_node(), .gpu_model = in->gpu_model(), .speed_milli = in->speed_milli(),
                       .max_walltime = milliseconds(in->max_walltime_ms()), .whole_nodes = in->whole_nodes(),
-                      .accepting = in->accepting(), .rule = std::move(rule), .free_cores = in->free_cores(), .free_gpus = in->free_gpus(),
+                      .accepting = in->accepting(), .files = in->files(), .rule = std::move(rule), .free_cores = in->free_cores(), .free_gpus = in->free_gpus(),
                       .pending_jobs = in->pending_jobs(), .running_jobs = in->running_jobs(),
                       .pending_core_ms = in->pending_core_ms(), .observed_at = now, .online = true});
   }

@@ -78,6 +78,13 @@ void Evaluation::fit_all() {
     std::fill(s_.code.begin(), s_.code.end(), code_of(Refusal::kind));  // no center runs the other kinds yet
   else
     fit(pools_.columns(), prices_.unsellable.data(), shape_, begin_, end_, s_.code.data());
+  if (!spec_.manifest.is_zero()) refuse_without_files();
+}
+
+// Few jobs have files, so the kernels don't ask.
+void Evaluation::refuse_without_files() {
+  for (std::size_t i = begin_; i < end_; ++i)
+    if (s_.code[i] == 0 && !pools_.pools()[i].files) s_.code[i] = code_of(Refusal::no_files);
 }
 
 void Evaluation::predict_all() {

@@ -50,6 +50,7 @@ class Evaluation {
 
  private:
   void fit_all();
+  void refuse_without_files();
   void predict_all();
   void refuse_late();
   void refuse_unsold();

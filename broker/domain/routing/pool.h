@@ -24,6 +24,7 @@ struct Pool {
   Duration max_walltime;           // 0 = no limit
   bool whole_nodes = false;        // sells nodes, not cores
   bool accepting = true;           // drained or paused by the center: false
+  bool files = false;              // takes jobs with input and output files
   std::optional<pricing::SellingRule> rule;  // of the center's own configuration
 
   // Live figures, as of the last heartbeat.

@@ -86,6 +86,25 @@ TEST(Router, EveryWayNotToFitHasItsCode) {
   EXPECT_EQ(world.decide(spec).plans.size(), 1U);
 }
 
+TEST(Router, AJobWithFilesGoesWhereFilesAreTaken) {
+  World world;
+  world.sell_all("0.10");
+  world.add(0, "cheap");
+  world.add(1, "files").files = true;
+  world.observe();
+  JobSpec spec = job();
+  spec.manifest.bytes[0] = 1;
+  const Decision decision = world.decide(spec);
+  ASSERT_EQ(decision.plans.size(), 1U);
+  EXPECT_EQ(decision.plans.front().pool, "files");
+  ASSERT_EQ(decision.refused.size(), 1U);
+  EXPECT_EQ(decision.refused.front().reason, Refusal::no_files);
+  spec.center = center_id(0);
+  EXPECT_EQ(world.decide(spec).plans.size(), 0U);
+  spec.manifest = {};
+  EXPECT_EQ(world.decide(spec).plans.size(), 1U);
+}
+
 TEST(Router, AModelWithoutCardsAskedForMeansNothing) {
   World world;
   world.sell_all("0.10");

@@ -91,7 +91,24 @@ class Isolation : public MarketWorld {
             rpc("BuyPackage", &Stub::BuyPackage, package), rpc("GetEvidenceProof", &Stub::GetEvidenceProof, proof)};
     for (Rpc& one : sharing_rpcs(account)) out.push_back(std::move(one));
     for (Rpc& one : dispute_rpcs()) out.push_back(std::move(one));
+    for (Rpc& one : file_rpcs(account, job)) out.push_back(std::move(one));
     return out;
+  }
+  std::vector<Rpc> file_rpcs(const std::string& account, const std::string& job) {
+    v1::GetUploadRequest get;
+    get.set_account(account);
+    get.set_sha256(std::string(64, 'a'));
+    v1::WriteUploadRequest write;
+    write.set_account(account);
+    write.set_sha256(std::string(64, 'a'));
+    write.set_size(5);
+    v1::ListJobFilesRequest list;
+    list.set_job(job);
+    v1::ReadJobFileRequest read;
+    read.set_job(job);
+    read.set_path("results");
+    return {rpc("GetUpload", &Stub::GetUpload, get), rpc("WriteUpload", &Stub::WriteUpload, write),
+            rpc("ListJobFiles", &Stub::ListJobFiles, list), rpc("ReadJobFile", &Stub::ReadJobFile, read)};
   }
   // Of a dispute that isn't there; whose others are, dispute_test.cc asks.
   std::vector<Rpc> dispute_rpcs() {

@@ -80,7 +80,7 @@ void MarketWorld::start() {
   engine_ = std::make_unique<Engine>(EngineOptions{}, *journal_, clock_, rng_);
   evidence_ = std::make_unique<PgEvidenceLog>(database_.as("bourse_writer"));
   notary_ = std::make_unique<Notary>("bourse.test", *evidence_, broker_keys_.ack, clock_);
-  link_ = std::make_unique<LinkServer>(LinkOptions{.audience = "bourse.test"}, *engine_, *blobs_, *notary_, broker_keys_, clock_, rng_);
+  link_ = std::make_unique<LinkServer>(LinkOptions{.audience = "bourse.test", .files = &files_}, *engine_, *blobs_, *notary_, broker_keys_, clock_, rng_);
   const auto wait = [this](std::uint64_t position, Duration timeout) -> Status {
     if (projector_->wait_for(position, timeout)) return {};
     return fail(ErrorCode::timeout);
@@ -97,7 +97,7 @@ void MarketWorld::start() {
                                                                   .factor_tables = factor_tables_,
                                                                   .command_threads = 4,
                                                                   .query_threads = 4},
-                                             MarketServiceParts{*engine_, *blobs_, *notary_, *link_, *authority_, broker_keys_, *sealer_, clock_, rng_, wait});
+                                             MarketServiceParts{*engine_, *blobs_, *notary_, *link_, *authority_, broker_keys_, *sealer_, clock_, rng_, wait, &files_});
   engine_->on_committed([this](std::uint64_t position, const std::vector<Event>& events) {
     projector_->notify(position);
     link_->committed(events);
@@ -277,7 +277,7 @@ void MarketWorld::open_for_business(const StubCenter& center, const std::string&
   const Answer agreed = call(&v1::Market::Stub::SetContract, contract, &kept);
   ASSERT_TRUE(agreed.ok()) << agreed.code << " " << agreed.detail;
   routing::Pool pool{.center = center.id, .name = "cpu", .arch = "x86_64", .nodes = 4, .cores_per_node = 16, .mem_mib_per_node = 65'536,
-                     .free_cores = 64, .observed_at = clock_.now(), .online = true};
+                     .files = true, .free_cores = 64, .observed_at = clock_.now(), .online = true};
   const auto observed = engine_->execute({.key = {}, .fingerprint = 0, .now = clock_.now(), .body = ObservePools{center.id, true, {pool}}});
   ASSERT_TRUE(observed) << observed.error().message();
 }

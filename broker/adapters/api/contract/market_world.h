@@ -20,6 +20,7 @@
 #include "broker/adapters/store/pg_evidence_log.h"
 #include "broker/adapters/store/pg_journal.h"
 #include "broker/adapters/store/projector.h"
+#include "broker/app/memory_file_store.h"
 #include "federation-proto/bundle.h"
 #include "federation-proto/envelope.h"
 #include "tests/contract/database.h"
@@ -94,6 +95,7 @@ class MarketWorld : public ::testing::Test {
   int keys_made_ = 0;
   bool two_people_ = false;  // as of the next start()
   std::shared_ptr<const factors::FactorTables> factor_tables_ = factors::published_tables();  // too
+  broker::MemoryFileStore files_{{}, clock_};
   broker::BrokerKeys broker_keys_;
   std::optional<broker::CertificateAuthority> authority_;
   std::unique_ptr<broker::PgBlobStore> blobs_;
