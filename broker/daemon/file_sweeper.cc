@@ -41,7 +41,7 @@ Result<Swept> FileSweeper::sweep() {
       [lists](const Market& market) { *lists = market.manifests_in_use(); },
       seconds(30)));
   for (const auto& [account, hash] : *lists) {
-    TRY(const std::vector<std::byte> bytes, blobs_.get(hash));
+    TRY(const std::vector<std::byte> bytes, blobs_.get(BlobKind::manifest, hash));
     TRY(const auto manifest, federation::read_manifest({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
     for (const auto& file : manifest.inputs())
       CHECK_OK(files_.use({account, federation::hash_of(file.sha256(), "sha256").value_or(Hash256{}), file.size()}));

@@ -103,7 +103,7 @@ Result<Hash256> Api::keep_manifest(const v1::JobSpec& in) {
 Status Api::check_inputs(BillingAccountId account, const Hash256& hash) {
   if (hash.is_zero()) return {};
   if (parts_.files == nullptr) return keeps_none();
-  TRY(const std::vector<std::byte> bytes, parts_.blobs.get(hash));
+  TRY(const std::vector<std::byte> bytes, parts_.blobs.get(BlobKind::manifest, hash));
   TRY(const wire::Manifest manifest, federation::read_manifest(text_of(bytes)));
   for (const wire::InputFile& file : manifest.inputs()) {
     TRY(const bool there, parts_.files->use({account, hash_or_zero(file.sha256()), file.size()}));
@@ -170,7 +170,7 @@ Result<Api::FilesOf> Api::files_of(const v1::Principal& principal, const std::st
     if (stored) out.hash = stored->job.spec.manifest;
   }
   if (!out.hash.is_zero()) {
-    TRY(const std::vector<std::byte> bytes, parts_.blobs.get(out.hash));
+    TRY(const std::vector<std::byte> bytes, parts_.blobs.get(BlobKind::manifest, out.hash));
     TRY(out.manifest, federation::read_manifest(text_of(bytes)));
   }
   const auto listing = parts_.files->listing(out.account, id);

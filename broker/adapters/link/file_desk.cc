@@ -119,7 +119,7 @@ Result<std::shared_ptr<const FileDesk::Inputs>> FileDesk::inputs_of(const Hash25
     const std::scoped_lock lock(mutex_);
     if (const auto known = known_.find(manifest); known != known_.end()) return known->second;
   }
-  TRY(const std::vector<std::byte> bytes, board_.blobs().get(manifest));
+  TRY(const std::vector<std::byte> bytes, board_.blobs().get(BlobKind::manifest, manifest));
   TRY(const wire::Manifest read, federation::read_manifest({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
   auto inputs = std::make_shared<Inputs>();
   for (const wire::InputFile& file : read.inputs()) (*inputs)[*federation::hash_of(file.sha256(), "sha256")] = file.size();
@@ -143,7 +143,7 @@ Status FileDesk::do_pull(const Peer& peer, const wire::PullRequest& request, grp
   if (!place.live || place.manifest.is_zero()) return fail(ErrorCode::failed_precondition, "the job wants no files any more");
   TRY(const Hash256 wanted, federation::hash_of(request.sha256(), "sha256"));
   if (wanted == place.manifest) {
-    TRY(const std::vector<std::byte> bytes, board_.blobs().get(wanted));
+    TRY(const std::vector<std::byte> bytes, board_.blobs().get(BlobKind::manifest, wanted));
     wire::FilePiece piece;
     piece.set_size(static_cast<std::int64_t>(bytes.size()));
     const auto from = std::min(static_cast<std::size_t>(std::max<std::int64_t>(request.offset(), 0)), bytes.size());
