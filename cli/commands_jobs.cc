@@ -175,6 +175,24 @@ void logs(Context& context, const std::string& id, bool follow) {
 
 void add_job_id(CLI::App& command, std::string& id) { command.add_option("id", id, "The job (job_…)")->required(); }
 
+void add_cancel_command(CLI::App& app, Context& context, const std::shared_ptr<std::string>& id) {
+  auto reason = std::make_shared<std::string>();
+  CLI::App* cancel = app.add_subcommand("cancel", "Cancel a job, an array or some of its elements (ARRAY[3,5-9]); what ran is paid for");
+  add_job_id(*cancel, *id);
+  cancel->add_option("--reason", *reason, "For the record");
+  cancel->callback([&context, id, reason] {
+    json body = reason->empty() ? json::object() : json{{"reason", *reason}};
+    std::string of = *id;
+    if (const std::size_t open = of.find('['); open != std::string::npos && of.ends_with(']')) {
+      body["elements"] = of.substr(open + 1, of.size() - open - 2);
+      of.resize(open);
+    }
+    context.print(context.must(context.client().post("/api/v1/jobs/" + url_encoded(of) + "/cancel", body)), [id](const json& reply) {
+      return *id + " will be cancelled; it is " + field(reply, "state") + " now" + (reply.contains("elements") ? " (" + show_counts(reply) + ")" : "") + ".\n";
+    });
+  });
+}
+
 }  // namespace
 
 void add_job_commands(CLI::App& app, Context& context) {
@@ -226,21 +244,7 @@ void add_job_commands(CLI::App& app, Context& context) {
   log->add_flag("-f,--follow", *follow, "Go on until the job ends");
   log->callback([&context, id, follow] { logs(context, *id, *follow); });
 
-  auto reason = std::make_shared<std::string>();
-  CLI::App* cancel = app.add_subcommand("cancel", "Cancel a job, an array or some of its elements (ARRAY[3,5-9]); what ran is paid for");
-  add_job_id(*cancel, *id);
-  cancel->add_option("--reason", *reason, "For the record");
-  cancel->callback([&context, id, reason] {
-    json body = reason->empty() ? json::object() : json{{"reason", *reason}};
-    std::string of = *id;
-    if (const std::size_t open = of.find('['); open != std::string::npos && of.ends_with(']')) {
-      body["elements"] = of.substr(open + 1, of.size() - open - 2);
-      of.resize(open);
-    }
-    context.print(context.must(context.client().post("/api/v1/jobs/" + url_encoded(of) + "/cancel", body)), [id](const json& reply) {
-      return *id + " will be cancelled; it is " + field(reply, "state") + " now" + (reply.contains("elements") ? " (" + show_counts(reply) + ")" : "") + ".\n";
-    });
-  });
+  add_cancel_command(app, context, id);
 
   CLI::App* trace = app.add_subcommand("trace", "The whole chain of any id: quote, hold, order, usage, rated line, capture, statement, payout, payment file, export row");
   trace->add_option("id", *id, "Any of the ids that a trace shows")->required();

@@ -1,6 +1,7 @@
 // The engine's work without its thread and without a disk: decide, encode, hash and keep a row, answer.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <deque>
 
 #include "base/sha256.h"
@@ -172,6 +173,34 @@ void whole_jobs(benchmark::State& state) {
   state.counters["bytes_per_job"] = static_cast<double>(bench.committer.counts().journal_bytes) / jobs;
 }
 BENCHMARK(whole_jobs)->MinTime(1.0);
+
+// An array, submitted and dispatched: how long its submission and the longest of its steps keep others waiting.
+void array(benchmark::State& state) {
+  const auto last = static_cast<std::uint32_t>(state.range(0) - 1);
+  const SystemClock watch;
+  Duration submission, longest, all;
+  for (auto _ : state) {
+    Bench bench;
+    open_market(bench);
+    JobSpec spec{.name = "job", .script = sha256("script"), .need = {.cores = 1, .nodes = 1, .mem_mib = 1024}, .walltime = hours(1)};
+    spec.array.ranges = {{0, last, 1}};
+    const Duration begun = watch.monotonic();
+    bench.run(SubmitJob{id_of<JobId>(++bench.serial), id_of<AttemptId>(++bench.serial), id_of<HoldId>(++bench.serial),
+                        id_of<BillingAccountId>(kAccount), id_of<UserId>(kAccount), {}, spec});
+    submission = std::max(submission, watch.monotonic() - begun);
+    while (bench.committer.market().has_work()) {
+      const Duration before = watch.monotonic();
+      bench.run(Advance{});
+      longest = std::max(longest, watch.monotonic() - before);
+    }
+    all = watch.monotonic() - begun;
+    if (bench.committer.market().live_jobs() != static_cast<std::size_t>(state.range(0))) state.SkipWithError("elements are missing");
+  }
+  state.counters["submission_ms"] = static_cast<double>(submission.ms);
+  state.counters["longest_step_ms"] = static_cast<double>(longest.ms);
+  state.counters["all_ms"] = static_cast<double>(all.ms);
+}
+BENCHMARK(array)->Arg(10'000)->Iterations(3)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace bourse::broker

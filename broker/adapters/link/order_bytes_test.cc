@@ -37,6 +37,23 @@ TEST(OrderBytes, APlainPriceHasItsFirstFiveFieldsOnly) {
   EXPECT_EQ(order_of(carried).reservation().size(), 16U);
 }
 
+TEST(OrderBytes, AnElementKnowsItsPlaceInItsArray) {
+  Job job = job_at(core_hour());
+  EXPECT_FALSE(order_of(job).has_array());
+  job.spec.array.ranges = {{1, 10, 4}};  // 1, 5, 9
+  job.spec.element = {JobId{{1, 5}}, 5};
+  const auto element = order_of(job).array();
+  EXPECT_EQ(element.array(), to_text(JobId{{1, 5}}));
+  EXPECT_EQ(element.index(), 5U);
+  EXPECT_EQ(element.count(), 3U);
+  EXPECT_EQ(element.least(), 1U);
+  EXPECT_EQ(element.most(), 9U);
+  EXPECT_EQ(element.step(), 4U);
+  job.spec.array.ranges = {{1, 3, 2}, {20, 20, 1}};
+  EXPECT_EQ(order_of(job).array().step(), 1U);
+  EXPECT_EQ(order_of(job).array().most(), 20U);
+}
+
 TEST(OrderBytes, WhatElseDecidesThePriceIsInIt) {
   pricing::PriceRow scow = core_hour();
   scow.strategy = pricing::Strategy::scow_max_cpus_mem;

@@ -376,5 +376,21 @@ TEST(PredictedWait, IsZeroWhenItFitsAndTheQueueOverTheWidthOtherwise) {
   EXPECT_EQ(predicted_wait(pool, {.cores = 21}, 0, 0, 0), seconds(30)) << "at least a scheduling interval";
 }
 
+TEST(Router, TellsAPoolsWaitByName) {
+  World world;
+  world.add(1, "batch");
+  world.add(1, "big");
+  world.add(2, "batch").accepting = false;
+  world.observe();
+  const pricing::Allocation all{.cores = 640, .nodes = 10, .mem_mib = 1};
+  EXPECT_EQ(world.router.wait(center_id(1), "batch", all), Duration{});
+  world.router.promise(center_id(1), "batch", {.cores = 1, .nodes = 1, .mem_mib = 1}, hours(1));
+  EXPECT_GT(*world.router.wait(center_id(1), "batch", all), Duration{});
+  EXPECT_EQ(world.router.wait(center_id(1), "big", all), Duration{});
+  EXPECT_EQ(world.router.wait(center_id(1), "other", all), std::nullopt);
+  EXPECT_EQ(world.router.wait(center_id(2), "batch", all), std::nullopt);
+  EXPECT_EQ(world.router.wait(center_id(3), "batch", all), std::nullopt);
+}
+
 }  // namespace
 }  // namespace bourse::broker::routing
