@@ -35,7 +35,7 @@ Stager::Progress Stager::look(const Staging& staging, bool out) {
   if (fresh) {
     at->second = std::make_shared<Task>(Task{.staging = staging, .out = out, .dropped = false, .progress = {}});
     waiting_.push_back(at->second);
-    changed_.notify_one();
+    changed_.notify_all();  // who waits for the next try is no use to it
   }
   return at->second->progress;
 }
