@@ -1,6 +1,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "cli/client/quantities.h"
@@ -157,8 +158,11 @@ std::int64_t print_log(Context& context, const std::string& id, std::int64_t off
     const Reply piece = context.must(
         context.client().get_raw("/api/v1/jobs/" + url_encoded(id) + "/log?max_bytes=262144&offset=" + std::to_string(offset)));
     ended = piece.header("x-log-ended") == "true";
+    // Of a log that outlived its center only the end may be kept.
+    const std::int64_t begins = std::strtoll(piece.header("x-log-offset").c_str(), nullptr, 10);
+    if (begins > offset) std::cerr << "(its first " << begins << " bytes are no longer kept)\n";
     std::cout << piece.body << std::flush;
-    offset += static_cast<std::int64_t>(piece.body.size());
+    offset = std::max(offset, begins) + static_cast<std::int64_t>(piece.body.size());
     if (piece.body.empty() || offset >= std::strtoll(piece.header("x-log-size").c_str(), nullptr, 10)) return offset;
   }
 }

@@ -6,7 +6,7 @@ namespace {
 
 using http::Method;
 
-constexpr std::int64_t kFar = std::int64_t{1} << 53;
+constexpr std::int64_t kLargestFile = std::int64_t{1} << 53;
 constexpr std::size_t kPiece = 1024 * 1024;
 constexpr Duration kHashing = seconds(150);  // a last piece waits for the check of the whole file
 
@@ -18,12 +18,12 @@ std::vector<Operation> operations_on_files() {
        .pattern = "/api/v1/uploads/{sha256}",
        .rpc = "GetUpload",
        .path = {{"sha256", "sha256"}},
-       .query = {{"account"}, {"size", 0, kFar, true}}},
+       .query = {{"account"}, {"size", 0, kLargestFile, true}}},
       {.method = Method::post,
        .pattern = "/api/v1/uploads/{sha256}",
        .rpc = "WriteUpload",
        .path = {{"sha256", "sha256"}},
-       .query = {{"account"}, {"size", 0, kFar, true}, {"offset", 0, kFar, true}},
+       .query = {{"account"}, {"size", 0, kLargestFile, true}, {"offset", 0, kLargestFile, true}},
        .body_optional = true,
        .raw_body = "data",
        .deadline = kHashing,
