@@ -1,6 +1,6 @@
 """Runs of bad weather between real processes: proxies on every wire of the federation, kills of what stands at its ends.
 
-    chaos.py [--runs N] [--seed S] [--summary FILE]
+    chaos.py [--runs N] [--seed S] [--minutes M] [--summary FILE]
 
 Each run prints its seed and its script. `--seed S --runs 1` repeats one: the same jobs and disturbances at the same times; what the
 processes make of them between two milliseconds is their own affair. Needs root.
@@ -95,12 +95,16 @@ class Campaign:
         }
 
 
-def run_all(world, seed, runs, out=None):
-    """Whether all of them held. One that doesn't ends the campaign: what follows would be about its leftovers."""
+def run_all(world, seed, runs, out=None, minutes=None):
+    """Whether all of them held, or as many as began within `minutes`. One that doesn't ends the campaign: what follows would be about its leftovers."""
     campaign = Campaign(world)
     seeds = random.Random(seed)
+    began = time.monotonic()
     try:
         for number in range(1, runs + 1):
+            if minutes is not None and time.monotonic() - began > 60 * minutes:
+                print(f"{minutes} minutes are over", flush=True)
+                break
             # The first run has the campaign's own seed, so that a run is repeated by --seed with --runs 1.
             run = Run.of(number, seed if number == 1 else seeds.randrange(1 << 31), sorted(world.centers))
             try:
@@ -136,7 +140,7 @@ def save_logs(directory, where):
                 shutil.copy(os.path.join(folder, name), f"{where}/{os.path.relpath(os.path.join(folder, name), directory).replace('/', '_')}")
 
 
-def campaign(seed, runs, out=None, logs=None):
+def campaign(seed, runs, out=None, logs=None, minutes=None):
     process.end_on_signals()
     directory = workdir.fresh_dir("bourse-chaos-")
     world = World(os.environ.get("BOURSE_PROGRAMS", f"{ROOT}/build/bin"), directory, os.environ.get("BOURSE_NODE") or shutil.which("node"),
@@ -146,7 +150,7 @@ def campaign(seed, runs, out=None, logs=None):
         began = time.monotonic()
         world.start()
         print(f"the market and two Slurm clusters stand after {time.monotonic() - began:.0f} s; seed {seed}", flush=True)
-        held = run_all(world, seed, runs, out)
+        held = run_all(world, seed, runs, out, minutes)
     finally:
         if logs and not held:
             save_logs(directory, logs)
@@ -159,13 +163,14 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--seed", type=int, default=None, help="default: a new one")
+    parser.add_argument("--minutes", type=float, default=None, help="begin no run after so long; the checks at the end are made all the same")
     parser.add_argument("--summary", default=f"{ROOT}/.run/chaos/summary.json")
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         os.execvp("sudo", ["sudo", "--preserve-env=BOURSE_NODE,BOURSE_PROGRAMS,BOURSE_KEEP", sys.executable, *sys.argv])
     os.makedirs(os.path.dirname(arguments.summary), exist_ok=True)
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 31)
-    return 0 if campaign(seed, arguments.runs, arguments.summary, f"{os.path.dirname(arguments.summary)}/logs") else 1
+    return 0 if campaign(seed, arguments.runs, arguments.summary, f"{os.path.dirname(arguments.summary)}/logs", arguments.minutes) else 1
 
 
 if __name__ == "__main__":

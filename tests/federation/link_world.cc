@@ -66,15 +66,15 @@ Result<std::vector<Hash256>> MemoryBlobStore::put_all(broker::BlobKind kind, std
     if (kind == broker::BlobKind::report || kind == broker::BlobKind::acknowledgement) {
       TRY(name, federation::payload_hash({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
     }
-    blobs_[name].assign(bytes.begin(), bytes.end());
+    blobs_[{kind, name}].assign(bytes.begin(), bytes.end());
     hashes.push_back(name);
   }
   return hashes;
 }
 
-Result<std::vector<std::byte>> MemoryBlobStore::get(const Hash256& hash) {
+Result<std::vector<std::byte>> MemoryBlobStore::get(broker::BlobKind kind, const Hash256& hash) {
   const std::scoped_lock lock(mutex_);
-  const auto found = blobs_.find(hash);
+  const auto found = blobs_.find({kind, hash});
   if (found == blobs_.end()) return fail(ErrorCode::not_found);
   return found->second;
 }

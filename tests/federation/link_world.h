@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "base/rng.h"
 #include "base/sha256.h"
@@ -42,12 +43,12 @@ class MemoryBlobStore final : public broker::BlobStore {
  public:
   Result<Hash256> put(broker::BlobKind kind, std::span<const std::byte> bytes) override;
   Result<std::vector<Hash256>> put_all(broker::BlobKind kind, std::span<const std::span<const std::byte>> blobs) override;
-  Result<std::vector<std::byte>> get(const Hash256& hash) override;
+  Result<std::vector<std::byte>> get(broker::BlobKind kind, const Hash256& hash) override;
   void fail_puts(int n) { failing_ = n; }
 
  private:
   std::mutex mutex_;
-  std::map<Hash256, std::vector<std::byte>> blobs_;
+  std::map<std::pair<broker::BlobKind, Hash256>, std::vector<std::byte>> blobs_;
   std::atomic<int> failing_ = 0;
 };
 
