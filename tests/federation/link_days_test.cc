@@ -43,7 +43,7 @@ TEST_F(LinkDaysTest, BothCountTheSameAndSayItSigned) {
   EXPECT_EQ(day.said, day.booked);
   EXPECT_EQ(day.said.core_ms, 2 * 60'000);
   // The report that says it is kept, as the center signed it.
-  const auto bytes = blobs_.get(BlobKind::report, day.report);
+  const auto bytes = blobs_.get(broker::BlobKind::report, day.report);
   ASSERT_TRUE(bytes);
   wire::Envelope envelope;
   wire::Report report;

@@ -50,7 +50,7 @@ TEST_F(LinkEvidenceTest, ReportsOrdersAndAcknowledgementsAreLeaves) {
   EXPECT_TRUE(evidence_.find(member_.center, EvidenceKind::report, {&report, 1})->front());
   const auto ack = evidence_.find(member_.center, EvidenceKind::acknowledgement, {&report, 1})->front();
   ASSERT_TRUE(ack);
-  const auto bytes = blobs_.get(BlobKind::acknowledgement, ack->name);
+  const auto bytes = blobs_.get(broker::BlobKind::acknowledgement, ack->name);
   ASSERT_TRUE(bytes);
   wire::Envelope envelope;
   ASSERT_TRUE(envelope.ParseFromArray(bytes->data(), static_cast<int>(bytes->size())));

@@ -48,12 +48,12 @@ TEST_F(LinkTest, CarriesAJobThereAndItsUsageBack) {
   EXPECT_EQ(done.attempt().order_hash, sha256(broker::order_bytes(done)));
   // The evidence is under the names that the journal uses.
   const broker::Center now = center(member_.center);
-  const auto evidence = blobs_.get(BlobKind::report, now.chain.hash);
+  const auto evidence = blobs_.get(broker::BlobKind::report, now.chain.hash);
   ASSERT_TRUE(evidence);
   wire::Envelope envelope;
   ASSERT_TRUE(envelope.ParseFromArray(evidence->data(), static_cast<int>(evidence->size())));
   EXPECT_TRUE(federation::open(envelope, federation::kReportType, member_.billing.public_key));
-  EXPECT_TRUE(blobs_.get(BlobKind::order, done.attempt().order_hash));
+  EXPECT_TRUE(blobs_.get(broker::BlobKind::order, done.attempt().order_hash));
 }
 
 TEST_F(LinkTest, ChargesWhileItRunsAndNeverTwice) {
