@@ -8,4 +8,4 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from chaos.chaos import campaign  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(0 if campaign(int(os.environ.get("BOURSE_CHAOS_SEED", "20261123")), int(os.environ.get("BOURSE_CHAOS_RUNS", "6"))) else 1)
+    sys.exit(0 if campaign(int(os.environ.get("BOURSE_CHAOS_SEED", "20261123")), int(os.environ.get("BOURSE_CHAOS_RUNS", "5"))) else 1)
