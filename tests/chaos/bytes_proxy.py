@@ -75,6 +75,9 @@ class BytesProxy:
     def stop(self):
         self._call(self._server.close)
         self.cut()
+        until = time.monotonic() + 5
+        while self._connections and time.monotonic() < until:
+            time.sleep(0.01)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         if not self._thread.is_alive():
