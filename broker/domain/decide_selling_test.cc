@@ -46,6 +46,23 @@ TEST_F(Selling, NoMoreIsHeldAtOnceThanIsSold) {
   EXPECT_EQ(place(submit()), north);
 }
 
+TEST_F(Selling, ElementsOfAnArrayWaitForRoomUnderTheCap) {
+  sell({.cores = 8});
+  JobSpec array = spec();
+  array.center = north;
+  array.array = {parse_array("1-3").value().ranges, 0};
+  const JobId id = submit(array);
+  for (int n = 0; n < 500 && market.has_work(); ++n) ok(Advance{});
+  const JobId first = element_id(id, 1), third = element_id(id, 3);
+  EXPECT_EQ(market.router().held(north, "batch").cores, 8);
+  EXPECT_TRUE(market.job(third)->attempts.empty());
+  run(first, hours(1));
+  advance(minutes(1));
+  ok(Tick{});
+  for (int n = 0; n < 500 && market.has_work(); ++n) ok(Advance{});
+  EXPECT_FALSE(market.job(third)->attempts.empty());
+}
+
 TEST_F(Selling, ACapCountsWhatWasOrderedBeforeItWasSet) {
   submit();
   sell({.nodes = 1});

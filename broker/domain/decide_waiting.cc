@@ -219,10 +219,7 @@ std::optional<std::uint32_t> Decider::plan_now(const Job& job) const {
   std::optional<std::pair<Rank, std::uint32_t>> best;
   for (std::uint32_t i = 0; i < job.decision.plans.size(); ++i) {
     const Plan& plan = job.decision.plans[i];
-    const Center* center = market_.center(plan.center);
-    if (center == nullptr || center->state != CenterState::active || !market_.online(plan.center)) continue;
-    const Reservation* carrier = market_.reservation(plan.reservation);
-    if (!plan.reservation.is_nil() && (carrier == nullptr || !has_room(*carrier, plan.allocation, job.spec.walltime))) continue;
+    if (!market_.online(plan.center) || !takes_work(plan, job.spec.walltime)) continue;
     const auto wait = market_.router_.wait(plan.center, plan.pool, plan.allocation);
     if (!wait) continue;
     const auto end = static_cast<unsigned __int128>(wait->ms + plan.duration.ms);

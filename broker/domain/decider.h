@@ -172,6 +172,7 @@ class Decider {
   void end_waits();
   // dispatch.cc
   // The best plan not tried yet whose center takes work, those with a live link first.
+  bool takes_work(const Plan& plan, Duration walltime) const;
   std::optional<std::uint32_t> next_plan(const JobSpec& spec, const Decision& decision, const std::vector<Attempt>& tried,
                                          bool must_be_online) const;
   void order(JobId job, AttemptId attempt, std::uint32_t fence, std::uint32_t plan, const Decision& decision);

@@ -8,18 +8,23 @@
 
 namespace bourse::broker {
 
+// Whether the plan's center, its selling rules and the reservation that carries it let it be ordered now.
+bool Decider::takes_work(const Plan& plan, Duration walltime) const {
+  const Center* center = market_.center(plan.center);
+  const Reservation* carrier = market_.reservation(plan.reservation);
+  if (center == nullptr || center->state != CenterState::active) return false;
+  if (!plan.reservation.is_nil() && (carrier == nullptr || !has_room(*carrier, plan.allocation, walltime))) return false;
+  return market_.router_.refused_now(plan, walltime, now_) == Refusal::none;
+}
+
 std::optional<std::uint32_t> Decider::next_plan(const JobSpec& spec, const Decision& decision, const std::vector<Attempt>& tried,
                                                 bool must_be_online) const {
   std::optional<std::uint32_t> offline;
   for (std::uint32_t i = 0; i < decision.plans.size(); ++i) {
     const bool was_tried = std::ranges::any_of(tried, [&](const Attempt& attempt) { return attempt.plan == i; });
     const Plan& plan = decision.plans[i];
-    const Reservation* carrier = market_.reservation(plan.reservation);
-    if (!plan.reservation.is_nil() && (carrier == nullptr || !has_room(*carrier, plan.allocation, spec.walltime))) continue;
-    const Center* center = market_.center(plan.center);
-    if (was_tried || center == nullptr || center->state != CenterState::active) continue;
-    if (market_.router_.refused_now(plan, spec.walltime, now_) != Refusal::none) continue;
-    if (market_.online(center->id)) return i;
+    if (was_tried || !takes_work(plan, spec.walltime)) continue;
+    if (market_.online(plan.center)) return i;
     if (!offline) offline = i;
   }
   return must_be_online ? std::nullopt : offline;
