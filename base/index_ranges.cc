@@ -46,7 +46,7 @@ Status check_index_ranges(const std::vector<IndexRange>& ranges) {
   for (const IndexRange& range : ranges) {
     if (range.step == 0 || range.first > range.last || range.last > kMaxIndex) return fail(ErrorCode::invalid_argument, "A range of indices is malformed.");
     if (all.size() + range.count() > kMaxIndices) return fail(ErrorCode::invalid_argument, "At most 10,000 indices.");
-    for (std::uint32_t index = range.first; index <= range.last; index += range.step) all.push_back(index);
+    for (std::uint32_t n = 0; n < range.count(); ++n) all.push_back(range.first + n * range.step);
   }
   std::ranges::sort(all);
   const auto twice = std::ranges::adjacent_find(all);

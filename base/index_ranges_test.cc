@@ -40,6 +40,12 @@ TEST(IndexRanges, CountHaveAndOrderTheirIndices) {
   EXPECT_FALSE(has_index(ranges, 25));
 }
 
+TEST(IndexRanges, AStepBeyondAllIndicesIsTakenAsItIs) {
+  const auto ranges = parse_index_ranges("4000000-4000000:4294967295,7");
+  ASSERT_TRUE(ranges) << ranges.error().detail;
+  EXPECT_EQ(count_of(*ranges), 2U);
+}
+
 TEST(ArrayText, MayLimitHowManyRunAtOnce) {
   const auto limited = parse_array("0-99:2%10");
   ASSERT_TRUE(limited);

@@ -45,6 +45,7 @@ std::string show_files(const json& files) {
 struct FetchArguments {
   std::string job, to = ".";
   std::vector<std::string> paths;
+  bool replace = false;
 };
 
 void fetch(Context& context, const FetchArguments& a) {
@@ -55,8 +56,11 @@ void fetch(Context& context, const FetchArguments& a) {
     if (!a.paths.empty() && std::ranges::none_of(a.paths, [&](const std::string& p) { return federation::matches(p, path); })) continue;
     // A center named it: it must not lead out of the folder here either.
     Status done = federation::check_file_path(path);
+    const json patterns = files.value("patterns", json::array());
+    const bool asked = std::ranges::any_of(patterns, [&](const json& p) { return federation::matches(p.get<std::string>(), path); });
+    if (done && !asked) done = fail(ErrorCode::invalid_argument, "the job was not asked to keep it");
     if (done && !file.value("arrived", false)) done = fail(ErrorCode::not_found, state_of(file));
-    if (done) done = fetch_file(context, a.job, file, a.to + "/" + path);
+    if (done) done = fetch_file(context, a.job, file, a.to + "/" + path, a.replace);
     if (done) {
       ++fetched;
       std::cerr << harmless(path) << "\n";
@@ -83,6 +87,7 @@ void add_file_commands(CLI::App& app, Context& context) {
   get->add_option("id", a->job, "The job (job_…)")->required();
   get->add_option("path", a->paths, "Only these: paths or patterns, as 'bourse job files' shows them");
   get->add_option("--to", a->to, "Folder to put them in")->capture_default_str();
+  get->add_flag("--replace", a->replace, "Replace files that are here with other content");
   get->footer("Each file is checked against its SHA-256. Outputs, and the ends of logs, are kept for the time that 'bourse job files' says.");
   get->callback([&context, a] { fetch(context, *a); });
 }

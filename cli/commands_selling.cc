@@ -86,10 +86,10 @@ void add_selling_commands(CLI::App& app, Context& context) {
   sell->add_option("--max-cores", a->cores, "… cores")->check(CLI::NonNegativeNumber);
   sell->add_option("--max-cards", a->cards, "… cards")->check(CLI::NonNegativeNumber);
   sell->add_option("--max-walltime", a->max_walltime, "Longest job, like 8h");
-  sell->add_option("--hours", a->hours, "When jobs may run, to their latest end: \"mon-fri 18:00-08:00\" (several times)");
+  sell->add_option("--hours", a->hours, "When jobs may run, to their latest end: \"mon-fri 18:00-08:00\" (several times)")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   sell->add_option("--zone", a->zone, "Time zone of the hours, like Asia/Shanghai (default UTC)");
   sell->add_option("--closes", a->closes, "Jobs must have ended by this day or instant, as before maintenance");
-  sell->add_option("--floor", a->floor, "What users pay at least, without tax: core-hour=0.05 (several times)");
+  sell->add_option("--floor", a->floor, "What users pay at least, without tax: core-hour=0.05 (several times)")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   sell->add_option("--currency", a->currency, "Of the floor (default CNY)");
   sell->add_flag("--everything", a->everything, "Take the rule away: all of it, always");
   sell->footer("A rule takes the place of the pool's former one. What the center's own connector.toml forbids stays forbidden.\n"

@@ -109,7 +109,7 @@ Status upload(Context& context, const LocalInput& input, const Measured& file, c
       continue;
     }
     // Another one may be uploading it too, or the market was busy: it is asked how far the file is by now.
-    const bool again = sent.error().code == ErrorCode::conflict || sent.error().outcome() != Outcome::rejected;
+    const bool again = sent.error().code == ErrorCode::conflict || (sent.error().code == ErrorCode::integrity && offset > 0) || sent.error().outcome() != Outcome::rejected;
     if (!again || ++tries == kPatience) return std::unexpected(sent.error());
     poll(nullptr, 0, 200 * tries);
     if (auto now = context.client().get(where)) have = std::move(*now);
@@ -162,13 +162,14 @@ json upload_inputs(Context& context, const std::vector<LocalInput>& inputs, cons
   return list;
 }
 
-Status fetch_file(Context& context, const std::string& job, const json& file, const std::string& to) {
+Status fetch_file(Context& context, const std::string& job, const json& file, const std::string& to, bool replace) {
   const std::string path = file.value("path", ""), wanted = file.value("sha256", "");
   const std::int64_t size = file.value("size", std::int64_t{0});
-  if (const auto there = measure(to); there && to_hex(there->hash) == wanted) return {};
   std::error_code error;
+  if (const auto there = measure(to); there && to_hex(there->hash) == wanted) return {};
+  if (!replace && fs::exists(fs::symlink_status(to, error))) return fail(ErrorCode::conflict, "another file of that name is here; --replace takes its place");
   fs::create_directories(fs::path(to).parent_path(), error);
-  const std::string part = to + ".part";
+  const std::string part = (fs::path(to).parent_path() / (".bourse-part-" + wanted)).string();
   const auto begun = fs::file_size(part, error);
   std::int64_t offset = error || static_cast<std::int64_t>(begun) > size ? 0 : static_cast<std::int64_t>(begun);
   std::ofstream out(part, std::ios::binary | (offset > 0 ? std::ios::app : std::ios::trunc));

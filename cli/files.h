@@ -25,6 +25,6 @@ nlohmann::json upload_inputs(Context& context, const std::vector<LocalInput>& in
 
 // Writes one of a job's files to `to`, going on where an earlier try stopped; under its name only once its SHA-256 is right.
 // Errors: integrity, unavailable, and the market's own.
-Status fetch_file(Context& context, const std::string& job, const nlohmann::json& file, const std::string& to);
+Status fetch_file(Context& context, const std::string& job, const nlohmann::json& file, const std::string& to, bool replace);
 
 }  // namespace bourse::cli

@@ -41,9 +41,14 @@ Result<Swept> FileSweeper::sweep() {
       [lists](const Market& market) { *lists = market.manifests_in_use(); },
       seconds(30)));
   for (const auto& [account, hash] : *lists) {
-    TRY(const std::vector<std::byte> bytes, blobs_.get(BlobKind::manifest, hash));
-    TRY(const auto manifest, federation::read_manifest({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
-    for (const auto& file : manifest.inputs())
+    const auto bytes = blobs_.get(BlobKind::manifest, hash);
+    if (!bytes && bytes.error().outcome() != Outcome::rejected) return std::unexpected(bytes.error());
+    const auto manifest = bytes ? federation::read_manifest({reinterpret_cast<const char*>(bytes->data()), bytes->size()}) : std::unexpected(bytes.error());
+    if (!manifest) {  // its job can't be staged any more either
+      spdlog::error("the list of files {} of {} is not readable: {}", to_hex(hash), to_text(account), manifest.error().message());
+      continue;
+    }
+    for (const auto& file : manifest->inputs())
       CHECK_OK(files_.use({account, federation::hash_of(file.sha256(), "sha256").value_or(Hash256{}), file.size()}));
   }
   return files_.sweep();

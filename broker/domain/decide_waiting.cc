@@ -15,6 +15,7 @@ constexpr std::size_t kStep = 200;            // jobs made, dispatched or cancel
 constexpr std::size_t kLookedAt = 5'000;      // elements that a step of cancelling looks at
 constexpr std::size_t kWaitsEnded = 200;      // a tick
 constexpr Duration kStall = seconds(10);
+constexpr std::size_t kMostAtACenter = 5'000;  // attempts that may run, when an element or a job that waited is to become one more; a connector holds 10,000
 
 std::string in_words(const Condition& condition) { return std::string(name(condition.kind)) + ":" + to_text(condition.on); }
 
@@ -41,6 +42,7 @@ Result<Gate> Decider::gate_of(const BillingAccount& account, UserId user, JobSpe
     if (same_name == market_.named_.end()) continue;
     for (const JobId id : same_name->second) {
       const JobArray* array = market_.array(id);
+      if (conditions.size() > kMaxConditions) break;  // refused below
       if ((array != nullptr ? array->account : market_.job(id)->account) == account.id) conditions.push_back({After::singleton, id});
     }
   }
@@ -208,6 +210,7 @@ std::size_t Decider::start_elements(const JobArray& array, std::size_t most) {
 }
 
 bool Decider::start(const Job& job) {
+  if (market_.account(job.account)->frozen) return false;  // looked at again, as where no center takes work
   const auto plan = plan_now(job);
   if (plan) order(job.id, derive_attempt(job.id, 1, now_), 1, *plan, job.decision);
   return plan.has_value();
@@ -220,8 +223,10 @@ std::optional<std::uint32_t> Decider::plan_now(const Job& job) const {
   for (std::uint32_t i = 0; i < job.decision.plans.size(); ++i) {
     const Plan& plan = job.decision.plans[i];
     if (!market_.online(plan.center) || !takes_work(plan, job.spec.walltime)) continue;
+    // A center that was given more than it may hold would turn away everybody's jobs.
+    if (const auto due = market_.due_.find(plan.center); due != market_.due_.end() && due->second.running.size() >= kMostAtACenter) continue;
     const auto wait = market_.router_.wait(plan.center, plan.pool, plan.allocation);
-    if (!wait) continue;
+    if (!wait || (job.spec.deadline && now_ + *wait + plan.duration > *job.spec.deadline)) continue;
     const auto end = static_cast<unsigned __int128>(wait->ms + plan.duration.ms);
     const auto total = static_cast<unsigned __int128>(plan.total.micros);
     Rank rank{total, end};

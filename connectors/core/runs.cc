@@ -83,7 +83,13 @@ Status Runs::accept_one(const std::string& bytes, const OrderBatch& batch, bool 
   const Run* before = older == newest_.end() ? nullptr : table_.find(older->second);
 
   Status verdict = check_order(*order, script == batch.scripts.end() ? nullptr : &script->second, pools_, clock_.now());
-  if (verdict) verdict = check_caps(*order);
+  if (verdict) {
+    // The broker may not have known this center's own hours when it ordered.
+    const auto sale = pricing::opening_at(pools_.at(order->pool()).rule, clock_.now());
+    const std::int64_t by = sale.ends && sale.ends->unix_ms != INT64_MAX ? sale.ends->unix_ms - order->walltime_ms() : 0;
+    if (by > 0) run.start_before_ms = run.start_before_ms == 0 ? by : std::min(run.start_before_ms, by);
+    verdict = check_caps(*order);
+  }
   if (verdict) verdict = check_files(*order);
   if (verdict && spool_full) verdict = fail(ErrorCode::overloaded, "the center's spool is full");
   if (verdict && held_.size() >= options_.max_held) verdict = fail(ErrorCode::overloaded, "the center holds as many jobs as it may");

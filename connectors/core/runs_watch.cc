@@ -196,6 +196,7 @@ Status Runs::apply_missing(Run& run) {
 // A scheduler that lost its state ends what it finds running of it, and never tells of it again. What was seen is charged,
 // no more: the rest is the center's loss.
 Status Runs::give_up(Run& run) {
+  if (run.given_back && run.started_ms == 0) return refuse(run, true, run.reason);
   spdlog::error("{} ({}) is given up: the scheduler answers and has not known it for {} minutes", to_text(run.attempt),
                 run.scheduler_job, options_.lost_patience.ms / minutes(1).ms);
   run.phase = RunPhase::over;

@@ -1,4 +1,7 @@
 // Inputs: from the broker into the job's folder, each complete and with its hash before the job is submitted.
+#include <algorithm>
+#include <functional>
+
 #include "base/sha256.h"
 #include "connectors/core/stager.h"
 #include "connectors/host/confined.h"
@@ -14,14 +17,17 @@ namespace {
 
 constexpr std::size_t kReadBytes = 1 << 20;
 
-Result<Hash256> hash_of(const host::OpenFile& file) {
+// Of `size` bytes, whatever the file has grown to meanwhile: its folder is another job's of the same user, too.
+Result<Hash256> hash_of(const host::OpenFile& file, std::int64_t size, const std::function<bool()>& over) {
   Sha256 hash;
-  for (std::int64_t at = 0;;) {
-    TRY(const std::string bytes, file.read(at, kReadBytes));
+  for (std::int64_t at = 0; at < size;) {
+    if (over()) return fail(ErrorCode::unavailable, "stopped");
+    TRY(const std::string bytes, file.read(at, std::min(kReadBytes, static_cast<std::size_t>(size - at))));
+    if (bytes.empty()) break;
     hash.add(std::string_view(bytes));
     at += static_cast<std::int64_t>(bytes.size());
-    if (bytes.size() < kReadBytes) return hash.finish();
   }
+  return hash.finish();
 }
 
 Status check_bounds(const wire::Manifest& manifest, const StagerOptions& options) {
@@ -90,8 +96,9 @@ Status Stager::bring_file(const Task& task, const Staging& staging, const wire::
       if (size != file.size()) return fail(ErrorCode::integrity, "it has another size than was ordered");
       if (have < file.size()) return fail(ErrorCode::unavailable, "it broke off");
     }
-    TRY(const Hash256 hash, hash_of(to));
-    if (hash != wanted) continue;
+    TRY(const Hash256 hash, hash_of(to, file.size(), [&] { return over(task); }));
+    TRY(const std::int64_t size, to.size());
+    if (hash != wanted || size != file.size()) continue;
     TRY(const host::AsUser user, host::AsUser::take(staging.user.uid, staging.user.gid));
     return to.set_mode(file.executable() ? 0700 : 0600);
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 
 #include "base/sha256.h"
 #include "connectors/core/stager.h"
@@ -56,19 +57,21 @@ Result<host::OpenFile> open_output(const Staging& staging, const std::string& pa
   return folder.open_file(path);
 }
 
-Status look_through(const Staging& staging, const wire::Manifest& manifest, const StagerOptions& options, wire::OutputsTold& told) {
+Status look_through(const Staging& staging, const wire::Manifest& manifest, const StagerOptions& options, wire::OutputsTold& told,
+                    const std::function<bool()>& over) {
   TRY(const host::AsUser user, host::AsUser::take(staging.user.uid, staging.user.gid));
   TRY(const host::ConfinedFolder folder, host::ConfinedFolder::open(staging.workdir, staging.user.uid));
   std::int64_t sum = 0;
   std::vector<std::string> missing;
   std::ranges::copy_if(manifest.outputs(), std::back_inserter(missing), is_literal);
-  const auto walked = folder.walk(options.entries, [](const std::string& path) { return !path.starts_with(federation::kOwnPrefix); },
+  const auto walked = folder.walk(options.entries, [&](const std::string& path) { return !over() && !path.starts_with(federation::kOwnPrefix); },
                                   [&](const host::Found& found) {
-                                    if (found.path.starts_with(federation::kOwnPrefix)) return;
+                                    if (found.path.starts_with(federation::kOwnPrefix) || over()) return;
                                     if (std::ranges::none_of(manifest.outputs(), [&](const std::string& p) { return federation::matches(p, found.path); })) return;
                                     std::erase(missing, found.path);
                                     take_match(told, found, options, sum);
                                   });
+  if (over()) return fail(ErrorCode::unavailable, "stopped");
   // What a person named is not left out in silence.
   for (const std::string& path : missing) {
     if (static_cast<std::size_t>(told.files_size()) >= federation::kMaxJobFiles) break;
@@ -96,7 +99,9 @@ Result<wire::OutputsTold> Stager::look_for_outputs(const Task& task, const Stagi
     return told;
   }
   if (manifest->outputs_size() == 0) return told;
-  if (auto looked = look_through(staging, *manifest, options_, told); !looked) add_problem(told, words_of(looked.error()));
+  const auto looked = look_through(staging, *manifest, options_, told, [&] { return over(task); });
+  if (!looked && looked.error().outcome() != Outcome::rejected) return std::unexpected(looked.error());
+  if (!looked) add_problem(told, words_of(looked.error()));
   CHECK_OK(hash_outputs(task, staging, told));
   return told;
 }
@@ -105,6 +110,7 @@ Status Stager::hash_outputs(const Task& task, const Staging& staging, wire::Outp
   for (wire::OutputFile& file : *told.mutable_files()) {
     if (!file.reason().empty()) continue;
     const auto from = open_output(staging, file.path());
+    if (!from && from.error().outcome() != Outcome::rejected) return std::unexpected(from.error());
     if (!from) {
       leave_out(file, words_of(from.error()));
       continue;
@@ -167,6 +173,8 @@ Status Stager::push_file(const Task& task, const Staging& staging, wire::OutputF
     return piece;
   });
   if (!reply && reply.error().outcome() != Outcome::rejected) return std::unexpected(reply.error());
+  // What lay there before may have been another's beginning: it is gone now, and the file goes once more from its own.
+  if (!reply && reply.error().code == ErrorCode::integrity && from > 0) return fail(ErrorCode::unavailable, "once more from its beginning");
   if (!reply && reply.error().code != ErrorCode::integrity) return leave_out(file, words_of(reply.error())), Status{};
   if (!reply || !reply->arrived()) leave_out(file, kChanged);
   return {};

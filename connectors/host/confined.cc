@@ -223,8 +223,11 @@ Status ConfinedFolder::walk(std::size_t most, const std::function<bool(const std
 
 Status ConfinedFolder::walk_folder(int at, const std::string& prefix, int depth, std::size_t& left, const std::function<bool(const std::string&)>& enter,
                                    const std::function<void(Found)>& found) const {
-  TRY(const std::vector<std::string> names, names_in(at, left));
-  for (const std::string& name : names) {
+  const auto names = names_in(at, left);
+  // A folder that its own user can't list keeps what is beside it from nobody.
+  if (!names && depth > 0 && names.error().code != ErrorCode::too_large) return {};
+  if (!names) return std::unexpected(names.error());
+  for (const std::string& name : *names) {
     struct stat info{};
     if (::fstatat(at, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone meanwhile
     const std::string path = prefix + name;

@@ -127,6 +127,22 @@ TEST_P(ConfinedTest, WalksInOrderAndFollowsNothing) {
   EXPECT_EQ(paths, (std::vector<std::string>{"a", "b"}));
 }
 
+TEST_P(ConfinedTest, AFolderThatCantBeListedKeepsNothingElseBack) {
+  fs::create_directory(outer_ + "/job/a");
+  put("/job/a/x", "x");
+  put("/job/b", "b");
+  for (const char* at : {"/job/a", "/job/a/x", "/job/b"}) give(at);
+  fs::permissions(outer_ + "/job/a", fs::perms::owner_read);  // can be opened, and no more
+  std::vector<std::string> paths;
+  {
+    const auto user = AsUser::take(owner_, owner_);
+    ASSERT_TRUE(user) << user.error().message();
+    EXPECT_TRUE(folder().walk(100, [](const std::string&) { return true; }, [&](const Found& found) { paths.push_back(found.path); }));
+  }
+  EXPECT_EQ(paths, std::vector<std::string>{"b"});
+  fs::permissions(outer_ + "/job/a", fs::perms::owner_all);
+}
+
 TEST_P(ConfinedTest, AFolderThatPassedToSomebodyElseIsClosed) {
   EXPECT_EQ(ConfinedFolder::open(outer_ + "/job", owner_ + 1).error().code, ErrorCode::forbidden);
   fs::create_directory_symlink(outer_ + "/secret", outer_ + "/jobs");

@@ -173,5 +173,24 @@ TEST_F(LinkFiles, ACenterReachesFilesOfItsOwnJobsOnly) {
   store_.held.notify_all();
 }
 
+// What is told becomes the name of a file on the user's machine.
+TEST_F(LinkFiles, ACenterTellsOfNothingThatTheUserDidNotAskFor) {
+  const JobId id = submit_with({}, {"results/**"});
+  ASSERT_TRUE(reaches(id, JobState::queued));
+  const auto tell = [&](const std::string& path) {
+    wire::OutputsTold told;
+    told.set_job(federation::to_bytes(id));
+    told.set_attempt(federation::to_bytes(job(id).attempt().id));
+    wire::OutputFile& file = *told.add_files();
+    file.set_path(path);
+    file.set_sha256(federation::to_bytes(sha256(std::string_view("x"))));
+    file.set_size(1);
+    return connector_->files()->tell(told).has_value();
+  };
+  EXPECT_FALSE(tell(".bashrc"));
+  EXPECT_FALSE(tell("results"));
+  EXPECT_TRUE(tell("results/table.csv"));
+}
+
 }  // namespace
 }  // namespace bourse::testing

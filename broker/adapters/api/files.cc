@@ -5,6 +5,7 @@
 
 #include "bourse/federation/v1/federation.pb.h"
 #include "broker/adapters/api/api.h"
+#include "broker/adapters/api/arrays.h"
 #include "broker/app/file_store.h"
 #include "federation-proto/fields.h"
 #include "federation-proto/staging.h"
@@ -153,7 +154,7 @@ Result<Api::FilesOf> Api::files_of(const v1::Principal& principal, const std::st
   TRY(const Caller caller, caller_of(principal));
   CHECK_OK(require(caller, {Role::user}));
   if (parts_.files == nullptr) return keeps_none();
-  TRY(const JobId id, id_or_not_found<JobIdKind>(text));
+  TRY(const JobId id, job_id_or_not_found(text));
   Caller owner = caller;
   owner.roles = static_cast<std::uint8_t>(Role::user);
   TRY(const v1::Job job, job_seen_by(owner, id));
@@ -203,6 +204,7 @@ Result<v1::JobFilePiece> Api::read_job_file(const v1::ReadJobFileRequest& reques
   }
   if (!name) return fail(ErrorCode::not_found, "The job has no such file.");
   const std::int64_t most = request.max_bytes() == 0 ? kMostAtOnce : std::min(request.max_bytes(), kMostAtOnce);
+  if (request.offset() == 0) (void)parts_.files->use(*name);  // a fetch begins: not to be cleared away under it
   const auto bytes = parts_.files->read(*name, request.offset(), static_cast<std::size_t>(most));
   if (!bytes && bytes.error().code == ErrorCode::not_found) return fail(ErrorCode::not_found, "The file has not arrived, or is no longer kept.");
   if (!bytes) return std::unexpected(bytes.error());

@@ -134,7 +134,7 @@ Result<v1::Job> Api::job_seen_by(const Caller& caller, JobId id) {
         }));
     if (!found) return fail(ErrorCode::not_found);
   }
-  found->view.set_unreachable(found->live && offline(found->center));
+  found->view.set_unreachable(found->live && !found->center.is_nil() && offline(found->center));
   found->view.set_position(position());
   return std::move(found->view);
 }

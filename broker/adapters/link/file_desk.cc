@@ -114,22 +114,23 @@ Result<FileDesk::Place> FileDesk::place_of(const Peer& peer, const std::string& 
   return **found;
 }
 
-Result<std::shared_ptr<const FileDesk::Inputs>> FileDesk::inputs_of(const Hash256& manifest) {
+Result<std::shared_ptr<const FileDesk::Files>> FileDesk::files_of(const Hash256& manifest) {
   {
     const std::scoped_lock lock(mutex_);
     if (const auto known = known_.find(manifest); known != known_.end()) return known->second;
   }
   TRY(const std::vector<std::byte> bytes, board_.blobs().get(BlobKind::manifest, manifest));
   TRY(const wire::Manifest read, federation::read_manifest({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
-  auto inputs = std::make_shared<Inputs>();
-  for (const wire::InputFile& file : read.inputs()) (*inputs)[*federation::hash_of(file.sha256(), "sha256")] = file.size();
+  auto files = std::make_shared<Files>();
+  for (const wire::InputFile& file : read.inputs()) files->inputs[*federation::hash_of(file.sha256(), "sha256")] = file.size();
+  files->outputs.assign(read.outputs().begin(), read.outputs().end());
   const std::scoped_lock lock(mutex_);
-  if (known_.emplace(manifest, inputs).second) known_by_age_.push_back(manifest);
+  if (known_.emplace(manifest, files).second) known_by_age_.push_back(manifest);
   if (known_by_age_.size() > kKnownManifests) {
     known_.erase(known_by_age_.front());
     known_by_age_.pop_front();
   }
-  return inputs;
+  return files;
 }
 
 grpc::Status FileDesk::pull(grpc::ServerContext& context, const Peer& peer, const wire::PullRequest& request, grpc::ServerWriter<wire::FilePiece>& pieces) {
@@ -153,9 +154,9 @@ Status FileDesk::do_pull(const Peer& peer, const wire::PullRequest& request, grp
     }
     return {};
   }
-  TRY(const auto inputs, inputs_of(place.manifest));
-  const auto input = inputs->find(wanted);
-  if (input == inputs->end()) return fail(ErrorCode::not_found, "the job has no such input");
+  TRY(const auto files, files_of(place.manifest));
+  const auto input = files->inputs.find(wanted);
+  if (input == files->inputs.end()) return fail(ErrorCode::not_found, "the job has no such input");
   return send_file({place.account, wanted, input->second}, request.offset(), pieces);
 }
 
@@ -185,6 +186,14 @@ Status FileDesk::do_tell(const Peer& peer, const wire::OutputsTold& told, wire::
   CHECK_OK(check_session(peer, told.session_token()));
   TRY(const Place place, place_of(peer, told.job(), told.attempt()));
   CHECK_OK(check_told(told));
+  // What the user asked to keep, and nothing else: these names become files on the user's machine.
+  auto asked = std::make_shared<const Files>();
+  if (!place.manifest.is_zero()) {
+    TRY(asked, files_of(place.manifest));
+  }
+  for (const wire::OutputFile& file : told.files())
+    if (!file.log() && std::ranges::none_of(asked->outputs, [&](const std::string& pattern) { return federation::matches(pattern, file.path()); }))
+      return fail(ErrorCode::invalid_argument, "an output that no pattern of the job names");
   FileStore& store = *board_.options().files;
   for (const wire::OutputFile& file : told.files()) {
     wire::OutputWanted& answer = *wanted.add_files();

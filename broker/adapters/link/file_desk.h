@@ -42,12 +42,15 @@ class FileDesk {
     Hash256 manifest;
     bool live = false;  // ordered, and not known to have ended
   };
-  using Inputs = std::map<Hash256, std::int64_t>;  // sizes
+  struct Files {  // of a manifest
+    std::map<Hash256, std::int64_t> inputs;  // sizes
+    std::vector<std::string> outputs;        // patterns
+  };
   class Turn;
 
   Status check_session(const Peer& peer, const std::string& token) const;
   Result<Place> place_of(const Peer& peer, const std::string& job, const std::string& attempt) const;
-  Result<std::shared_ptr<const Inputs>> inputs_of(const Hash256& manifest);
+  Result<std::shared_ptr<const Files>> files_of(const Hash256& manifest);
   Result<Turn> turn_of(grpc::ServerContext& context, CenterId center);
   Status send_file(const FileName& file, std::int64_t offset, grpc::ServerWriter<federation::v1::FilePiece>& pieces);
   Status do_pull(const Peer& peer, const federation::v1::PullRequest& request, grpc::ServerWriter<federation::v1::FilePiece>& pieces);
@@ -60,7 +63,7 @@ class FileDesk {
   bool down_ = false;
   std::set<grpc::ServerContext*> calls_;
   std::map<CenterId, std::size_t> calls_of_;
-  std::map<Hash256, std::shared_ptr<const Inputs>> known_;
+  std::map<Hash256, std::shared_ptr<const Files>> known_;
   std::deque<Hash256> known_by_age_;
 };
 

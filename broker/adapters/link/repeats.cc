@@ -13,12 +13,13 @@ constexpr std::size_t kMostRepeats = 100;  // of a kind, at one look: a center t
 
 // What was due at the last look and still is. Connectors know attempts, so to hear of one again changes nothing there.
 template <class Queue>
-void say_again(const std::vector<JobId>& before, const std::vector<JobId>& now, Queue& to) {
+void say_again(const std::vector<JobId>& before, const std::vector<JobId>& now, std::size_t first, Queue& to) {
   std::vector<JobId> old(before);
   std::ranges::sort(old);
   std::size_t repeated = 0;
-  for (const JobId id : now) {
-    if (repeated == kMostRepeats) return;
+  // Each look begins somewhere else, so that what can't be answered doesn't keep the rest from being said.
+  for (std::size_t n = 0; n < now.size() && repeated < kMostRepeats; ++n) {
+    const JobId id = now[(first + n) % now.size()];
     if (!std::ranges::binary_search(old, id)) continue;
     to.push_back(id);
     ++repeated;
@@ -34,9 +35,10 @@ void Switchboard::repeat_unanswered(Session& session, Duration now) {
       session.number, [center = session.peer.center](const Market& market) { return market.outbox(center); },
       [this](Session& looked, Market::Outbox due) {
         if (looked.stage != Stage::open) return;
-        say_again(looked.unanswered.orders, due.orders, looked.orders);
-        say_again(looked.unanswered.cancels, due.cancels, looked.cancels);
-        say_again(looked.unanswered.pauses, due.pauses, looked.pauses);
+        const std::size_t first = kMostRepeats * looked.looks++;
+        say_again(looked.unanswered.orders, due.orders, first, looked.orders);
+        say_again(looked.unanswered.cancels, due.cancels, first, looked.cancels);
+        say_again(looked.unanswered.pauses, due.pauses, first, looked.pauses);
         looked.unanswered = std::move(due);
         pump(looked);
       });

@@ -112,6 +112,13 @@ void Switchboard::on_applied(std::uint64_t number, std::uint64_t seq, const Hash
 
 // What was answered once is answered so again, with what was set aside then.
 void Switchboard::repeat_ack(Session& session, const Hash256& report, DueAck made) {
+  // Both came within one round: the first answer is made and not stored yet.
+  if (const auto same = std::ranges::find(acks_, report, &DueAck::report); same != acks_.end()) {
+    made.envelope = same->envelope;
+    made.payload = same->payload;
+    acks_.push_back(std::move(made));
+    return;
+  }
   const auto places = notary_.log().find(session.peer.center, EvidenceKind::acknowledgement, {&report, 1});
   if (!places) return refuse(session, places.error());
   if (const auto& place = places->front()) {

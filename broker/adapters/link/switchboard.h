@@ -73,6 +73,7 @@ class Switchboard {
     std::uint64_t tree_size = 0;  // of the checkpoint that the connector keeps
     std::vector<JobId> cancels, pauses;
     Duration repeated;            // when what is below was looked at
+    std::size_t looks = 0;
     Market::Outbox unanswered;    // as it was then
   };
   struct Files {

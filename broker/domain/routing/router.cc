@@ -72,7 +72,7 @@ class Router::Impl {
     const auto alike = [](const std::optional<TermsAt>& a, const std::optional<TermsAt>& b) {
       if (a.has_value() != b.has_value() || !a) return a.has_value() == b.has_value();
       const bool by_rows = a->settles_by_rows() || b->settles_by_rows();
-      return a->unit == b->unit && (!by_rows || a->contract == b->contract);
+      return a->unit == b->unit && a->terms.tax_bps == b->terms.tax_bps && (!by_rows || a->contract == b->contract);
     };
     if (other_pools || !std::ranges::equal(fresh, terms_.of, alike)) {
       ++terms_.version;
@@ -121,7 +121,7 @@ pricing::Allocation Router::held(CenterId center, std::string_view pool) const {
 Refusal Router::refused_now(const Plan& plan, Duration walltime, Instant now) {
   impl_->pools.settle();
   SaleRules::Ruled* ruled = impl_->rules.find(impl_->pools, plan.center, plan.pool);
-  return ruled == nullptr ? Refusal::none : refusal_of(*ruled, plan.allocation, walltime, {}, now);
+  return ruled == nullptr ? Refusal::none : refusal_of(*ruled, plan.allocation, walltime, impl_->pools.wait(ruled->pool, plan.allocation), now);
 }
 Instant Router::closes(CenterId center, const std::string& pool, Instant now) {
   impl_->pools.settle();
