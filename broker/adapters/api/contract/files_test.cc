@@ -1,5 +1,6 @@
 // Uploads, jobs that name them, and what their centers hand over.
 #include "base/sha256.h"
+#include "bourse/federation/v1/federation.pb.h"
 #include "broker/adapters/api/contract/market_world.h"
 #include "federation-proto/fields.h"
 
