@@ -219,7 +219,7 @@ TEST(EngineOnPostgres, WhatIsBookedIsGuarded) {
 struct AnyBlob : BlobStore {
   Result<Hash256> put(BlobKind, std::span<const std::byte>) override { return fail(ErrorCode::internal); }
   Result<std::vector<Hash256>> put_all(BlobKind, std::span<const std::span<const std::byte>>) override { return fail(ErrorCode::internal); }
-  Result<std::vector<std::byte>> get(const Hash256&) override { return std::vector<std::byte>{std::byte{1}}; }
+  Result<std::vector<std::byte>> get(BlobKind, const Hash256&) override { return std::vector<std::byte>{std::byte{1}}; }
 };
 
 // Scow prices sold and settled at a loss: what the projections hold gives a statement that computes, but for its evidence.
