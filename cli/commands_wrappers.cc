@@ -146,7 +146,7 @@ void bsub(Context& context, const std::vector<std::string>& words) {
   const std::string file_name = typed.rest.empty() ? "bsub" : base_name(typed.rest.front());
   submit(context, typed, body_of(typed, "bsub_options", bsub_script(typed), file_name), [](const json& job) {
     const std::string center = field(job, "center_name");  // none yet of an array, or of what waits
-    return "Job <" + field(job, "id") + "> is submitted" + (center.empty() ? "" : " to queue <" + center + "/" + field(job, "pool") + ">") + ".\n";
+    return "Job <" + field(job, "id") + "> is submitted to queue <" + (center.empty() ? "" : center + "/" + field(job, "pool")) + ">.\n";  // as scripts parse it
   });
 }
 

@@ -176,7 +176,7 @@ TEST_F(DirectivesOfScripts, OfLsfAreReadToo) {
   EXPECT_EQ(job.spec().cores(), 4);
   EXPECT_EQ(job.spec().mem_mib(), 1024);
   EXPECT_EQ(job.spec().walltime_ms(), 1'200'000);
-  EXPECT_NE(refusal(asking("#!/bin/sh\n#BSUB -J \"a[1-10]\"\n")).find("line 2, -J"), std::string::npos);
+  EXPECT_NE(refusal(asking("#!/bin/sh\n#BSUB -J \"a[10-1]\"\n")).find("line 2, -J"), std::string::npos);
 }
 
 TEST_F(DirectivesOfScripts, WithHostileTextAreRefusedLikeAnyOther) {

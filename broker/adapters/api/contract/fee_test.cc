@@ -149,7 +149,8 @@ TEST_F(Fees, AnAccrualHasWhatClosingNowWouldCharge) {
   const auto closed = engine_->execute({.now = clock_.now(), .body = broker::ClosePeriod{.center = alpha_.id}});
   ASSERT_TRUE(closed) << closed.error().message();
   projector_settled();
-  EXPECT_EQ(statement(to_text(PeriodId{closed->object}), finance_).fee().amount(), row.amount().amount());
+  const std::string charged = statement(to_text(PeriodId{closed->object}), finance_).fee().amount();
+  EXPECT_EQ(charged.empty() ? "0.00" : charged, row.amount().amount());
 }
 
 TEST_F(Fees, TheCentersPeopleSeeItAndCannotChangeIt) {
