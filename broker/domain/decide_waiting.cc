@@ -29,6 +29,17 @@ std::string why_never(const Dependency& after, const Gate& gate) {
   return "Its conditions can't hold any more.";
 }
 
+constexpr const char* kHopeless = "None of its plans can be had any more: a reservation is over, or a center revoked.";
+
+// Nothing that may still happen lets one of the plans be ordered.
+bool hopeless(const Market& market, const Decision& decision) {
+  return std::ranges::all_of(decision.plans, [&](const Plan& plan) {
+    const Center* center = market.center(plan.center);
+    const bool carried = !plan.reservation.is_nil();
+    return center == nullptr || center->state == CenterState::revoked || (carried && market.reservation(plan.reservation) == nullptr);
+  });
+}
+
 }  // namespace
 
 Result<Gate> Decider::gate_of(const BillingAccount& account, UserId user, JobSpec& spec) const {
@@ -128,6 +139,7 @@ void Decider::advance() {
 
 void Decider::advance(const Job& job) {
   if (job.gate.state(job.spec.after.any) == Met::never) return close(job, JobState::cancelled, shown(why_never(job.spec.after, job.gate)));
+  if (hopeless(market_, job.decision)) return close(job, JobState::cancelled, kHopeless);
   if (!start(job)) market_.stall(job.id, now_ + kStall);
 }
 
@@ -143,6 +155,7 @@ std::size_t Decider::advance(const JobArray& array, std::size_t most) {
     return most;
   }
   if (array.gate.state(array.spec.after.any) == Met::never) return give_up(array, most, shown(why_never(array.spec.after, array.gate)));
+  if (hopeless(market_, array.decision)) return give_up(array, most, kHopeless);
   return start_elements(array, most);
 }
 
