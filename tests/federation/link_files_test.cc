@@ -188,7 +188,7 @@ TEST_F(LinkFiles, ACenterTellsOfNothingThatTheUserDidNotAskFor) {
     return connector_->files()->tell(told).has_value();
   };
   EXPECT_FALSE(tell(".bashrc"));
-  EXPECT_FALSE(tell("results"));
+  EXPECT_FALSE(tell("result/table.csv"));
   EXPECT_TRUE(tell("results/table.csv"));
 }
 
