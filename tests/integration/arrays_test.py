@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import sys
 import unittest
 from decimal import Decimal
@@ -10,9 +9,10 @@ from decimal import Decimal
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 
+from demo.case import MarketCase  # noqa: E402
 from demo.centers import LocalCenter  # noqa: E402
-from demo.market import CommandError, Market  # noqa: E402
-from lib import process, workdir  # noqa: E402
+from demo.market import CommandError  # noqa: E402
+from lib import process  # noqa: E402
 
 PEOPLE = {"alice": ("alice-pass", ["researchers"]), "fiona": ("fiona-pass", ["finance-office"]), "frank": ("frank-pass", ["finance-office"]),
           "otto": ("otto-pass", ["operators"]), "olga": ("olga-pass", ["operators"])}
@@ -20,18 +20,12 @@ FREE = {"node_ms": ("0", "node-hour"), "mem_mib_s": ("0", "gib-hour")}
 OPTIONS = ("--time", "1m", "--memory", "64MiB")
 
 
-class ArraysTest(unittest.TestCase):
+class ArraysTest(MarketCase):
+    PREFIX, PEOPLE = "bourse-ar-", PEOPLE
+
     @classmethod
     def setUpClass(cls):
-        cls.dir = workdir.fresh_dir("bourse-ar-")
-        cls.market = Market(os.environ["BOURSE_PROGRAMS"], cls.dir, os.environ.get("BOURSE_NODE") or shutil.which("node"),
-                            os.path.join(TESTS, "idp"), PEOPLE)
-        cls.addClassCleanup(cls.market.down)
-        cls.market.start_identity_provider()
-        cls.market.up()
-        cls.people = {name: cls.market.person(name) for name in PEOPLE}
-        for person in cls.people.values():
-            person.login()
+        super().setUpClass()
         cls.alice = cls.people["alice"]
         otto, olga = cls.people["otto"], cls.people["olga"]
         for name, price in (("north", "0.6"), ("south", "0.9")):

@@ -6,7 +6,6 @@ import hashlib
 import http.client
 import json
 import os
-import shutil
 import ssl
 import sys
 import time
@@ -16,27 +15,22 @@ from decimal import Decimal
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 
+from demo.case import MarketCase  # noqa: E402
 from demo.centers import LocalCenter  # noqa: E402
-from demo.market import CommandError, Market  # noqa: E402
-from lib import process, workdir  # noqa: E402
+from demo.market import CommandError  # noqa: E402
+from lib import process  # noqa: E402
 
 PEOPLE = {"alice": ("alice-pass", ["researchers"]), "bob": ("bob-pass", ["researchers"]), "fiona": ("fiona-pass", ["finance-office"]),
           "frank": ("frank-pass", ["finance-office"]), "carla": ("carla-pass", ["center-office", "researchers"]), "otto": ("otto-pass", ["operators"]), "olga": ("olga-pass", ["operators"])}
 SCRIPT = "#!/bin/bash\nwhile :; do date +%s; sleep 0.2; done\n"
 
 
-class FinanceTest(unittest.TestCase):
+class FinanceTest(MarketCase):
+    PREFIX, PEOPLE = "bourse-fi-", PEOPLE
+
     @classmethod
     def setUpClass(cls):
-        cls.dir = workdir.fresh_dir("bourse-fi-")
-        cls.market = Market(os.environ["BOURSE_PROGRAMS"], cls.dir, os.environ.get("BOURSE_NODE") or shutil.which("node"),
-                            os.path.join(TESTS, "idp"), PEOPLE)
-        cls.addClassCleanup(cls.market.down)
-        cls.market.start_identity_provider()
-        cls.market.up()
-        cls.people = {name: cls.market.person(name) for name in PEOPLE}
-        for person in cls.people.values():
-            person.login()
+        super().setUpClass()
         # A core costs 60.00 an hour: 1.00 a minute.
         cls.center = LocalCenter(cls.market, cls.dir, "gamma", 2, 1000, {"core_ms": ("60", "core-hour"), "node_ms": ("0", "node-hour"),
                                                                         "mem_mib_s": ("0", "gib-hour")}, 500)

@@ -2,32 +2,27 @@
 
 import json
 import os
-import shutil
 import sys
 import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 
+from demo.case import MarketCase  # noqa: E402
 from demo.centers import LocalCenter  # noqa: E402
-from demo.market import CommandError, Market  # noqa: E402
-from lib import process, workdir  # noqa: E402
+from demo.market import CommandError  # noqa: E402
+from lib import process  # noqa: E402
 
 PEOPLE = {"otto": ("otto-pass", ["operators"]), "olga": ("olga-pass", ["operators"]), "alice": ("alice-pass", ["researchers"])}
 
 
-class JoinTest(unittest.TestCase):
+class JoinTest(MarketCase):
+    PREFIX, PEOPLE = "bourse-jo-", PEOPLE
+    UP = ("--certificate-minutes", "1")
+
     @classmethod
     def setUpClass(cls):
-        cls.dir = workdir.fresh_dir("bourse-jo-")
-        cls.market = Market(os.environ["BOURSE_PROGRAMS"], cls.dir, os.environ.get("BOURSE_NODE") or shutil.which("node"),
-                            os.path.join(TESTS, "idp"), PEOPLE)
-        cls.addClassCleanup(cls.market.down)
-        cls.market.start_identity_provider()
-        cls.market.up("--certificate-minutes", "1")
-        cls.people = {name: cls.market.person(name) for name in PEOPLE}
-        for person in cls.people.values():
-            person.login()
+        super().setUpClass()
         cls.otto, cls.olga = cls.people["otto"], cls.people["olga"]
 
     def local(self, name):

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 import signal
 import sys
 import unittest
@@ -11,9 +10,10 @@ import unittest
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 
+from demo.case import MarketCase  # noqa: E402
 from demo.centers import LocalCenter  # noqa: E402
-from demo.market import CommandError, Market  # noqa: E402
-from lib import process, workdir  # noqa: E402
+from demo.market import CommandError  # noqa: E402
+from lib import process  # noqa: E402
 
 PEOPLE = {"alice": ("alice-pass", ["researchers"]), "bob": ("bob-pass", ["researchers"]), "fiona": ("fiona-pass", ["finance-office"]),
           "frank": ("frank-pass", ["finance-office"]), "otto": ("otto-pass", ["operators"]), "olga": ("olga-pass", ["operators"])}
@@ -25,18 +25,12 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
 
 
-class StagingTest(unittest.TestCase):
+class StagingTest(MarketCase):
+    PREFIX, PEOPLE = "bourse-st-", PEOPLE
+
     @classmethod
     def setUpClass(cls):
-        cls.dir = workdir.fresh_dir("bourse-st-")
-        cls.market = Market(os.environ["BOURSE_PROGRAMS"], cls.dir, os.environ.get("BOURSE_NODE") or shutil.which("node"),
-                            os.path.join(TESTS, "idp"), PEOPLE)
-        cls.addClassCleanup(cls.market.down)
-        cls.market.start_identity_provider()
-        cls.market.up()
-        cls.people = {name: cls.market.person(name) for name in PEOPLE}
-        for person in cls.people.values():
-            person.login()
+        super().setUpClass()
         cls.center = LocalCenter(cls.market, cls.dir, "gamma", 2, 1000, {"core_ms": ("6", "core-hour"), "node_ms": ("0", "node-hour"),
                                                                         "mem_mib_s": ("0", "gib-hour")}, 500)
         otto, olga = cls.people["otto"], cls.people["olga"]
