@@ -60,22 +60,6 @@ TEST_F(WaitingTest, AJobIsDispatchedOnceItsConditionHoldsAndNotBefore) {
   EXPECT_TRUE(held().is_zero());
 }
 
-TEST_F(WaitingTest, WhatNoPlanCanTakeAnyMoreIsCancelled) {
-  const JobId first = submit();
-  JobSpec waits = after({{After::ended, first}});
-  waits.center = south;
-  const JobId second = submit(waits);
-  waits.array = array_of("1-3").array;
-  const JobId array = submit(waits);
-  ok(ChangeCenterState{south, CenterState::revoked, "the contract ended"});
-  run(first, minutes(5));
-  settle();
-  EXPECT_EQ(state(second), JobState::cancelled);
-  EXPECT_NE(market.job(second)->reason.find("revoked"), std::string::npos);
-  EXPECT_EQ(market.job(element_id(array, 3))->state, JobState::cancelled);
-  EXPECT_TRUE(held().is_zero());
-}
-
 TEST_F(WaitingTest, WhatCanNeverHoldCancelsDownTheChainAndGivesTheMoneyBack) {
   const JobId first = submit();
   const JobId second = submit(after({{After::succeeded, first}}));
